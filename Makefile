@@ -1,0 +1,23 @@
+# Handoff: `make demo` shows the whole way on the sample, `make test` proves it works.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The CPU build of torch first: on Linux the plain wheel would pull several GB of CUDA.
+# Machines with an NVIDIA GPU take the plain one.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	if command -v nvidia-smi >/dev/null 2>&1; then $(BIN)/pip install --quiet torch==2.13.0; else \
+	  $(BIN)/pip install --quiet 'torch==2.13.0+cpu' 2>/dev/null \
+	  || $(BIN)/pip install --quiet 'torch==2.13.0' --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
+	  || $(BIN)/pip install --quiet torch==2.13.0; fi
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""What each arm was doing: episodes and subtasks, from people or proposed by machine."""

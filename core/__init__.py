@@ -1,0 +1,1 @@
+"""Nouns, geometry, storage and the contracts every room shares. Imports nothing of ours."""

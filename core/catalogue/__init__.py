@@ -1,0 +1,1 @@
+"""SQL tables of sessions, people, labels and jobs."""

@@ -1,0 +1,1 @@
+"""Sessions and robot recordings to training datasets."""

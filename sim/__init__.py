@@ -1,0 +1,1 @@
+"""Synthetic sessions and robot episodes with exact truth."""

@@ -1,0 +1,1 @@
+"""Where the head was: visual(-inertial) odometry with keyframes and bundle adjustment."""

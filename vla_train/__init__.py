@@ -1,0 +1,1 @@
+"""Co-training on human and robot datasets: transforms, mixture, policy, losses, training."""
