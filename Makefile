@@ -21,3 +21,22 @@ $(STAMP): pyproject.toml constraints.txt
 	  || $(BIN)/pip install --quiet torch==2.13.0; fi
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
 	touch $@
+
+check: $(STAMP) ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: $(STAMP) ## format in place
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: check ## set up and run every test
+	$(BIN)/python -m pytest -q
+
+demo: $(STAMP) ## sample session -> stages -> dataset -> policy -> report
+	$(BIN)/python -m app.demo --out demo
+
+clean: ## remove what make made (never sessions, datasets or runs)
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
