@@ -1,0 +1,145 @@
+"""What a video file holds, read without decoding it: every picture's presentation stamp, size,
+codec.
+
+Costs one pass over the file's packets, plus decoding the first and the last pictures to prove that
+they do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, StorageError
+
+# a recording names no other files: nothing but this file may be opened
+_ONLY_FILES = {"protocol_whitelist": "file"}
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInfo:
+    """One video track. n: pictures.   pts: (n,) int64, rising, in units of time_base seconds.
+
+    size_wh: pixels as stored, before any turn.   rotate_deg: clockwise turn the file asks players
+    for.
+    average_rate_hz: as the container states it, 0 where it does not.
+    """
+
+    size_wh: tuple[int, int]
+    pts: NDArray[np.int64]
+    time_base: Fraction
+    n: int
+    codec: str
+    rotate_deg: int
+    average_rate_hz: float
+
+    @property
+    def timestamps_ns(self) -> NDArray[np.int64]:
+        """(n,) the stamps as nanoseconds, rounded to the nearest."""
+        return ns_from_pts(self.pts, self.time_base)
+
+
+def ns_from_pts(pts: NDArray[np.int64], time_base: Fraction) -> NDArray[np.int64]:
+    """Exact integer arithmetic: floats would lose nanoseconds after a few days."""
+    top, bottom = time_base.numerator * 1_000_000_000, time_base.denominator
+    return np.array([(2 * int(p) * top + bottom) // (2 * bottom) for p in pts], dtype=np.int64)
+
+
+@contextmanager
+def opened_video(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The container and its first video stream. BadInputError when the file is no video."""
+    if not path.is_file():
+        raise StorageError(f"{path}: cannot read: no such file; check the path")
+    try:
+        container = av.open(str(path), options=_ONLY_FILES)
+    except (av.FFmpegError, ValueError) as error:
+        raise BadInputError(
+            f"{path}: not a readable video ({_reason(error)}); "
+            "it may be cut off or of another type: copy it from the camera again"
+        ) from error
+    with container:
+        if not container.streams.video:
+            raise BadInputError(f"{path}: holds no video track; give a file with pictures")
+        yield container, container.streams.video[0]
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Stamps of all pictures of a video. BadInputError when there are none or the file is cut
+    off.
+    """
+    with opened_video(path) as (container, stream):
+        pts = _packet_stamps(path, container, stream)
+        stated = int(stream.frames)
+        if len(pts) == 0:
+            raise BadInputError(f"{path}: holds no pictures (zero frames); record it again")
+        if stated > len(pts):
+            raise BadInputError(
+                f"{path}: cut off: its index names {stated} pictures, {len(pts)} are in the file; "
+                "copy it from the camera again"
+            )
+        first = decode_at(path, container, stream, pts=int(pts[0]))
+        decode_at(path, container, stream, pts=int(pts[-1]))
+        return VideoInfo(
+            size_wh=(int(first.width), int(first.height)),
+            pts=pts,
+            time_base=stream.time_base,
+            n=len(pts),
+            codec=str(stream.codec_context.name),
+            rotate_deg=-int(first.rotation) % 360,
+            average_rate_hz=float(stream.average_rate or 0),
+        )
+
+
+def _packet_stamps(path: Path, container: Any, stream: Any) -> NDArray[np.int64]:
+    stamps: list[int] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            if packet.pts is None:
+                raise BadInputError(
+                    f"{path}: picture {len(stamps)} has no time stamp; "
+                    "give an mp4, or a timestamps file in rig.toml"
+                )
+            stamps.append(int(packet.pts))
+    except av.FFmpegError as error:
+        raise BadInputError(
+            f"{path}: damaged after {len(stamps)} pictures ({_reason(error)}); "
+            "copy it from the camera again"
+        ) from error
+    return np.array(sorted(stamps), dtype=np.int64)
+
+
+def decode_at(path: Path, container: Any, stream: Any, *, pts: int) -> Any:
+    """The decoded picture with this stamp, found from the keyframe before it."""
+    for attempt in (pts, None):  # None: the index misled us, walk from the start
+        try:
+            if attempt is None:
+                container.seek(0)
+            else:
+                container.seek(attempt, stream=stream, backward=True, any_frame=False)
+            for picture in container.decode(stream):
+                if picture.pts == pts:
+                    return picture
+                if picture.pts is not None and picture.pts > pts:
+                    break
+        except av.FFmpegError as error:
+            raise BadInputError(
+                f"{path}: the picture at stamp {pts} does not decode ({_reason(error)}); "
+                "the file is damaged: copy it from the camera again"
+            ) from error
+    raise BadInputError(
+        f"{path}: the picture at stamp {pts} is in the index but not in the file; "
+        "the file is cut off: copy it from the camera again"
+    )
+
+
+def _reason(error: Exception) -> str:
+    strerror = getattr(error, "strerror", None)
+    return str(strerror or error).splitlines()[0]
