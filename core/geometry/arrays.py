@@ -1,4 +1,4 @@
-"""Names of the array types that geometry passes around, and the read-only view that frozen types
+"""Names of the array types that geometry passes around, and the read-only copy that frozen types
 keep.
 """
 
@@ -13,10 +13,10 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 
 def frozen_floats(values: ArrayLike) -> Floats:
-    """A float64 view that cannot be written through (frozen dataclasses do not freeze arrays)."""
-    view = np.asarray(values, dtype=np.float64).view()
-    view.flags.writeable = False
-    return view
+    """A float64 copy that cannot be written (frozen dataclasses do not freeze arrays)."""
+    copy = np.array(values, dtype=np.float64)
+    copy.flags.writeable = False
+    return copy
 
 
 def unit(vectors: ArrayLike) -> Floats:
