@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, StorageError
 
+LATEST_S = 1 << 32  # later stamps, in seconds, would not fit int64 nanoseconds
 # a recording names no other files: nothing but this file may be opened
 _ONLY_FILES = {"protocol_whitelist": "file"}
 
@@ -82,6 +83,11 @@ def probe_video(path: Path) -> VideoInfo:
             raise BadInputError(
                 f"{path}: cut off: its index names {stated} pictures, {len(pts)} are in the file; "
                 "copy it from the camera again"
+            )
+        if abs(int(pts[-1])) * stream.time_base > LATEST_S:
+            raise BadInputError(
+                f"{path}: the last picture's stamp is {pts[-1]} x {stream.time_base} s, past "
+                "every clock; the file is damaged: copy it from the camera again"
             )
         first = decode_at(path, container, stream, pts=int(pts[0]))
         decode_at(path, container, stream, pts=int(pts[-1]))
