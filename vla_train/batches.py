@@ -1,0 +1,111 @@
+"""Frames to batches: normalised arrays of every dataset, and the rows of a step put together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vla_train.config import AugmentConfig
+from vla_train.frames import FrameTable
+from vla_train.holdout import Split
+from vla_train.normalise import EmbodimentScale, Normalisation
+from vla_train.policy import Batch
+from vla_train.text import WordTokenizer
+from vla_train.transforms import DisturbState, JitterColour, ShiftHeadImage
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReadyFrames:
+    """A dataset as a policy takes it: normalised, tokenised. Rows are those of its table.
+
+    actions, action_mask: ``(N, H, 32)``.   owned: ``(N, 32)`` slots that can be asked for now.
+    """
+
+    table: FrameTable
+    scale: EmbodimentScale
+    embodiment_row: int
+    state: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    action_mask: NDArray[np.bool_]
+    owned: NDArray[np.bool_]
+    tokens: NDArray[np.int64]
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows."""
+        table = self.table
+        images = table.images[rows].transpose(0, 1, 4, 2, 3).astype(np.float32) / 127.5 - 1.0
+        return Batch(
+            images=torch.from_numpy(images),
+            camera_valid=torch.from_numpy(table.camera_valid[rows]),
+            tokens=torch.from_numpy(self.tokens[table.text[rows]]),
+            state=torch.from_numpy(self.state[rows]),
+            state_valid=torch.from_numpy(table.state_valid[rows]),
+            owned=torch.from_numpy(self.owned[rows]),
+            actions=torch.from_numpy(self.actions[rows]),
+            action_mask=torch.from_numpy(self.action_mask[rows]),
+            embodiment=torch.full((len(rows),), self.embodiment_row),
+        )
+
+
+def make_ready(
+    table: FrameTable, normalisation: Normalisation, *, tokenizer: WordTokenizer
+) -> tuple[ReadyFrames, int]:
+    """Normalise and tokenise a table. Also returns how many of its texts had to be cut."""
+    scale = normalisation.of(table.embodiment.name)
+    names = [known.name for known in normalisation.scales]
+    mask = table.chunk_mask & scale.action.known
+    tokens, cut = tokenizer.encode(table.texts)
+    ready = ReadyFrames(
+        table=table,
+        scale=scale,
+        embodiment_row=names.index(scale.name),
+        state=scale.state_in(table.state, table.state_valid),
+        actions=scale.actions_in(table.chunk, mask),
+        action_mask=mask,
+        owned=mask.any(axis=1),
+        tokens=tokens,
+    )
+    return ready, cut
+
+
+def for_training(ready: ReadyFrames, split: Split, *, shuffle_seed: int | None) -> ReadyFrames:
+    """Labels cut to what training may see; under a seed, exchanged among its training frames."""
+    mask = ready.action_mask & split.label_mask[:, :, None]
+    actions = np.where(mask, ready.actions, np.float32(0.0))
+    if shuffle_seed is not None:
+        rows = np.flatnonzero(split.train)
+        other = np.random.default_rng(shuffle_seed).permutation(rows)
+        actions[rows], mask[rows] = actions[other], mask[other]
+    return ReadyFrames(
+        table=ready.table,
+        scale=ready.scale,
+        embodiment_row=ready.embodiment_row,
+        state=ready.state,
+        actions=actions,
+        action_mask=mask,
+        owned=mask.any(axis=1),
+        tokens=ready.tokens,
+    )
+
+
+def join(batches: list[Batch]) -> Batch:
+    """One batch out of several."""
+    names = Batch.__dataclass_fields__
+    return Batch(**{name: torch.cat([getattr(b, name) for b in batches]) for name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """Every training-time transform, in order."""
+
+    config: AugmentConfig
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Shift, colour, state noise."""
+        config = self.config
+        batch = ShiftHeadImage(fraction=config.shift_fraction)(batch)
+        batch = JitterColour(
+            brightness=config.brightness, contrast=config.contrast, saturation=config.saturation
+        )(batch)
+        return DisturbState(deviation=config.state_noise)(batch)
