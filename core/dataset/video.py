@@ -87,7 +87,7 @@ class VideoReader:
         self._stream.codec_context.thread_count = 1
         self._stream.thread_type = "NONE"
         self._decoded: Iterator[Any] = iter(())
-        self._next = -1
+        self._next = -KEY_EVERY - 1  # nothing decoded yet: no frame is near
         self._last: tuple[int, Image] | None = None
 
     def close(self) -> None:

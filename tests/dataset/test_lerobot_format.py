@@ -84,6 +84,7 @@ def test_episodes_come_back_equal(written):
 
 def test_every_frame_is_the_frame_that_was_written(written):
     dataset = Dataset(written[2])
+    assert dataset.image("head", 0).mean() < 22  # a fresh reader at its first frame
     rng = np.random.default_rng(0)
     for index in rng.permutation(len(dataset)):
         episode, frame = dataset.locate(int(index))
