@@ -1,0 +1,64 @@
+"""Settings of the two hand stages."""
+
+from dataclasses import dataclass
+
+from core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class HandsDetectConfig:
+    """Finding hands in images."""
+
+    model: str | None = (
+        None  # path of a .task file of your own; None: HANDOFF_HAND_MODEL or the cached one
+    )
+    wrist_streams: bool = False  # also look in the wrist cameras' images
+    min_detection_confidence: float = 0.4  # of the palm detector, when a hand is searched
+    min_tracking_confidence: float = 0.4  # below it a followed hand counts as lost
+    most_hands: int = 4  # looked for when somebody else's hands are in view
+    probe_every: int = 15  # frames between looks for hands beyond the wearer's two
+    chunk_frames: int = 900  # frames that one worker follows hands through; part of the result
+    warm_up_frames: int = 30  # decoded before a chunk, so that following has begun
+    workers: int = 2  # processes; no part of the result
+
+    def __post_init__(self) -> None:
+        _positive(self, "most_hands", "probe_every", "chunk_frames", "workers")
+        _fractions(self, "min_detection_confidence", "min_tracking_confidence")
+
+
+@dataclass(frozen=True)
+class HandsConfig:
+    """From detections to metric hands."""
+
+    source: str = "mediapipe"  # one of hands.sources.SOURCES
+    max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
+    min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
+    landmark_sigma: float = 0.04  # error of an image landmark, as a fraction of the palm's length
+    guess_sigma_m: float = 0.006  # error of the detector's own 3D posture, per point and axis
+    acceleration_m_s2: float = 3.0  # what a calm hand does; fast ones are allowed by heavy tails
+    angular_acceleration_rad_s2: float = 30.0  # the same for turning
+    joint_acceleration_rad_s2: float = 60.0  # the same for finger joints
+    outlier_offset: float = (
+        0.25  # reject frames whose landmarks miss the fit by this part of a palm
+    )
+    farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
+    bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
+    contact_sheet: bool = True  # write hands/contact_sheet.png
+
+    def __post_init__(self) -> None:
+        _positive(
+            self, "max_gap_s", "min_stretch_s", "landmark_sigma", "guess_sigma_m", "farthest_m",
+            "acceleration_m_s2", "angular_acceleration_rad_s2", "joint_acceleration_rad_s2",
+        )  # fmt: skip
+
+
+def _positive(config: object, *names: str) -> None:
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise BadInputError(f"{name} is {getattr(config, name)}; it must be positive")
+
+
+def _fractions(config: object, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise BadInputError(f"{name} is {getattr(config, name)}; it must be from 0 to 1")

@@ -1,0 +1,108 @@
+"""What the images say about one hand, in the form the fit takes it: rays with sigmas, and a shape
+guess.
+
+Everything is in a camera in which the hand is a right hand (left hands are mirrored at x = 0), and
+in angles, so any camera model will do.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hands.kinematics import joints_in_palm
+from hands.proportions import HandShape
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
+MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """N frames of one hand.
+
+    rays: ``(N,21,3)`` unit.   sigma_rad: ``(N,21)``.   guess: ``(N,21,3)`` metres, the detector's
+    own hand-centred points in the camera's axes, NaN where it gave none.   seen: ``(N,)``, False
+    for frames without a detection (their numbers are not read).
+    """
+
+    rays: Floats
+    sigma_rad: Floats
+    guess: Floats
+    seen: Bools
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+    def __getitem__(self, index: Any) -> "Evidence":
+        picked = (a[index] for a in (self.rays, self.sigma_rad, self.guess, self.seen))
+        return Evidence(*picked)
+
+
+def landmark_mixing() -> Floats:
+    """``(21,21)``: MediaPipe's landmarks as mixtures of joint centres.
+
+    Its finger MCPs sit a quarter of the proximal bone beyond the joint and its DIPs a little short
+    of it. This is the difference between its own metric hand's proportions and anatomical ones (see
+    `hands.proportions`), the same on every recording.
+    """
+    mixing = np.eye(21)
+    for mcp in (5, 9, 13, 17):
+        mixing[mcp, [mcp, mcp + 1]] = 0.75, 0.25
+        mixing[mcp + 2, [mcp + 1, mcp + 2]] = 0.15, 0.85
+    return mixing
+
+
+def tangents(rays: Floats) -> Floats:
+    """``(…,2,3)``: two unit vectors across each ray, so that an offset over depth is an angle."""
+    down = np.broadcast_to(np.array([0.0, 1.0, 0.0]), rays.shape)
+    right = np.cross(down, rays)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    return np.stack([right, np.cross(rays, right)], axis=-2)
+
+
+def turn_to(directions: Floats) -> Floats:
+    """``(N,3,3)`` smallest rotations that bring the optical axis onto unit ``directions``
+    ``(N,3)``.
+    """
+    x, y, z = directions[:, 0], directions[:, 1], directions[:, 2]
+    k = 1.0 / (1.0 + z)
+    rows = [[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]]
+    return np.moveaxis(np.array(rows), 2, 0)
+
+
+def scaled_guess(evidence: Evidence, shape: HandShape) -> Floats:
+    """The detector's hands at the person's size, turned to where they are seen, centred
+    ``(N,21,3)``.
+    """
+    model = landmark_mixing() @ joints_in_palm(np.zeros(21), shape)
+    wanted = np.linalg.norm(model[1:] - model[PARENTS[1:]], axis=-1).sum()
+    found = np.linalg.norm(evidence.guess[:, 1:] - evidence.guess[:, PARENTS[1:]], axis=-1).sum(1)
+    centre = evidence.rays.mean(axis=1)
+    turned = evidence.guess @ np.swapaxes(
+        turn_to(centre / np.linalg.norm(centre, axis=1, keepdims=True)), 1, 2
+    )
+    scaled = turned * (wanted / found)[:, None, None]
+    return scaled - scaled.mean(axis=1, keepdims=True)
+
+
+def placed_guess(rays: Floats, guess: Floats, shape: HandShape) -> Floats:
+    """The detector's hands ``(N,21,3)``, at the size of ``shape``, shifted onto their rays (linear
+    PnP).
+    """
+    evidence = Evidence(rays, np.ones(rays.shape[:2]), guess, np.ones(len(rays), dtype=bool))
+    points = scaled_guess(evidence, shape)
+    return np.asarray(points + shift_onto_rays(points, tangents(rays))[:, None])
+
+
+def shift_onto_rays(points: Floats, across: Floats) -> Floats:
+    """``(N,3)`` shift that brings points ``(N,21,3)`` nearest to their rays; across: `tangents`."""
+    rows = across.reshape(len(points), -1, 3)
+    values = -(across @ points[..., None]).reshape(len(points), -1)
+    normal = np.swapaxes(rows, 1, 2) @ rows
+    solved: Floats = np.linalg.solve(normal, np.swapaxes(rows, 1, 2) @ values[..., None])
+    return solved[..., 0]

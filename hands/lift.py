@@ -1,0 +1,62 @@
+"""From hands in images to evidence in the head frame: rays, their sigmas, first distances."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.cameras import Camera
+from hands.association import Association, Candidates
+from hands.evidence import MIRROR, Evidence, placed_guess
+from hands.proportions import HandShape, hand_shape
+from hands.sources import SourceHands
+
+Floats = NDArray[np.float64]
+
+FORWARD = np.array([0.0, 0.0, 1.0])
+
+
+def candidates(hands: SourceHands, camera: Camera) -> Candidates:
+    """What the association looks at. Distances are those of an average hand of this size in the
+    image.
+    """
+    rays, valid = camera.unproject(hands.raw21_px)
+    rays = np.where(valid[..., None], rays, FORWARD)
+    placed = placed_guess(rays, hands.raw21_in_hand, hand_shape(None))
+    return Candidates(
+        row=hands.row,
+        left_label=hands.left_label,
+        raw21_px=hands.raw21_px,
+        points=hands.raw21_in_hand,
+        depth_m=np.linalg.norm(placed[:, 0], axis=-1),
+        width_px=camera.size_wh[0],
+    )
+
+
+def evidence_of(
+    found: Candidates, association: Association, *, side: int, camera: Camera, landmark_sigma: float
+) -> Evidence:
+    """The chosen detections of one side (0 left, 1 right), a row per tick, as a right hand's."""
+    chosen = association.chosen[:, side]
+    seen = chosen >= 0
+    count = len(chosen)
+    rays = np.broadcast_to(FORWARD, (count, 21, 3)).copy()
+    guess = np.full((count, 21, 3), np.nan)
+    sigma = np.ones((count, 21))
+    if not seen.any():
+        return Evidence(rays, sigma, guess, seen)
+    mine = chosen[seen]
+    seen_rays, valid = camera.unproject(found.raw21_px[mine])
+    palm_rad = found.palm_px[mine] / camera.focal_px
+    mirror = MIRROR if side == 0 else np.ones(3)
+    rays[seen] = np.where(valid[..., None], seen_rays, FORWARD) * mirror
+    # where the lens model ends there is no ray: such a landmark says nothing
+    sigma[seen] = np.where(valid, landmark_sigma * palm_rad[:, None], 1e3)
+    guess[seen] = found.points[mine] * mirror
+    return Evidence(rays, sigma, guess, seen)
+
+
+def raw_in_head(evidence: Evidence, shape: HandShape) -> Floats:
+    """``(T,21,3)`` the source's own hand at the person's size, on its rays; NaN where unseen."""
+    points = np.full(evidence.rays.shape, np.nan)
+    rows = evidence.seen
+    points[rows] = placed_guess(evidence.rays[rows], evidence.guess[rows], shape)
+    return points

@@ -1,0 +1,254 @@
+"""One hand of the wearer, from its chosen detections to poses over the whole session.
+
+Stretches of sight are fitted frame by frame, then over time; frames that contradict their
+neighbours are rejected; short gaps are carried by the motion prior and marked, longer ones stay
+empty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
+from hands.config import HandsConfig
+from hands.evidence import Evidence
+from hands.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
+from hands.proportions import HandShape
+from hands.temporal import Calmness, fit_track
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+WINDOW = 2000  # frames solved at once
+OVERLAP = 60  # solved beside each window and thrown away
+FIT_BATCH = 400
+
+
+@dataclass(frozen=True, eq=False)
+class HandTrack:
+    """T ticks of one hand, as a right hand (see `hands.evidence`).
+
+    poses: ``(T,)``, meaningless where state is missing.   state: ``(T,)`` measured, interpolated,
+    missing.
+    reason: ``(T,)`` None or why.   offset: ``(T,)`` median landmark miss of measured frames in
+    palms, NaN elsewhere.   information: ``(T,27,27)`` of the evidence at the solution; zero where
+    not measured.
+    """
+
+    poses: HandPoses
+    state: NDArray[np.object_]
+    reason: NDArray[np.object_]
+    offset: Floats
+    information: Floats
+
+
+def reconstruct(
+    evidence: Evidence, shape: HandShape, *, times_s: Floats, config: HandsConfig
+) -> HandTrack:
+    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises."""
+    count = len(evidence)
+    reason = np.full(count, "not seen", dtype=object)
+    poses = _blank(count)
+    seen = evidence.seen.copy()
+    drop_brief(seen, reason, times_s=times_s, config=config)
+    rows = np.flatnonzero(seen)
+    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=poses)
+    far = np.linalg.norm(poses.position, axis=1) > config.farthest_m
+    _reject(seen, reason, seen & far, why="too far to be the wearer's")
+    poses, offset = _fit_over_time(
+        evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config
+    )
+    outlier = seen & (offset > config.outlier_offset)
+    if outlier.any():
+        _reject(seen, reason, outlier, why="outlier")
+        drop_brief(seen, reason, times_s=times_s, config=config)
+        poses, offset = _fit_over_time(
+            evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config
+        )
+    return _track(
+        evidence,
+        shape,
+        seen=seen,
+        poses=poses,
+        reason=reason,
+        offset=offset,
+        times_s=times_s,
+        config=config,
+    )
+
+
+def stretches(seen: Bools, times_s: Floats, max_gap_s: float) -> list[slice]:
+    """Runs of rows from a seen one to a seen one, with no unseen time longer than ``max_gap_s``
+    inside.
+    """
+    rows = np.flatnonzero(seen)
+    if not len(rows):
+        return []
+    apart = np.diff(times_s[rows]) > max_gap_s
+    apart &= np.diff(rows) > 1  # neighbours belong together, however slow the camera
+    cuts = np.flatnonzero(apart) + 1
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in np.split(rows, cuts)]
+
+
+def drop_brief(
+    seen: Bools, reason: NDArray[np.object_], *, times_s: Floats, config: HandsConfig
+) -> None:
+    """Reject sightings that are too brief to be a hand, in place. A lone picture is never too
+    brief.
+    """
+    if len(seen) < 3:
+        return
+    for part in stretches(seen, times_s, config.max_gap_s):
+        if times_s[part.stop - 1] - times_s[part.start] < config.min_stretch_s:
+            mask = np.zeros_like(seen)
+            mask[part] = seen[part]
+            _reject(seen, reason, mask, why="too brief")
+
+
+def _reject(seen: Bools, reason: NDArray[np.object_], rows: Bools, *, why: str) -> None:
+    reason[rows] = why
+    seen[rows] = False
+
+
+def _blank(count: int) -> HandPoses:
+    return HandPoses(np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), np.zeros((count, 21)))
+
+
+def _fit_apart(
+    evidence: Evidence,
+    shape: HandShape,
+    *,
+    rows: NDArray[np.intp],
+    config: HandsConfig,
+    into: HandPoses,
+) -> HandPoses:
+    rotation, position, angles = into.rotation.copy(), into.position.copy(), into.angles.copy()
+    for start in range(0, len(rows), FIT_BATCH):
+        part = rows[start : start + FIT_BATCH]
+        terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
+        fitted, _ = fit_frames(terms)
+        rotation[part], position[part], angles[part] = (
+            fitted.rotation,
+            fitted.position,
+            fitted.angles,
+        )
+    return HandPoses(rotation, position, angles)
+
+
+def _fit_over_time(
+    evidence: Evidence,
+    shape: HandShape,
+    *,
+    seen: Bools,
+    poses: HandPoses,
+    times_s: Floats,
+    config: HandsConfig,
+) -> tuple[HandPoses, Floats]:
+    """Smooth every stretch; also the landmarks' misses ``(T,)`` in palms."""
+    rotation, position, angles = poses.rotation.copy(), poses.position.copy(), poses.angles.copy()
+    offset = np.full(len(seen), np.nan)
+    for stretch in stretches(seen, times_s, config.max_gap_s):
+        for keep, solve in windows(stretch):
+            fitted, miss = _fit_window(
+                evidence[solve],
+                shape,
+                seen=seen[solve],
+                poses=poses.rows(solve),
+                times_s=times_s[solve],
+                config=config,
+            )
+            inner = slice(keep.start - solve.start, keep.stop - solve.start)
+            rotation[keep], position[keep], angles[keep] = (
+                fitted.rotation[inner], fitted.position[inner], fitted.angles[inner],
+            )  # fmt: skip
+            offset[keep] = miss[inner]
+    return HandPoses(rotation, position, angles), offset
+
+
+def windows(stretch: slice) -> list[tuple[slice, slice]]:
+    """``(keep, solve)`` rows: windows of bounded length that overlap where they are solved."""
+    parts = []
+    for start in range(stretch.start, stretch.stop, WINDOW):
+        stop = min(start + WINDOW, stretch.stop)
+        solve = slice(max(stretch.start, start - OVERLAP), min(stretch.stop, stop + OVERLAP))
+        parts.append((slice(start, stop), solve))
+    return parts
+
+
+def _fit_window(
+    evidence: Evidence,
+    shape: HandShape,
+    *,
+    seen: Bools,
+    poses: HandPoses,
+    times_s: Floats,
+    config: HandsConfig,
+) -> tuple[HandPoses, Floats]:
+    calmness = Calmness(
+        config.acceleration_m_s2,
+        config.angular_acceleration_rad_s2,
+        config.joint_acceleration_rad_s2,
+    )
+    rows = np.flatnonzero(seen)
+    terms = terms_of(evidence[rows], shape, guess_sigma_m=config.guess_sigma_m)
+    poses = bridged(poses, seen, times_s)
+    for _ in range(2):
+        robust = robustified(terms, poses.rows(rows), evidence.sigma_rad[rows])
+        poses = fit_track(
+            robust, poses, seen=seen, times_s=times_s, calmness=calmness, iterations=2
+        )
+    offset = np.full(len(seen), np.nan)
+    offset[rows] = misses(
+        terms, poses.rows(rows), sigma_rad=evidence.sigma_rad[rows], config=config
+    )
+    return poses, offset
+
+
+def misses(terms: Terms, poses: HandPoses, *, sigma_rad: Floats, config: HandsConfig) -> Floats:
+    """Median landmark miss ``(N,)``, in palms."""
+    palm_rad = sigma_rad / config.landmark_sigma
+    return np.asarray(np.median(ray_offsets(terms, poses) / palm_rad, axis=1))
+
+
+def bridged(poses: HandPoses, seen: Bools, times_s: Floats) -> HandPoses:
+    """Start values for unseen rows, between their seen neighbours."""
+    rows = np.flatnonzero(seen)
+    before = rows[np.clip(np.searchsorted(rows, np.arange(len(seen)), side="right") - 1, 0, None)]
+    after = rows[np.clip(np.searchsorted(rows, np.arange(len(seen))), None, len(rows) - 1)]
+    span = times_s[after] - times_s[before]
+    part = np.where(span > 0, (times_s - times_s[before]) / np.where(span > 0, span, 1.0), 0.0)[
+        :, None
+    ]
+    turn = rotvec_from_matrix(np.swapaxes(poses.rotation[before], 1, 2) @ poses.rotation[after])
+    return HandPoses(
+        poses.rotation[before] @ matrix_from_rotvec(part * turn),
+        (1 - part) * poses.position[before] + part * poses.position[after],
+        (1 - part) * poses.angles[before] + part * poses.angles[after],
+    )
+
+
+def _track(
+    evidence: Evidence,
+    shape: HandShape,
+    *,
+    seen: Bools,
+    poses: HandPoses,
+    reason: NDArray[np.object_],
+    offset: Floats,
+    times_s: Floats,
+    config: HandsConfig,
+) -> HandTrack:
+    state = np.full(len(seen), "missing", dtype=object)
+    for stretch in stretches(seen, times_s, config.max_gap_s):
+        state[stretch] = "interpolated"
+    state[seen] = "measured"
+    reason[seen] = None
+    information = np.zeros((len(seen), 27, 27))
+    rows = np.flatnonzero(seen)
+    for start in range(0, len(rows), FIT_BATCH):
+        part = rows[start : start + FIT_BATCH]
+        terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
+        terms = robustified(terms, poses.rows(part), evidence.sigma_rad[part])
+        information[part], _, _ = terms.normal_equations(poses.rows(part))
+    return HandTrack(poses, state, reason, offset, information)

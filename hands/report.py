@@ -1,0 +1,119 @@
+"""What a person should know about a session's hands: ``hands/report.json``."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.cameras import Camera
+from core.geometry.landmarks import INDEX
+from core.geometry.rotations import rotvec_from_matrix
+from hands.association import Association
+from hands.evidence import PARENTS, landmark_mixing
+from hands.proportions import HandShape
+from hands.wearer import WearerHand
+
+Floats = NDArray[np.float64]
+CALM_M_S = 0.05  # jitter is told of moments slower than this
+
+
+def hands_report(
+    hands: dict[str, WearerHand],
+    association: Association,
+    *,
+    shape: HandShape,
+    camera: Camera,
+    timestamps_ns: NDArray[np.int64],
+    source: str,
+) -> dict[str, Any]:
+    """Figures per hand and of the whole."""
+    both = np.logical_and(*(hand.state != "missing" for hand in hands.values()))
+    return {
+        "source": source,
+        "scale_source": shape.scale_source,
+        "hand_length_mm": round(shape.length_m * 1e3, 1),
+        "hand_length_sigma_mm": round(shape.length_sigma_m * 1e3, 1),
+        "ticks": len(timestamps_ns),
+        "both_hands_share": _share(both),
+        "detections": len(association.reason),
+        "rejected_detections": _counts(association.reason[association.reason != ""]),
+        "relabelled_detections": association.relabelled,
+        "hands": {side: _of_hand(hand, camera, timestamps_ns) for side, hand in hands.items()},
+    }
+
+
+def _of_hand(hand: WearerHand, camera: Camera, timestamps_ns: NDArray[np.int64]) -> dict[str, Any]:
+    measured, there = hand.state == "measured", hand.state != "missing"
+    uv_px, valid = camera.project(hand.landmarks[there])
+    inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
+    return {
+        "measured_share": _share(measured),
+        "interpolated_share": _share(hand.state == "interpolated"),
+        "missing_share": _share(~there),
+        "missing_reasons": _counts(hand.reason[~there]),
+        "landmarks_in_view_share": _share(inside),
+        "landmarks_visible_share": _share(hand.visible[measured]),
+        "reprojection_px_median": _rounded(np.median, reprojection_px(hand, camera), 2),
+        "detector_bone_spread": _rounded(np.mean, detector_bone_spread(hand), 4),
+        **motion(hand, timestamps_ns),
+        "sigma_lateral_mm_median": _rounded(np.median, 1e3 * hand.sigma_lateral_m[there], 1),
+        "sigma_ray_mm_median": _rounded(np.median, 1e3 * hand.sigma_ray_m[there], 1),
+        "aperture_share": _share(np.isfinite(hand.aperture_m)),
+        "aperture_mm_p05_p50_p95": [
+            _rounded(lambda v, q=q: np.quantile(v, q), 1e3 * hand.aperture_m, 1)
+            for q in (0.05, 0.5, 0.95)
+        ],
+    }
+
+
+def reprojection_px(hand: WearerHand, camera: Camera) -> Floats:
+    """Distances of fitted to detected landmarks in measured ticks, ``(K,)``."""
+    rows = hand.state == "measured"
+    uv_px, _ = camera.project(landmark_mixing() @ hand.joints[rows])
+    distance = np.linalg.norm(uv_px - hand.raw21_px[rows], axis=-1).ravel()
+    return np.asarray(distance[np.isfinite(distance)])
+
+
+def detector_bone_spread(hand: WearerHand) -> Floats:
+    """How much the detector's own bone lengths vary, as a fraction ``(20,)`` (the fitted ones do
+    not).
+    """
+    raw = hand.raw21[np.isfinite(hand.raw21).all(axis=(1, 2))]
+    if len(raw) < 2:
+        return np.zeros(0)
+    bones = np.linalg.norm(raw[:, 1:] - raw[:, PARENTS[1:]], axis=-1)
+    return np.asarray(bones.std(axis=0) / bones.mean(axis=0))
+
+
+def motion(hand: WearerHand, timestamps_ns: NDArray[np.int64]) -> dict[str, Any]:
+    """Palm speed, and jitter (second differences over √6) in calm moments; head frame."""
+    palm = hand.landmarks[:, INDEX["palm"]]
+    dt = np.diff(timestamps_ns) / 1e9
+    speed = np.linalg.norm(np.diff(palm, axis=0), axis=1) / dt
+    second = palm[2:] - 2 * palm[1:-1] + palm[:-2]
+    rotation = hand.head_from_palm.rotation
+    turn = rotvec_from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:])
+    second_turn = np.linalg.norm(np.diff(turn, axis=0), axis=1)
+    calm = (speed[1:] < CALM_M_S) & (speed[:-1] < CALM_M_S)
+    linear = np.linalg.norm(second, axis=1)[calm] / np.sqrt(6)
+    return {
+        "speed_m_s_median": _rounded(np.median, speed, 3),
+        "speed_m_s_p99": _rounded(lambda v: np.quantile(v, 0.99), speed, 3),
+        "calm_jitter_mm": _rounded(np.median, 1e3 * linear, 2),
+        "calm_jitter_deg": _rounded(np.median, np.degrees(second_turn[calm]) / np.sqrt(6), 2),
+    }
+
+
+def _share(mask: NDArray[Any]) -> float | None:
+    return round(float(np.mean(mask)), 4) if mask.size else None
+
+
+def _counts(values: NDArray[np.object_]) -> dict[str, int]:
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _rounded(figure: Any, values: Floats, digits: int) -> float | None:
+    """A figure of the finite values; None if there are none."""
+    finite = values[np.isfinite(values)]
+    return round(float(figure(finite)), digits) if finite.size else None

@@ -1,0 +1,175 @@
+"""The room's two stages: hands in the images, then metric hands in the head frame."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from core.errors import StorageError
+from core.session.calibration import Calibration
+from core.session.frames import open_frames
+from core.session.info import SessionInfo
+from core.session.layout import (
+    CALIBRATION,
+    DETECTIONS,
+    FRAMES,
+    HANDS_REPORT,
+    SESSION_JSON,
+    TICKS,
+)
+from core.session.stage import Progress, StageOutcome
+from core.session.storage import SessionFolder
+from core.session.tables import Detections, Ticks
+from hands.config import HandsConfig, HandsDetectConfig
+from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
+from hands.model_file import hand_model_path
+from hands.overlays import contact_sheet, crop_to_hands, draw_hand, sheet_rows
+from hands.proportions import hand_shape
+from hands.report import hands_report
+from hands.sources import source_named
+from hands.tables import end_effectors_table, hands_table
+from hands.wearer import WearerHand, wearer_hands
+
+CONTACT_SHEET = "hands/contact_sheet.png"
+SHEET_PICTURES, SHEET_COLUMNS, SHEET_TILE_WIDTH = 16, 4, 480
+
+
+class HandsDetectStage:
+    """Boxes and 21 points of every hand in every head image."""
+
+    name, room, version = "hands_detect", "hands", 1
+    needs = ("capture",)
+    config_type = HandsDetectConfig
+
+    def inputs(self, folder: SessionFolder, config: HandsDetectConfig) -> list[str]:
+        info = SessionInfo.read(folder)
+        streams = [name for name in _streams(config) if info.has_stream(name)]
+        paths = [info.stream(name).path for name in streams]
+        return [*paths, SESSION_JSON, FRAMES, TICKS, CALIBRATION]
+
+    def run(
+        self, folder: SessionFolder, config: HandsDetectConfig, progress: Progress
+    ) -> StageOutcome:
+        progress.note("hand model")
+        model = hand_model_path(config.model)
+        info, ticks = SessionInfo.read(folder), Ticks.read(folder)
+        tables, frames = [], 0
+        for stream in _streams(config):
+            if stream != "head" and not info.has_stream(stream):
+                continue
+            found, count = detect_stream(
+                folder, stream, model=model, config=config, progress=progress
+            )
+            tables.append(detections_table(stream, found, tick_of_rows(folder, stream, ticks)))
+            frames += count
+        table = Detections.concat(tables)
+        output = table.write(folder)
+        return StageOutcome(
+            [output],
+            counts={"frames": frames, "hands": len(table)},
+            warnings=[] if len(table) else ["no hand was found in any frame"],
+        )
+
+
+class HandsStage:
+    """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
+
+    name, room, version = "hands", "hands", 1
+    needs = ("capture", "hands_detect", "slam")
+    config_type = HandsConfig
+
+    def inputs(self, folder: SessionFolder, config: HandsConfig) -> list[str]:
+        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS]
+
+    def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
+        info, ticks = SessionInfo.read(folder), Ticks.read(folder)
+        camera = Calibration.read(folder).stream("head").camera
+        source = source_named(config.source)
+        shape = hand_shape(info.operator.hand_length_mm)
+        progress.note("fitting hands")
+        hands, association = wearer_hands(
+            source.read(folder, ticks),
+            timestamps_ns=ticks.timestamp_ns,
+            camera=camera,
+            shape=shape,
+            config=config,
+        )
+        report = hands_report(
+            hands,
+            association,
+            shape=shape,
+            camera=camera,
+            timestamps_ns=ticks.timestamp_ns,
+            source=source.name,
+        )
+        outputs = [
+            hands_table(hands, ticks, source.name).write(folder),
+            end_effectors_table(hands, ticks).write(folder),
+        ]
+        folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
+        outputs.append(HANDS_REPORT)
+        if config.contact_sheet and len(ticks):
+            progress.note("contact sheet")
+            _write_sheet(folder, hands, ticks=ticks, progress=progress)
+            outputs.append(CONTACT_SHEET)
+        return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
+
+
+def _streams(config: HandsDetectConfig) -> tuple[str, ...]:
+    return ("head", *WRIST_STREAMS) if config.wrist_streams else ("head",)
+
+
+def _write_sheet(
+    folder: SessionFolder, hands: dict[str, WearerHand], *, ticks: Ticks, progress: Progress
+) -> None:
+    """A grid of frames with both hands drawn; faces stay redacted."""
+    import cv2
+
+    camera = Calibration.read(folder).stream("head").camera
+    rows = sheet_rows(len(ticks), SHEET_PICTURES)
+    progress.total(len(rows), "picture")
+    pictures = []
+    with open_frames(folder, "head", redact=True) as frames:
+        for row in rows:
+            image = frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy()
+            for hand in hands.values():
+                draw_hand(image, hand, int(row), camera=camera)
+            pictures.append(crop_to_hands(image, list(hands.values()), int(row), camera=camera))
+            progress.advance()
+    sheet = contact_sheet(pictures, columns=SHEET_COLUMNS, tile_width=SHEET_TILE_WIDTH)
+    done, png = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    if not done:
+        raise StorageError(f"{folder.place(CONTACT_SHEET)}: the picture could not be encoded")
+    folder.write_bytes(CONTACT_SHEET, png.tobytes())
+
+
+def _counts(report: dict[str, Any]) -> dict[str, Any]:
+    shares = {
+        f"{side}_{name}": figures[name]
+        for side, figures in report["hands"].items()
+        for name in ("measured_share", "interpolated_share", "missing_share")
+    }
+    return {
+        "ticks": report["ticks"],
+        "detections": report["detections"],
+        "rejected_detections": report["rejected_detections"],
+        "both_hands_share": report["both_hands_share"],
+        **shares,
+    }
+
+
+def _warnings(report: dict[str, Any]) -> list[str]:
+    found = []
+    if report["scale_source"] == "prior":
+        found.append(
+            "hand size is a guess (population average ± 7 %): give the operator's hand_length_mm "
+            "for metric hands"
+        )
+    for side, figures in report["hands"].items():
+        if not figures["measured_share"]:
+            found.append(f"the {side} hand was never seen")
+    return found
+
+
+HANDS_DETECT = HandsDetectStage()
+HANDS = HandsStage()

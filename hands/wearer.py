@@ -1,0 +1,158 @@
+"""Both hands of the wearer over a session: arrays in, arrays out, head frame = head camera."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.cameras import Camera
+from core.geometry.landmarks import INDEX, SIDES, landmarks17_from_mediapipe21
+from core.geometry.palm import palm_frame
+from core.geometry.se3 import SE3
+from hands.association import Association, associate
+from hands.config import HandsConfig
+from hands.evidence import MIRROR
+from hands.lift import candidates, evidence_of, raw_in_head
+from hands.proportions import HandShape
+from hands.reconstruct import HandTrack, reconstruct
+from hands.sources import SourceHands
+from hands.uncertainty import sigmas
+from hands.visibility import visible_landmarks
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class WearerHand:
+    """One side over T ticks, in the head frame. Rows are NaN where state is missing.
+
+    joints: ``(T,21,3)``.   landmarks: ``(T,17,3)``.   raw21: ``(T,21,3)`` the source's own,
+    measured rows.
+    sigma_lateral_m, sigma_ray_m: ``(T,17)``.   visible: ``(T,17)``.   head_from_palm: ``(T,)``.
+    palm_sigma_m, palm_sigma_rad: ``(T,3)``.   aperture_m: ``(T,)`` thumb tip to index tip, NaN
+    unless both are seen.
+    state, reason, offset: see `hands.reconstruct.HandTrack`.   raw21_px: ``(T,21,2)`` image
+    evidence.
+    """
+
+    side: str
+    joints: Floats
+    landmarks: Floats
+    raw21: Floats
+    raw21_px: Floats
+    sigma_lateral_m: Floats
+    sigma_ray_m: Floats
+    visible: NDArray[np.bool_]
+    head_from_palm: SE3
+    palm_sigma_m: Floats
+    palm_sigma_rad: Floats
+    aperture_m: Floats
+    state: NDArray[np.object_]
+    reason: NDArray[np.object_]
+    offset: Floats
+
+
+def wearer_hands(
+    hands: SourceHands,
+    *,
+    timestamps_ns: NDArray[np.int64],
+    camera: Camera,
+    shape: HandShape,
+    config: HandsConfig,
+) -> tuple[dict[str, WearerHand], Association]:
+    """Associate, fit, smooth and describe both hands."""
+    found = candidates(hands, camera)
+    association = associate(found, len(timestamps_ns), farthest_m=config.farthest_m)
+    times_s = (timestamps_ns - timestamps_ns[0]) / 1e9 if len(timestamps_ns) else np.zeros(0)
+    result = {}
+    for s, side in enumerate(SIDES):
+        evidence = evidence_of(
+            found, association, side=s, camera=camera, landmark_sigma=config.landmark_sigma
+        )
+        track = reconstruct(evidence, shape, times_s=times_s, config=config)
+        px = np.where(
+            (association.chosen[:, s] >= 0)[:, None, None],
+            found.raw21_px[association.chosen[:, s]] if len(found.row) else np.nan,
+            np.nan,
+        )
+        raw = raw_in_head(evidence, shape)
+        result[side] = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
+    return _with_visibility(result, camera), association
+
+
+def _described(
+    side: str,
+    track: HandTrack,
+    *,
+    shape: HandShape,
+    times_s: Floats,
+    raw21: Floats,
+    raw21_px: Floats,
+) -> WearerHand:
+    there = track.state != "missing"
+    measured = track.state == "measured"
+    mirror = MIRROR if side == "left" else np.ones(3)
+    joints = np.where(there[:, None, None], track.poses.joints(shape) * mirror, np.nan)
+    landmarks = landmarks17_from_mediapipe21(joints)
+    nearest = _nearest(measured, there)
+    count, rows = len(there), np.flatnonzero(there)
+    lateral, ray = np.full((count, 17), np.nan), np.full((count, 17), np.nan)
+    palm_m, palm_rad = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
+    for part in np.array_split(rows, max(1, len(rows) // 400)):
+        if not len(part):
+            continue
+        found = sigmas(
+            track.poses.rows(part),
+            track.information[nearest[part]],
+            shape,
+            unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
+        )
+        lateral[part], ray[part] = found.lateral_m, found.ray_m
+        palm_m[part], palm_rad[part] = found.palm_m, found.palm_rad
+    return WearerHand(
+        side=side,
+        joints=joints,
+        landmarks=landmarks,
+        raw21=np.where(measured[:, None, None], raw21 * mirror, np.nan),
+        raw21_px=np.where(measured[:, None, None], raw21_px, np.nan),
+        sigma_lateral_m=lateral,
+        sigma_ray_m=ray,
+        visible=np.zeros((count, 17), dtype=bool),
+        head_from_palm=palm_frame(landmarks, side),
+        palm_sigma_m=palm_m,
+        palm_sigma_rad=palm_rad,
+        aperture_m=np.linalg.norm(
+            landmarks[:, INDEX["thumb_tip"]] - landmarks[:, INDEX["index_tip"]], axis=1
+        ),
+        state=track.state,
+        reason=track.reason,
+        offset=track.offset,
+    )
+
+
+def _nearest(measured: NDArray[np.bool_], there: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each row the nearest measured row (itself, for measured rows)."""
+    rows = np.flatnonzero(measured)
+    every = np.arange(len(measured))
+    if not len(rows):
+        assert not there.any()
+        return every
+    after = np.clip(np.searchsorted(rows, every), 0, len(rows) - 1)
+    before = np.clip(after - 1, 0, None)
+    closer = np.abs(rows[before] - every) < np.abs(rows[after] - every)
+    return rows[np.where(closer, before, after)]
+
+
+def _with_visibility(hands: dict[str, WearerHand], camera: Camera) -> dict[str, WearerHand]:
+    result = {}
+    for side, other in (SIDES, SIDES[::-1]):
+        hand = hands[side]
+        visible = (
+            visible_landmarks(hand.joints, hand.landmarks, hands[other].joints, camera=camera)
+            & (hand.state == "measured")[:, None]
+        )
+        tips = visible[:, INDEX["thumb_tip"]] & visible[:, INDEX["index_tip"]]
+        result[side] = replace(
+            hand, visible=visible, aperture_m=np.where(tips, hand.aperture_m, np.nan)
+        )
+    return result
