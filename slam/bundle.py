@@ -1,0 +1,163 @@
+"""Bundle adjustment with gtsam: keyframe poses and points together, any camera model.
+
+An observation is a projection into a small camera that looks along the observed ray, so its error
+is an angle in the ray's tangent plane (see `rays.tangent_rotations`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from core.errors import MissingExtraError
+from core.geometry.arrays import Floats, Ints
+from core.geometry.se3 import SE3
+from slam.rays import tangent_rotations
+from slam.scene import Scene
+
+POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
+
+
+def load_gtsam() -> Any:
+    """gtsam, or the command that installs it."""
+    try:
+        import gtsam
+    except ImportError as error:
+        raise MissingExtraError("slam needs gtsam: pip install 'handoff-ego[slam]'") from error
+    return gtsam
+
+
+def pose3(pose: SE3) -> Any:
+    """A single SE3 as gtsam's Pose3."""
+    gtsam = load_gtsam()
+    return gtsam.Pose3(gtsam.Rot3(pose.rotation), pose.translation)
+
+
+class Projections:
+    """Makes gtsam factors of a scene's observations; reuses the noise models.
+
+    body_from_camera: the body is what gtsam's pose stands for (the camera itself, or the IMU).
+    """
+
+    def __init__(
+        self, scene: Scene, *, sigma_px: float, body_from_camera: SE3 | None = None
+    ) -> None:
+        self._gtsam = load_gtsam()
+        self._scene, self._sigma_px = scene, sigma_px
+        self._unit_camera = self._gtsam.Cal3_S2()
+        self._noise: dict[int, Any] = {}
+        self._body = body_from_camera or SE3.identity()
+
+    def _model(self, level: int) -> Any:
+        """Isotropic noise in steps of 5 %, with a Cauchy kernel of three sigmas."""
+        if level not in self._noise:
+            noise = self._gtsam.noiseModel
+            sigma = float(np.exp(level * 0.05)) * self._sigma_px
+            self._noise[level] = noise.Robust.Create(
+                noise.mEstimator.Cauchy.Create(3.0), noise.Isotropic.Sigma(2, sigma)
+            )
+        return self._noise[level]
+
+    def add(self, graph: Any, rows: Ints) -> None:
+        """One factor per observation row."""
+        gtsam, views = self._gtsam, self._scene.views
+        body_from_tangent = self._body.rotation @ tangent_rotations(views.rays[rows])
+        levels = np.rint(np.log(views.rad_per_px[rows]) / 0.05).astype(int).tolist()
+        poses = [gtsam.symbol(POSE, int(k)) for k in views.frame[rows]]
+        points = [gtsam.symbol(POINT, int(k)) for k in views.track[rows]]
+        centre, origin = np.zeros(2), np.array(self._body.translation)
+        factor, pose, rot = gtsam.GenericProjectionFactorCal3_S2, gtsam.Pose3, gtsam.Rot3
+        for level, pose_key, point_key, turn in zip(
+            levels, poses, points, body_from_tangent, strict=True
+        ):
+            graph.push_back(
+                factor(
+                    centre,
+                    self._model(level),
+                    pose_key,
+                    point_key,
+                    self._unit_camera,
+                    False,  # no exception behind the camera, the error is just large
+                    False,
+                    pose(rot(turn), origin),
+                )
+            )
+
+
+def optimise(graph: Any, values: Any, *, rounds: int, tolerance: float = 1e-4) -> Any:
+    """Levenberg-Marquardt; returns the values it ends with."""
+    gtsam = load_gtsam()
+    parameters = gtsam.LevenbergMarquardtParams()
+    parameters.setMaxIterations(rounds)
+    parameters.setRelativeErrorTol(tolerance)
+    parameters.setlambdaUpperBound(1e8)
+    return gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
+
+
+def adjust(
+    scene: Scene, frames: Ints, *, sigma_px: float, rounds: int = 8
+) -> tuple[Any, Any] | None:
+    """Refine these keyframes and the points they see, in place; other keyframes hold still.
+
+    With every posed keyframe given, the first pose and the distance to the farthest one are held.
+    Returns gtsam's graph and values for `covariances`; None where nothing was seen.
+    """
+    gtsam = load_gtsam()
+    free = np.zeros(len(scene.posed), bool)
+    free[frames] = True
+    rows = scene.observations()
+    local = np.zeros(len(scene.known), bool)
+    local[scene.views.track[rows[free[scene.views.frame[rows]]]]] = True
+    rows = rows[local[scene.views.track[rows]]]
+    if not len(rows):
+        return None
+    graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
+    Projections(scene, sigma_px=sigma_px).add(graph, rows)
+    used_frames = np.unique(scene.views.frame[rows])
+    held = used_frames[~free[used_frames]]
+    if not len(held):
+        held = used_frames[:1]
+        _hold_scale(graph, scene, used_frames)
+    tight = gtsam.noiseModel.Isotropic.Sigma(6, 1e-6)
+    for frame in used_frames:
+        pose = pose3(scene.world_from_camera[frame])
+        values.insert(gtsam.symbol(POSE, int(frame)), pose)
+        if frame in held:
+            graph.push_back(gtsam.PriorFactorPose3(gtsam.symbol(POSE, int(frame)), pose, tight))
+    tracks = np.unique(scene.views.track[rows])
+    for track in tracks:
+        values.insert(gtsam.symbol(POINT, int(track)), scene.points[track])
+    values = optimise(graph, values, rounds=rounds)
+    read_points(scene, values, tracks)
+    for frame in used_frames[free[used_frames]]:
+        pose = values.atPose3(gtsam.symbol(POSE, int(frame)))
+        scene.set_pose(int(frame), SE3(pose.rotation().matrix(), pose.translation()))
+    return graph, values
+
+
+def covariances(graph: Any, values: Any, frames: Ints) -> Floats:
+    """``(k,6,6)`` of these keyframes' poses, (rotation, translation) along the world's axes."""
+    gtsam = load_gtsam()
+    marginals = gtsam.Marginals(graph, values)
+    result = np.zeros((len(frames), 6, 6))
+    for k, frame in enumerate(frames):
+        key = gtsam.symbol(POSE, int(frame))
+        turn = np.kron(np.eye(2), values.atPose3(key).rotation().matrix())
+        result[k] = turn @ marginals.marginalCovariance(key) @ turn.T
+    return result
+
+
+def _hold_scale(graph: Any, scene: Scene, frames: Ints) -> None:
+    gtsam = load_gtsam()
+    away = np.linalg.norm(scene.position[frames] - scene.position[frames[0]], axis=1)
+    far = int(np.argmax(away))
+    if away[far] > 0:
+        noise = gtsam.noiseModel.Isotropic.Sigma(1, 1e-4 * float(away[far]))
+        first, last = (gtsam.symbol(POSE, int(frames[k])) for k in (0, far))
+        graph.push_back(gtsam.RangeFactorPose3(first, last, float(away[far]), noise))
+
+
+def read_points(scene: Scene, values: Any, tracks: Ints) -> None:
+    """Copy the points of these tracks out of gtsam's values."""
+    gtsam = load_gtsam()
+    for track in tracks:
+        scene.points[track] = values.atPoint3(gtsam.symbol(POINT, int(track)))

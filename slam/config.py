@@ -1,0 +1,39 @@
+"""Settings of the `slam` stage. Defaults suit head cameras from phone quality upwards."""
+
+from dataclasses import dataclass
+
+from core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class SlamConfig:
+    """One field per decision; lengths in pixels are those of the tracked (perhaps shrunk) image."""
+
+    stream: str = "head"  # the camera whose path is estimated
+    use_imu: bool = True  # False: camera only, even where an IMU was recorded
+    mask_hands: bool = True  # leave out corners on the hands that hands_detect found
+    tracked_side_px: int = 800  # images with a longer side are shrunk to it before tracking
+    target_tracks: int = 350  # corners followed at a time, one per grid cell
+    flow_window_px: int = 21  # side of the Lucas-Kanade patch
+    flow_levels: int = 4  # pyramid levels above the full image
+    round_trip_px: float = 0.7  # a corner that does not come back this close is dropped
+    epipolar_px: float = 1.5  # distance from the epipolar plane above which a corner is dropped
+    pixel_sigma: float = 0.5  # standard deviation of a tracked corner
+    outlier_px: float = 2.5  # reprojection error above which an observation leaves the map
+    keyframe_parallax_px: float = 14.0  # median movement, rotation taken out, that makes a keyframe
+    keyframe_share: float = 0.65  # and so does losing more than this share of the corners
+    keyframe_min_s: float = 0.08  # keyframes are never closer than this
+    keyframe_max_s: float = 0.5  # nor further apart
+    min_landmarks: int = 15  # a pose that rests on fewer points is lost
+    max_lost_s: float = 0.5  # longer gaps without a pose split the map
+    min_map_keyframes: int = 4  # smaller maps are dropped
+    max_scale_sigma: float = 0.1  # a relative scale uncertainty above this is called unknown
+    loop_closure: bool = True  # look for places seen before and join their points
+
+    def __post_init__(self) -> None:
+        if self.target_tracks < 50:
+            raise BadInputError(f"slam: target_tracks={self.target_tracks}; give at least 50")
+        if self.pixel_sigma <= 0 or self.outlier_px <= self.pixel_sigma:
+            raise BadInputError(
+                f"slam: outlier_px={self.outlier_px} must exceed pixel_sigma={self.pixel_sigma} > 0"
+            )

@@ -1,0 +1,189 @@
+"""From tracks (and an IMU) to the camera's path: maps, their scale and level, a pose per frame.
+
+Arrays in, arrays out; the stage does the files.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.geometry.alignment import rotation_between
+from core.geometry.arrays import Bools, Ints
+from core.geometry.se3 import SE3
+from slam import growth, still, world
+from slam.bundle import adjust, covariances
+from slam.config import SlamConfig
+from slam.inertial import ImuData
+from slam.keyframes import choose_keyframes
+from slam.mapping import SceneMap
+from slam.metric import make_metric
+from slam.path import CameraPath
+from slam.poses import pose_frames
+from slam.scene import Scene
+from slam.tracks import Tracks
+
+CAMERA_ONLY_GAP_FACTOR = 4.0  # without an IMU keyframes of a still view may be this much sparser
+MIN_STILL_S = 0.5
+
+
+@dataclass(eq=False)
+class Estimate:
+    """path: in worlds with z up where gravity is known, map by map.   maps: with points.
+
+    still: map ids of stretches without parallax.   scale_source: "imu" or "unknown".
+    gravity_source: "imu" or "none".   keyframes: rows of frames.
+    """
+
+    path: CameraPath
+    maps: list[SceneMap]
+    keyframes: Ints
+    still: list[int] = field(default_factory=list)
+    scale_source: str = "unknown"
+    gravity_source: str = "none"
+    warnings: list[str] = field(default_factory=list)
+
+
+def estimate(
+    tracks: Tracks,
+    config: SlamConfig,
+    *,
+    imu: ImuData | None = None,
+    camera_from_head: SE3 | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Estimate:
+    """The path of a camera from its tracks; metric and level with ``imu``.
+
+    camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
+    """
+    gap_s = config.keyframe_max_s * (1.0 if imu is not None else CAMERA_ONLY_GAP_FACTOR)
+    keyframes = choose_keyframes(tracks, config, max_gap_s=gap_s)
+    note(f"mapping from {len(keyframes)} keyframes")
+    maps, leftover = build_maps(tracks, keyframes, config)
+    path = CameraPath(len(tracks.timestamps_ns))
+    for scene_map in maps:
+        if imu is not None:
+            make_metric(scene_map, imu, config)
+        pose_frames(tracks, scene_map, config, path=path)
+    result = Estimate(path, maps, keyframes)
+    next_id = len(maps)
+    for run in leftover:
+        next_id = _turns_only(tracks, keyframes[run], config, result=result, map_id=next_id)
+    _choose_sources(result, tracks, imu)
+    _settle(result, camera_from_head or SE3.identity())
+    return result
+
+
+def build_maps(
+    tracks: Tracks, keyframes: Ints, config: SlamConfig
+) -> tuple[list[SceneMap], list[Ints]]:
+    """Grow maps until no stretch of keyframes gives another one.
+
+    Returns the maps in the order of time, and the stretches ``(rows of keyframes)`` left over.
+    """
+    waiting, leftover, maps = [np.arange(len(keyframes))], [], []
+    while waiting:
+        run = waiting.pop()
+        if len(run) < config.min_map_keyframes:
+            leftover.append(run)
+            continue
+        scene = Scene(tracks.of_frames(keyframes[run]), tracks.n_tracks)
+        posed = growth.grow(scene, config, among=np.arange(len(run)))
+        if len(posed) < config.min_map_keyframes:
+            leftover.append(run)
+            continue
+        growth.finish(scene, config, posed)
+        adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
+        covariance = np.zeros((len(posed), 6, 6))
+        if adjusted is not None:
+            covariance = covariances(*adjusted, posed)
+        maps.append(SceneMap(0, scene, keyframes[run], posed, covariance))
+        waiting += [run[: posed[0]], run[posed[-1] + 1 :]]
+    maps.sort(key=lambda m: int(m.frames[m.posed[0]]))
+    for map_id, scene_map in enumerate(maps):
+        scene_map.map_id = map_id
+    return maps, sorted((run for run in leftover if len(run)), key=lambda run: int(run[0]))
+
+
+def _turns_only(
+    tracks: Tracks, frames: Ints, config: SlamConfig, *, result: Estimate, map_id: int
+) -> int:
+    """Rotation-only maps over a stretch in which nothing has depth; returns the next map id."""
+    path = result.path
+    stretch = np.arange(frames[0], frames[-1] + 1)
+    stretch = stretch[~path.tracked[stretch]]
+    while len(stretch):
+        count = still.follow_turns(tracks, stretch, path, map_id=map_id, config=config)
+        done = stretch[:count]
+        if count:
+            span_s = (tracks.timestamps_ns[done[-1]] - tracks.timestamps_ns[done[0]]) * 1e-9
+            if span_s < MIN_STILL_S:
+                path.drop(done, "too_short")
+            else:
+                result.still.append(map_id)
+                map_id += 1
+        else:
+            path.reason[stretch[0]] = "too_few_corners"
+        stretch = stretch[max(count, 1) :]
+    return map_id
+
+
+def _choose_sources(result: Estimate, tracks: Tracks, imu: ImuData | None) -> None:
+    """Decide scale and up for the whole recording; maps that cannot follow lose their frames."""
+    path = result.path
+    metric = {m.map_id for m in result.maps if m.metric}
+    levelled = {m.map_id for m in result.maps if m.levelled}
+    if metric:
+        result.scale_source = "imu"
+        for scene_map in [m for m in result.maps if not m.metric]:
+            path.drop(path.map_id == scene_map.map_id, "scale_unknown")
+            result.maps.remove(scene_map)
+    for map_id in np.unique(path.map_id[path.tracked]).tolist():
+        if imu is None or map_id in levelled:
+            continue
+        frames = path.map_id == map_id
+        up = world.up_from_accelerometer(
+            tracks.timestamps_ns, path.rotation, imu, tracked=path.tracked & frames
+        )
+        if up is not None:
+            _move(result, map_id, SE3(rotation_between(up, [0.0, 0.0, 1.0]), np.zeros(3)))
+            levelled.add(map_id)
+    present = set(np.unique(path.map_id[path.tracked]).tolist())
+    if present & levelled:
+        result.gravity_source = "imu"
+        for map_id in present - levelled:
+            path.drop(path.map_id == map_id, "gravity_unknown")
+    for scene_map in result.maps:
+        if scene_map.rejected:
+            result.warnings.append(f"map {scene_map.map_id}: no scale ({scene_map.rejected})")
+
+
+def _settle(result: Estimate, camera_from_head: SE3) -> None:
+    """Number the maps by time, and give each its origin, unit and heading."""
+    path = result.path
+    order = dict.fromkeys(int(k) for k in path.map_id[path.tracked])
+    for map_id in order:
+        frames: Bools = path.map_id == map_id
+        scene_map = next((m for m in result.maps if m.map_id == map_id), None)
+        scale = 1.0
+        if scene_map is not None and result.scale_source == "unknown":
+            scale = 1.0 / scene_map.typical_depth
+        first = int(np.flatnonzero(frames)[0])
+        camera = SE3(path.rotation[first], scale * path.position[first])
+        new_from_old = world.settle(
+            camera @ camera_from_head, levelled=result.gravity_source == "imu"
+        )
+        _move(result, map_id, new_from_old, scale=scale)
+    renumber = {old: new for new, old in enumerate(order)}
+    path.map_id = np.array([renumber.get(int(k), -1) for k in path.map_id])
+    result.still = [renumber[k] for k in result.still if k in renumber]
+    result.maps = [m for m in result.maps if m.map_id in renumber]
+    for scene_map in result.maps:
+        scene_map.map_id = renumber[scene_map.map_id]
+
+
+def _move(result: Estimate, map_id: int, new_from_old: SE3, *, scale: float = 1.0) -> None:
+    result.path.move(result.path.map_id == map_id, new_from_old, scale=scale)
+    for scene_map in result.maps:
+        if scene_map.map_id == map_id:
+            scene_map.scene.moved(new_from_old, scale)

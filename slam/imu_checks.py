@@ -1,0 +1,73 @@
+"""Refuses inertial data that cannot be right before it bends the path; messages hold the cure."""
+
+import numpy as np
+
+from core.errors import BadInputError
+from core.geometry.arrays import Floats, Ints
+
+MEAN_FORCE_M_S2 = (7.0, 13.0)  # |mean specific force| of anything that stays near the ground
+MAX_TURN_RAD_S = 12.0  # a head turns at up to about 10 rad/s, and not for long
+FROZEN_SAMPLES = 50
+
+
+def check_imu(
+    timestamps_ns: Ints, gyro_rad_s: Floats, accel_m_s2: Floats, *, source: str
+) -> list[str]:
+    """Raises BadInputError for wrong units, clocks or values; returns warnings about the rest.
+
+    ``source`` names the file in messages. timestamps ``(M,)``; gyro, accel ``(M,3)``.
+    """
+    if len(timestamps_ns) < 2:
+        raise BadInputError(f"{source}: {len(timestamps_ns)} IMU samples; record the IMU again")
+    step_ns = np.diff(timestamps_ns)
+    if step_ns.min() <= 0:
+        row = int(np.argmin(step_ns > 0)) + 1
+        raise BadInputError(
+            f"{source}: IMU row {row} goes back in time by {-int(step_ns[row - 1])} ns; sort the "
+            "rows, and keep one IMU per file"
+        )
+    for name, values in (("gyro", gyro_rad_s), ("accel", accel_m_s2)):
+        if not np.isfinite(values).all():
+            raise BadInputError(f"{source}: {name} holds NaN or infinity; remove those rows")
+    _check_force(accel_m_s2, source)
+    fast = float(np.quantile(np.linalg.norm(gyro_rad_s, axis=1), 0.95))
+    if fast > MAX_TURN_RAD_S:
+        raise BadInputError(
+            f"{source}: the head would turn at {fast:.0f} rad/s; the gyro looks like deg/s: set "
+            'gyro_unit = "deg/s" in rig.toml'
+        )
+    return _frozen(gyro_rad_s, accel_m_s2, source) + _holes(step_ns, source)
+
+
+def _check_force(accel_m_s2: Floats, source: str) -> None:
+    force = float(np.median(np.linalg.norm(accel_m_s2, axis=1)))
+    low, high = MEAN_FORCE_M_S2
+    if low <= force <= high:
+        return
+    if 0.7 < force < 1.3:
+        cure = 'the accelerometer looks like g: set accel_unit = "g" in rig.toml'
+    elif force < 1.0:
+        cure = "gravity seems to be taken out: record specific force, not linear acceleration"
+    else:
+        cure = "give the accelerometer in m/s^2"
+    raise BadInputError(f"{source}: median |accel| is {force:.3g} m/s^2, not near 9.81; {cure}")
+
+
+def _frozen(gyro: Floats, accel: Floats, source: str) -> list[str]:
+    warnings = []
+    for name, values in (("gyro", gyro), ("accel", accel)):
+        for axis in range(3):
+            same = np.diff(values[:, axis]) == 0
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], same, [0]])))
+            longest = int(np.max(edges[1::2] - edges[::2], initial=0))
+            if longest >= max(FROZEN_SAMPLES, len(values) // 4):
+                warnings.append(
+                    f"{source}: {name} {'xyz'[axis]} does not change for {longest} samples"
+                )
+    return warnings
+
+
+def _holes(step_ns: Ints, source: str) -> list[str]:
+    usual = float(np.median(step_ns))
+    holes = int(np.sum(step_ns > max(5 * usual, 50e6)))
+    return [f"{source}: {holes} holes in the IMU samples"] if holes else []

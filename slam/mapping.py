@@ -1,0 +1,45 @@
+"""One finished map: its keyframes and points, and what is known about scale and up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from slam.inertial import ImuData
+from slam.scene import Scene
+from slam.visual_inertial import Inertial
+
+
+@dataclass(eq=False)
+class SceneMap:
+    """A connected map in its own world.
+
+    frames ``(K,)``: video frame of every keyframe of the scene.   posed ``(k,)``: its rows with a
+    pose.   covariance ``(k,6,6)``: of posed keyframes, (rotation, translation) along world axes.
+    scale_sigma: relative, None where scale is unknown.   levelled: z points up.
+    inertial, imu: states and data where the map is visual-inertial.
+    """
+
+    map_id: int
+    scene: Scene
+    frames: Ints
+    posed: Ints
+    covariance: Floats
+    scale_sigma: float | None = None
+    levelled: bool = False
+    inertial: Inertial | None = None
+    imu: ImuData | None = None
+    rejected: str | None = None  # why an IMU that was there gave no scale
+    loops: int = 0
+
+    @property
+    def metric(self) -> bool:
+        """Whether lengths are metres."""
+        return self.scale_sigma is not None
+
+    @property
+    def typical_depth(self) -> float:
+        """Median distance of the first keyframe's points, in the map's unit."""
+        view, _ = self.scene.view_of(int(self.posed[0]))
+        away = np.linalg.norm(view.points - self.scene.position[self.posed[0]], axis=1)
+        return float(np.median(away)) if len(away) else 1.0

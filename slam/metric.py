@@ -1,0 +1,89 @@
+"""Makes a map metric and level with its IMU, or says why that cannot be done."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from core.geometry.rotations import rotvec_from_matrix
+from slam import growth, visual_inertial
+from slam.bundle import covariances
+from slam.config import SlamConfig
+from slam.inertial import ImuData, Start, deltas, integrate, linear_start
+from slam.mapping import SceneMap
+from slam.visual_inertial import Inertial
+
+ROUNDS = 3
+DATASHEET_FACTORS = (3.0, 10.0)  # gyro, accelerometer: the first guess of the effective noise
+
+
+def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
+    """Joint visual-inertial refinement of a finished map, in place."""
+    scene, posed = scene_map.scene, scene_map.posed
+    times_ns = scene.views.timestamps_ns[posed]
+    if not imu.covers(times_ns):
+        scene_map.rejected = "imu_gap"
+        return
+    start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])
+    if start is None:
+        scene_map.rejected = "no_positive_scale"
+        return
+    if contradiction(imu, times_ns, (scene.rotation[posed], start)) > 0.5:
+        scene_map.rejected = "gyro_contradicts_camera"
+        return
+    levelled = visual_inertial.level(start)
+    scene.moved(levelled, start.scale)
+    n = len(posed)
+    states = Inertial(
+        levelled.rotate(start.velocities),
+        np.tile(start.gyro_bias, (n, 1)),
+        np.tile(start.accel_bias, (n, 1)),
+    )
+    noisy = _guessed_noise(imu)
+    for _ in range(ROUNDS):
+        states, graph, values = visual_inertial.refine(
+            scene, noisy, posed, inertial=states, config=config
+        )
+        gyro_noise, accel_noise = visual_inertial.effective_noise(imu, graph, values)
+        noisy = replace(noisy, gyro_noise=gyro_noise, accel_noise=accel_noise)
+        scene.drop_outliers(config.outlier_px)
+        growth.replace_points(scene, config, posed)
+    scene_map.covariance = covariances(graph, values, posed)
+    scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
+    sigma = _scale_sigma(scene.position[posed], scene_map.covariance)
+    if sigma > config.max_scale_sigma:
+        scene_map.rejected = "scale_uncertain"
+    else:
+        scene_map.scale_sigma = sigma
+
+
+def _guessed_noise(imu: ImuData) -> ImuData:
+    gyro, accel = DATASHEET_FACTORS
+    return replace(imu, gyro_noise=gyro * imu.gyro_noise, accel_noise=accel * imu.accel_noise)
+
+
+def _scale_sigma(position: Floats, covariance: Floats) -> float:
+    """Relative uncertainty of the distance from the held first keyframe to the farthest one."""
+    away = position - position[0]
+    far = int(np.argmax(np.linalg.norm(away, axis=1)))
+    distance = float(np.linalg.norm(away[far]))
+    if distance == 0:
+        return float("inf")
+    along = away[far] / distance
+    return float(np.sqrt(along @ covariance[far, 3:, 3:] @ along)) / distance
+
+
+def contradiction(imu: ImuData, times_ns: Ints, seen: tuple[Floats, Start]) -> float:
+    """Share of the camera's turning that the gyro does not tell the same way, 0 … 1 and more.
+
+    Near 0 for a good rig; near 1 and above for wrong axes, units or clocks. 0 where nothing turned.
+    """
+    rotation, start = seen
+    turned = deltas(integrate(imu.without_bias(start.gyro_bias, np.zeros(3)), times_ns))
+    in_imu = rotation @ imu.camera_from_imu.rotation
+    seen_turn = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
+    gyro_turn = rotvec_from_matrix(turned.rotation)
+    total = float(np.sqrt(np.mean(seen_turn**2)))
+    if total < 5e-3:
+        return 0.0
+    return float(np.sqrt(np.mean((seen_turn - gyro_turn) ** 2))) / total

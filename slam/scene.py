@@ -1,0 +1,130 @@
+"""The map while it is being built: keyframe poses, points, and which observations still count."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.geometry.arrays import Bools, Floats, Ints
+from core.geometry.se3 import SE3
+from slam.localise import View
+from slam.rays import angular_error, triangulate
+from slam.tracks import Tracks
+
+MIN_SPREAD_RAD = 5e-3  # rms spread of a point's rays below which its depth is not known
+
+
+@dataclass(eq=False)
+class Scene:
+    """Keyframe poses (K) and points (P). Changed in place by growth and adjustment.
+
+    views: observations; its frames are keyframe rows.   posed: ``(K,)``.   used: ``(N,)``.
+    known: ``(P,)``.   points: ``(P,3)`` in the world, one per track.
+    """
+
+    views: Tracks
+    n_tracks: int = 0  # at least as many as the views name
+    rotation: Floats = field(init=False)  # world_from_camera
+    position: Floats = field(init=False)
+    posed: Bools = field(init=False)
+    points: Floats = field(init=False)
+    known: Bools = field(init=False)
+    used: Bools = field(init=False)
+    by_track: Ints = field(init=False)  # observations sorted by track
+    track_starts: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        n_frames = len(self.views.timestamps_ns)
+        n_tracks = self.n_tracks = max(self.n_tracks, self.views.n_tracks)
+        self.rotation = np.tile(np.eye(3), (n_frames, 1, 1))
+        self.position = np.zeros((n_frames, 3))
+        self.posed = np.zeros(n_frames, bool)
+        self.points = np.full((n_tracks, 3), np.nan)
+        self.known = np.zeros(n_tracks, bool)
+        self.used = np.ones(len(self.views.frame), bool)
+        self.by_track = np.argsort(self.views.track, kind="stable")
+        self.track_starts = np.searchsorted(
+            self.views.track[self.by_track], np.arange(n_tracks + 1)
+        )
+        self.frame_starts = self.views.starts
+
+    @property
+    def world_from_camera(self) -> SE3:
+        """All keyframes; identity where not posed."""
+        return SE3(self.rotation, self.position)
+
+    def set_pose(self, frame: int, world_from_camera: SE3) -> None:
+        """Place one keyframe."""
+        self.rotation[frame] = world_from_camera.rotation
+        self.position[frame] = world_from_camera.translation
+        self.posed[frame] = True
+
+    def of_frame(self, frame: int) -> Ints:
+        """Observations of one keyframe."""
+        return np.arange(self.frame_starts[frame], self.frame_starts[frame + 1])
+
+    def of_tracks(self, tracks: Ints) -> Ints:
+        """Used observations of these tracks in posed keyframes, grouped in the tracks' order."""
+        counts = self.track_starts[tracks + 1] - self.track_starts[tracks]
+        first = np.repeat(self.track_starts[tracks] - np.cumsum(counts) + counts, counts)
+        rows = self.by_track[first + np.arange(counts.sum())]
+        return rows[self.used[rows] & self.posed[self.views.frame[rows]]]
+
+    def view_of(self, frame: int) -> tuple[View, Ints]:
+        """What a keyframe sees of known points, and those observations."""
+        rows = self.of_frame(frame)
+        rows = rows[self.known[self.views.track[rows]]]
+        tracks = self.views
+        return View(
+            self.points[tracks.track[rows]], tracks.rays[rows], tracks.rad_per_px[rows]
+        ), rows
+
+    def observations(self) -> Ints:
+        """All used observations of known points in posed keyframes."""
+        return np.flatnonzero(
+            self.used & self.posed[self.views.frame] & self.known[self.views.track]
+        )
+
+    def errors_px(self, rows: Ints) -> Floats:
+        """Reprojection errors of these observations; infinite behind the camera."""
+        frame = self.views.frame[rows]
+        towards = self.points[self.views.track[rows]] - self.position[frame]
+        in_camera = np.einsum("nji,nj->ni", self.rotation[frame], towards)
+        return angular_error(self.views.rays[rows], in_camera) / self.views.rad_per_px[rows]
+
+    def triangulate(self, tracks: Ints, *, max_px: float) -> int:
+        """Place these tracks where at least two rays agree; returns how many were placed."""
+        rows = self.of_tracks(tracks)
+        point, position_in_list, counts = np.unique(
+            self.views.track[rows], return_inverse=True, return_counts=True
+        )
+        rows = rows[counts[position_in_list] >= 2]
+        point, group = np.unique(self.views.track[rows], return_inverse=True)
+        if not len(point):
+            return 0
+        order = np.argsort(group, kind="stable")
+        rows, group = rows[order], group[order]
+        frame = self.views.frame[rows]
+        directions = np.einsum("nij,nj->ni", self.rotation[frame], self.views.rays[rows])
+        points, spread = triangulate(self.position[frame], directions, group)
+        self.points[point] = points
+        error = self.errors_px(rows)
+        worst = np.maximum.reduceat(error, np.searchsorted(group, np.arange(len(point))))
+        good = (worst < max_px) & (spread > MIN_SPREAD_RAD)
+        self.known[point] = good
+        return int(good.sum())
+
+    def drop_outliers(self, max_px: float) -> int:
+        """Forget observations that do not fit and points that lost support. Returns how many."""
+        rows = self.observations()
+        bad = self.errors_px(rows) > max_px
+        self.used[rows[bad]] = False
+        rows = rows[~bad]
+        count = np.bincount(self.views.track[rows], minlength=len(self.known))
+        self.known &= count >= 2
+        return int(bad.sum())
+
+    def moved(self, world_from_old: SE3, scale: float = 1.0) -> None:
+        """Carry the whole scene into another frame: scaled first, then moved."""
+        self.position = world_from_old.apply(scale * self.position)
+        self.rotation = world_from_old.rotation @ self.rotation
+        self.points = world_from_old.apply(scale * self.points)
