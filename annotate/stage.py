@@ -47,7 +47,7 @@ class Annotate:
         proposals: list[Proposal] = []
         if config.propose:
             progress.note("proposing boundaries")
-            trajectory = _metric_trajectory(folder)
+            trajectory = metric_trajectory(folder)
             if trajectory is None:
                 warnings.append(
                     "no trajectory in metres: boundaries are proposed from palm motion in the head "
@@ -63,7 +63,7 @@ class Annotate:
         )
 
 
-def _metric_trajectory(folder: SessionFolder) -> Trajectory | None:
+def metric_trajectory(folder: SessionFolder) -> Trajectory | None:
     """The trajectory, where most of it is tracked and in metres; else None."""
     report = read_document(folder, SLAM_REPORT) if folder.exists(SLAM_REPORT) else {}
     if str(report.get("scale_source", "unknown")) in {"unknown", "none"}:

@@ -1,0 +1,26 @@
+"""Types for argparse: words that must be numbers, refused with what they should have been."""
+
+import argparse
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """``fx,fy,cx,cy``: numbers separated by commas."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: numbers separated by commas") from error
+
+
+def size_wh(text: str) -> tuple[int, int]:
+    """``640x480``: width and height in pixels."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: write WIDTHxHEIGHT, as in 640x480")
+    return int(parts[0]), int(parts[1])
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
+    return int(text)

@@ -1,0 +1,1 @@
+"""One page with pictures about sessions and a training run."""

@@ -1,0 +1,159 @@
+"""Everything of one session that can be shown, in one place. T: number of ticks.
+
+Only tables that a finished stage stands for are read; the rest is None and left out of pictures.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, StaleError
+from core.geometry.landmarks import SIDES
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
+from core.session.info import SessionInfo
+from core.session.layout import CALIBRATION, TRUTH, under
+from core.session.marks import require_output
+from core.session.storage import SessionFolder
+from core.session.tables import (
+    EndEffectors,
+    Hands,
+    MapPoints,
+    Segments,
+    Table,
+    Ticks,
+    Trajectory,
+)
+
+NS = 1e9
+Floats = NDArray[np.float64]
+T = TypeVar("T", bound=Table)
+
+
+def finished(folder: SessionFolder, path: str) -> bool:
+    """Does a mark stand for this file?"""
+    try:
+        require_output(folder, path)
+    except StaleError:
+        return False
+    return True
+
+
+def table_of(folder: SessionFolder, kind: type[T], *, root: str = "") -> T | None:
+    """A table that a finished stage made, or that lies in truth/; else None."""
+    there = folder.exists(under(root, kind.path)) if root else finished(folder, kind.path)
+    return kind.read(folder, root) if there else None
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The tables of a session; None for what has not been made."""
+
+    folder: SessionFolder
+    info: SessionInfo
+    ticks: Ticks
+    calibration: Calibration
+    trajectory: Trajectory | None
+    points: MapPoints | None
+    hands: Hands | None
+    palms: EndEffectors | None
+    segments: Segments | None
+
+    @staticmethod
+    def read(folder: SessionFolder) -> "Scene":
+        """Read what is finished. Raises BadInputError before the first stage has run."""
+        info = SessionInfo.read(folder)
+        ticks = table_of(folder, Ticks)
+        if ticks is None or not len(ticks) or not finished(folder, CALIBRATION):
+            raise BadInputError(
+                f"{folder.url}: nothing to show before capture; run: handoff run {folder.url}"
+            )
+        return Scene(
+            folder=folder,
+            info=info,
+            ticks=ticks,
+            calibration=Calibration.read(folder),
+            trajectory=table_of(folder, Trajectory),
+            points=table_of(folder, MapPoints),
+            hands=table_of(folder, Hands),
+            palms=table_of(folder, EndEffectors),
+            segments=table_of(folder, Segments),
+        )
+
+    @cached_property
+    def seconds(self) -> Floats:
+        """``(T,)`` from the clock origin."""
+        return self.seconds_of(self.ticks.timestamp_ns)
+
+    def seconds_of(self, timestamps_ns: NDArray[np.int64]) -> Floats:
+        """Times of the session clock as seconds from its origin."""
+        return np.asarray((timestamps_ns - self.info.clock_origin) / NS, dtype=np.float64)
+
+    @cached_property
+    def world_from_head(self) -> tuple[SE3, NDArray[np.bool_]]:
+        """Per tick ``(T,)``: the pose (NaN where unknown) and whether it is known and tracked."""
+        return poses_at(self.ticks, self.trajectory)
+
+    def landmarks_in_head(self, side: str) -> Floats:
+        """``(T,17,3)``, NaN where the hand is missing."""
+        return landmarks_at(self.ticks, self.hands, side)
+
+    def palm_in_head(self, side: str) -> tuple[SE3, NDArray[np.bool_]]:
+        """head_from_palm per tick, and where it is known."""
+        pose7 = np.full((len(self.ticks), 7), np.nan)
+        if self.palms is not None:
+            rows = np.flatnonzero((self.palms.side == side) & self.palms.head_from_palm_valid)
+            place, there = rows_of_ticks(self.ticks, self.palms.tick[rows])
+            pose7[place[there]] = self.palms.head_from_palm[rows[there]]
+        return SE3.from_pose7(pose7), np.asarray(np.isfinite(pose7).all(-1))
+
+    def states(self, side: str) -> list[str]:
+        """Per tick: measured, interpolated or missing."""
+        states = ["missing"] * len(self.ticks)
+        if self.hands is not None:
+            rows = np.flatnonzero(self.hands.side == side)
+            place, there = rows_of_ticks(self.ticks, self.hands.tick[rows])
+            for tick, row in zip(place[there], rows[there], strict=True):
+                states[tick] = str(self.hands.state[row])
+        return states
+
+    def truth_trajectory(self) -> Trajectory | None:
+        """The exact trajectory of a synthetic session."""
+        return table_of(self.folder, Trajectory, root=TRUTH)
+
+    def truth_hands(self) -> Hands | None:
+        """The exact hands of a synthetic session."""
+        return table_of(self.folder, Hands, root=TRUTH)
+
+
+def rows_of_ticks(
+    ticks: Ticks, numbers: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Row in `ticks` of each tick number, and whether there is one."""
+    place = np.minimum(np.searchsorted(ticks.tick, numbers), len(ticks) - 1)
+    return place, np.asarray(ticks.tick[place] == numbers)
+
+
+def poses_at(ticks: Ticks, trajectory: Trajectory | None) -> tuple[SE3, NDArray[np.bool_]]:
+    """world_from_head at the ticks, NaN where there is none."""
+    pose7 = np.full((len(ticks), 7), np.nan)
+    if trajectory is not None:
+        good = np.flatnonzero(trajectory.world_from_head_valid & trajectory.tracked)
+        place, there = rows_of_ticks(ticks, trajectory.tick[good])
+        pose7[place[there]] = trajectory.world_from_head[good[there]]
+    return SE3.from_pose7(pose7), np.asarray(np.isfinite(pose7).all(-1))
+
+
+def landmarks_at(ticks: Ticks, hands: Hands | None, side: str) -> Floats:
+    """``(T,17,3)`` of one side in the head frame, NaN where missing."""
+    if side not in SIDES:
+        raise ValueError(f"side {side!r}")
+    landmarks = np.full((len(ticks), 17, 3), np.nan)
+    if hands is not None:
+        rows = np.flatnonzero((hands.side == side) & hands.landmarks_in_head_valid)
+        place, there = rows_of_ticks(ticks, hands.tick[rows])
+        landmarks[place[there]] = hands.landmarks_in_head[rows[there]].reshape(-1, 17, 3)
+    return landmarks

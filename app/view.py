@@ -1,0 +1,250 @@
+"""A session as a Rerun recording: what the camera saw, where it was, what the hands did.
+
+Pictures come through the redactor, at a modest rate and size. Costs about 20 kB per second of video
+and one decode of the head stream.
+"""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.evaluate.figures import match_times
+from app.scene import Scene, landmarks_at
+from core.errors import MissingExtraError
+from core.geometry.landmarks import BONES, SIDES
+from core.geometry.se3 import SE3
+from core.session.frames import open_frames
+from core.session.stage import NO_PROGRESS, Progress
+
+COLORS = {"left": (59, 111, 212), "right": (224, 123, 57), "head": (70, 70, 80)}
+TRUTH_COLOR = (46, 158, 107)
+LOOPBACK = "127.0.0.1"
+HEAD = "world/head"
+CURE = "rerun is not installed; pip install 'handoff-ego[view]'"
+
+
+def write_recording(
+    scene: Scene, path: Path, *, rate_hz: float = 10.0, progress: Progress = NO_PROGRESS
+) -> Path:
+    """Write the session as a .rrd file. `rate_hz` is that of the pictures alone."""
+    try:
+        import rerun as rr
+    except ImportError as error:
+        raise MissingExtraError(CURE) from error
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recording = rr.RecordingStream("handoff", recording_id=scene.info.id)
+    recording.save(path, default_blueprint=_blueprint())
+    _log_still_things(rr, recording, scene)
+    _log_motion(rr, recording, scene)
+    _log_labels(rr, recording, scene)
+    _log_truth(rr, recording, scene)
+    _log_pictures(rr, recording, scene, rate_hz=rate_hz, progress=progress)
+    recording.flush()
+    recording.disconnect()
+    return path
+
+
+def open_viewer(recording: Path) -> int:
+    """Show a recording in the native viewer; gives its exit code."""
+    return _rerun([str(recording)])
+
+
+def serve(recording: Path, *, port: int, grpc_port: int) -> int:
+    """Serve a recording with the web viewer on this machine alone, until Ctrl-C."""
+    where = ["--bind", LOOPBACK, "--web-viewer-port", str(port), "--port", str(grpc_port)]
+    return _rerun([str(recording), "--serve-web", "--hide-welcome-screen", *where])
+
+
+def _rerun(words: list[str]) -> int:
+    if find_spec("rerun") is None:
+        raise MissingExtraError(CURE)
+    return subprocess.run([sys.executable, "-m", "rerun", *words], check=False).returncode
+
+
+def _blueprint() -> Any:
+    import rerun.blueprint as rrb
+
+    camera = rrb.Spatial2DView(
+        origin=f"{HEAD}/camera", contents=[f"{HEAD}/camera/**", f"{HEAD}/hands/**"], name="head"
+    )
+    labels = rrb.TextLogView(origin="labels", name="labels")
+    speed = rrb.TimeSeriesView(origin="speed", name="palm speed, m/s")
+    world = rrb.Spatial3DView(origin="world", name="world")
+    right = rrb.Vertical(camera, speed, labels, row_shares=[5, 2, 2])
+    return rrb.Blueprint(rrb.Horizontal(world, right, column_shares=[3, 2]), collapse_panels=True)
+
+
+def _log_still_things(rr: Any, recording: Any, scene: Scene) -> None:
+    recording.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
+    camera = scene.calibration.stream("head").camera
+    wide, high = camera.size_wh
+    lens = rr.Pinhole(
+        focal_length=camera.focal_px,
+        width=wide,
+        height=high,
+        camera_xyz=rr.ViewCoordinates.RDF,
+        image_plane_distance=0.12,
+    )
+    recording.log(f"{HEAD}/camera", lens, static=True)
+    poses, known = scene.world_from_head
+    if scene.trajectory is not None:
+        strips = _pieces(poses.translation, known, scene.trajectory.map_id)
+        lines = rr.LineStrips3D(strips, colors=[COLORS["head"]], radii=0.002)
+        recording.log("world/path/head", lines, static=True)
+    for side in SIDES:
+        palms, there = scene.palm_in_head(side)
+        track = poses.apply(palms.translation)
+        strips = _pieces(track, there & known, None)
+        lines = rr.LineStrips3D(strips, colors=[COLORS[side]], radii=0.0015)
+        recording.log(f"world/path/palm_{side}", lines, static=True)
+    if scene.points is not None and len(scene.points):
+        colors = np.where(
+            scene.points.color_rgb_valid[:, None], scene.points.color_rgb, 150
+        ).astype(np.uint8)
+        cloud = rr.Points3D(scene.points.point_in_world, colors=colors, radii=0.004)
+        recording.log("world/map", cloud, static=True)
+
+
+def _pieces(
+    track: NDArray[np.float64], known: NDArray[np.bool_], maps: NDArray[np.int32] | None
+) -> list[NDArray[np.float64]]:
+    """Unbroken stretches of a track ``(T,3)``: nothing is drawn across a gap or between maps."""
+    cut = np.flatnonzero(~known[1:] | ~known[:-1]) + 1
+    if maps is not None and len(maps) == len(known):
+        cut = np.union1d(cut, np.flatnonzero(np.diff(maps)) + 1)
+    parts = np.split(np.arange(len(known)), cut)
+    return [track[part] for part in parts if len(part) > 1 and known[part].all()]
+
+
+def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
+    """Per tick: the head, both hands with their bones, both palm frames, both speeds."""
+    poses, known = scene.world_from_head
+    has_world = bool(known.any())
+    sides = {s: (scene.landmarks_in_head(s), *scene.palm_in_head(s)) for s in SIDES}
+    for side, (_, palms, there) in sides.items():
+        _log_speed(rr, recording, scene, side=side, track=poses.apply(palms.translation))
+        recording.log(f"{HEAD}/palm/{side}", rr.TransformAxes3D(0.05), static=True)
+        if not there.any():
+            recording.log(f"{HEAD}/palm/{side}", rr.Clear(recursive=False), static=True)
+    for tick, second in enumerate(scene.seconds):
+        recording.set_time("session", duration=float(second))
+        if known[tick]:
+            recording.log(HEAD, _transform(rr, poses[tick]))
+        elif has_world:  # lost: show nothing rather than a pose that nobody measured
+            recording.log(HEAD, rr.Clear(recursive=False))
+        for side, (landmarks, palms, there) in sides.items():
+            _log_hand(rr, recording, f"{HEAD}/hands/{side}", points=landmarks[tick], side=side)
+            if there[tick]:
+                recording.log(f"{HEAD}/palm/{side}", _transform(rr, palms[tick]))
+
+
+def _transform(rr: Any, pose: SE3) -> Any:
+    return rr.Transform3D(translation=pose.translation, mat3x3=pose.rotation)
+
+
+def _log_hand(
+    rr: Any, recording: Any, path: str, *, points: NDArray[np.float64], side: str
+) -> None:
+    if not np.isfinite(points).all():
+        recording.log(path, rr.Clear(recursive=True))
+        return
+    color = COLORS.get(side, TRUTH_COLOR)
+    bones = [points[[a, b]] for a, b in BONES]
+    recording.log(f"{path}/bones", rr.LineStrips3D(bones, colors=[color], radii=0.0025))
+    recording.log(f"{path}/joints", rr.Points3D(points, colors=[color], radii=0.004))
+
+
+def _log_speed(
+    rr: Any, recording: Any, scene: Scene, *, side: str, track: NDArray[np.float64]
+) -> None:
+    if len(track) < 3:
+        return
+    speed = np.linalg.norm(np.gradient(track, scene.seconds, axis=0), axis=-1)
+    known = np.isfinite(speed)
+    line = rr.SeriesLines(colors=[COLORS[side]], names=[side])
+    recording.log(f"speed/{side}", line, static=True)
+    recording.send_columns(
+        f"speed/{side}",
+        indexes=[rr.TimeColumn("session", duration=scene.seconds[known])],
+        columns=rr.Scalars.columns(scalars=speed[known]),
+    )
+
+
+def _log_labels(rr: Any, recording: Any, scene: Scene) -> None:
+    if scene.segments is None:
+        return
+    segments = scene.segments
+    starts, ends = scene.seconds_of(segments.start_ns), scene.seconds_of(segments.end_ns)
+    for row in range(len(segments)):
+        said = segments.text[row] or "(unlabelled, proposed by machine)"
+        text = f"{said}   [{starts[row]:.1f} to {ends[row]:.1f} s, {segments.author[row]}]"
+        recording.set_time("session", duration=float(starts[row]))
+        recording.log(f"labels/{segments.track[row]}", rr.TextLog(text, level="INFO"))
+
+
+def _log_truth(rr: Any, recording: Any, scene: Scene) -> None:
+    """The exact path in its own world, and the exact hands in the head frame."""
+    trajectory, hands = scene.truth_trajectory(), scene.truth_hands()
+    if trajectory is not None:
+        track = trajectory.world_from_head[:, :3]
+        strips = _pieces(track, trajectory.world_from_head_valid, trajectory.map_id)
+        lines = rr.LineStrips3D(strips, colors=[TRUTH_COLOR], radii=0.0015)
+        recording.log("world/truth/head", lines, static=True)
+    if hands is None or trajectory is None:
+        return
+    rows, exact = match_times(scene.ticks.timestamp_ns, trajectory.timestamp_ns)
+    clock = scene.ticks.take(rows)
+    for side in SIDES:
+        points = landmarks_at(_with_ticks(clock, trajectory.tick[exact]), hands, side)
+        for row, tick in enumerate(rows):
+            recording.set_time("session", duration=float(scene.seconds[tick]))
+            path = f"{HEAD}/truth_{side}"
+            _log_hand(rr, recording, path, points=points[row], side="truth")
+
+
+def _with_ticks(ticks: Any, numbers: NDArray[np.int64]) -> Any:
+    from dataclasses import replace
+
+    return replace(ticks, tick=numbers)
+
+
+def _log_pictures(
+    rr: Any, recording: Any, scene: Scene, *, rate_hz: float, progress: Progress
+) -> None:
+    """JPEGs of the redacted head stream, at most 640 pixels wide."""
+    span_s = float(scene.seconds[-1] - scene.seconds[0])
+    step = max(1, round((len(scene.ticks) - 1) / max(span_s * rate_hz, 1.0)))
+    wide, high = scene.calibration.stream("head").camera.size_wh
+    scale = min(1.0, 640 / wide)
+    if scale < 1.0:
+        lens = scene.calibration.stream("head").camera.scaled((640, round(high * scale)))
+        shape = {"width": lens.size_wh[0], "height": lens.size_wh[1]}
+        pinhole = rr.Pinhole(focal_length=lens.focal_px, camera_xyz=rr.ViewCoordinates.RDF, **shape)
+        recording.log(f"{HEAD}/camera", pinhole, static=True)
+    with open_frames(scene.folder, "head") as frames:
+        progress.total(-(-len(frames) // step), "picture")
+        for frame in frames.iterate(step=step):
+            image = (
+                cv2.resize(frame.image_rgb, None, fx=scale, fy=scale)
+                if scale < 1
+                else frame.image_rgb
+            )
+            second = (frame.timestamp_ns - scene.info.clock_origin) / 1e9
+            recording.set_time("session", duration=second)
+            recording.log(
+                f"{HEAD}/camera", rr.EncodedImage(contents=jpeg(image), media_type="image/jpeg")
+            )
+            progress.advance()
+
+
+def jpeg(image_rgb: NDArray[np.uint8], *, quality: int = 80) -> bytes:
+    """An RGB image as the bytes of a JPEG."""
+    bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
