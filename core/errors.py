@@ -1,4 +1,4 @@
-"""The errors people see. Each message is one line: what is wrong, with which value, and the cure."""
+"""The errors people see. Each message is one line: what is wrong, which value, and the cure."""
 
 
 class HandoffError(Exception):

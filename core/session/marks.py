@@ -7,6 +7,7 @@ guess.
 
 import dataclasses
 import enum
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -32,6 +33,17 @@ class Mark:
     counts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash over what decides the outputs: stage, version, config and the inputs' bytes."""
+        decides = {
+            "stage": self.stage,
+            "version": self.version,
+            "config": self.config,
+            "inputs": self.inputs,
+        }
+        return hashlib.sha256(_canonical(decides).encode()).hexdigest()
 
 
 def config_document(config: Any) -> dict[str, Any]:

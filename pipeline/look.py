@@ -1,0 +1,126 @@
+"""Looking at a session without running anything: which stages stand, which are stale and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import BadInputError, HandoffError
+from core.session.info import SessionInfo
+from core.session.layout import failure_path
+from core.session.marks import Mark, config_document, hashes_of, read_mark, why_stale
+from core.session.stage import Stage
+from core.session.storage import SessionFolder
+from pipeline.results import SessionResult, StageResult
+from pipeline.stages import all_stages, configs_for, in_order
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a stage stands. mark: what its last finished run left, where that can be read.
+
+    inputs: path -> SHA-256 of what it would read now, None where that cannot be said yet.
+    """
+
+    stands: bool
+    reason: str
+    mark: Mark | None
+    inputs: dict[str, str] | None
+
+
+def examine(
+    folder: SessionFolder, stage: Stage, *, config: Any, needed: Mapping[str, Mark]
+) -> Finding:
+    """Does the stage's mark stand for this config, version and the present inputs?
+
+    needed: marks of the stages it needs, all of which must stand. HandoffError when an input is
+    missing.
+    """
+    inputs = current_inputs(folder, stage, config=config, needed=needed)
+    try:
+        mark = read_mark(folder, stage.room, stage.name)
+    except BadInputError as error:  # a damaged mark stands for nothing; a run replaces it
+        return Finding(False, str(error), None, inputs)
+    if mark is None:
+        return Finding(False, "has not run", None, inputs)
+    document = config_document(config)
+    reason = why_stale(folder, mark, version=stage.version, config=document, inputs=inputs)
+    return Finding(reason is None, reason or "", mark, inputs)
+
+
+def current_inputs(
+    folder: SessionFolder, stage: Stage, *, config: Any, needed: Mapping[str, Mark]
+) -> dict[str, str]:
+    """Hashes of everything the stage reads: its own inputs and all outputs of the stages it
+    needs.
+    """
+    paths = set(stage.inputs(folder, config))
+    known: dict[str, str] = {}
+    for name in stage.needs:
+        known |= needed[name].outputs  # these were just compared with the files
+    return dict(sorted({**hashes_of(folder, sorted(paths - set(known))), **known}.items()))
+
+
+def look(
+    folder: SessionFolder, stages: Sequence[Stage], configs: Mapping[str, Any]
+) -> SessionResult:
+    """How every stage of one session stands; runs and changes nothing."""
+    standing: dict[str, Mark] = {}
+    results = []
+    try:
+        SessionInfo.read(folder)
+    except HandoffError as error:
+        broken = [StageResult(stage.name, "failed", message=str(error)) for stage in stages[:1]]
+        rest = [StageResult(stage.name, "waiting") for stage in stages[1:]]
+        return SessionResult(folder.name, folder.url, (*broken, *rest))
+    for stage in stages:
+        try:
+            results.append(_look_at(folder, stage, config=configs[stage.name], standing=standing))
+        except HandoffError as error:
+            results.append(StageResult(stage.name, "failed", message=str(error)))
+    return SessionResult(folder.name, folder.url, tuple(results))
+
+
+def _look_at(
+    folder: SessionFolder, stage: Stage, *, config: Any, standing: dict[str, Mark]
+) -> StageResult:
+    missing = [name for name in stage.needs if name not in standing]
+    if missing:
+        return _unfinished(folder, stage, reason=f"after {', '.join(missing)}")
+    finding = examine(folder, stage, config=config, needed=standing)
+    if finding.stands and finding.mark is not None:
+        standing[stage.name] = finding.mark
+        mark = finding.mark
+        return StageResult(
+            stage.name,
+            "current",
+            seconds=mark.seconds,
+            warnings=tuple(mark.warnings),
+            counts=mark.counts,
+        )
+    return _unfinished(folder, stage, reason=finding.reason)
+
+
+def _unfinished(folder: SessionFolder, stage: Stage, *, reason: str) -> StageResult:
+    """Stale where a mark is left, failed where the last run left its reason, else waiting."""
+    failure = failure_path(stage.room, stage.name)
+    if folder.exists(failure):
+        message = folder.read_bytes(failure).decode(errors="replace").splitlines()[0]
+        return StageResult(stage.name, "failed", message=message, details=folder.place(failure))
+    try:
+        left = read_mark(folder, stage.room, stage.name) is not None
+    except BadInputError:
+        left = True
+    return StageResult(stage.name, "stale" if left else "waiting", message=reason)
+
+
+def status(
+    folders: Sequence[str | SessionFolder],
+    *,
+    configs: Mapping[str, Any] | None = None,
+    stages: Sequence[Stage] | None = None,
+) -> list[SessionResult]:
+    """How sessions stand: current, stale (and what changed), failed (and why) or waiting."""
+    ordered = in_order(all_stages() if stages is None else stages)
+    full = configs_for(ordered, configs)
+    opened = [f if isinstance(f, SessionFolder) else SessionFolder(f) for f in folders]
+    return [look(folder, ordered, full) for folder in dict.fromkeys(opened)]
