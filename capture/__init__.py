@@ -1,1 +1,1 @@
-"""From what a rig recorded to a session with one clock: ingest, timestamps, calibration, quality."""
+"""From what a rig recorded to a session on one clock: ingest, times, calibration, quality."""

@@ -1,0 +1,206 @@
+"""From a rig folder or one video file to a session folder: checked, copied, never changed.
+
+Every file is checked before the first byte is copied. session.json is written last: a killed ingest
+leaves no session, and running it again completes the copy. The id comes from the streams' hashes,
+so the same recording is recognised, whatever it is called.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capture.bare_video import bare_video_rig
+from capture.rig import LABELS_CSV, RIG_TOML, Rig, parse_rig
+from capture.sources import VideoSource, open_all
+from core.errors import BadInputError, StorageError
+from core.session.hashes import HashCache
+from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.layout import RAW, SESSION_JSON
+from core.session.storage import SessionFolder, storage_errors
+
+
+@dataclass(frozen=True, eq=False)
+class _Item:
+    """One file to copy, or bytes to write where the recording has no such file."""
+
+    name: str
+    raw_name: str
+    kind: str
+    sha256: str
+    path: Path | None = None
+    data: bytes = b""
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A checked recording."""
+
+    rig: Rig
+    items: list[_Item]
+    clock_origin_ns: int
+
+
+def ingest(
+    source: str | Path,
+    out_root: str | Path,
+    *,
+    session_id: str | None = None,
+    focal_px: float | None = None,
+    intrinsics: Sequence[float] | None = None,
+    fov_deg: float | None = None,
+    operator: str | None = None,
+    hand_length_mm: float | None = None,
+    task: str | None = None,
+    scene: str | None = None,
+    device: str | None = None,
+    consent: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> SessionFolder:
+    """Copy a recording into ``out_root/<id>`` and write its session.json.
+
+    source: a folder with rig.toml, or one video file; the file needs one of ``focal_px``,
+    ``intrinsics`` (fx, fy, cx, cy) and ``fov_deg`` (width of the upright picture). The texts given
+    here win over rig.toml's. ``say`` hears what happened, also that a recording is already there.
+    Raises BadInputError (one line: file, value, cure) or StorageError; the session is not there
+    then.
+    """
+    source = Path(source)
+    if source.is_dir():
+        if focal_px is not None or intrinsics is not None or fov_deg is not None:
+            raise BadInputError(
+                f"{source}: intrinsics are given, but a folder brings its own in {RIG_TOML}"
+            )
+        checked = _rig_folder(source)
+    else:
+        checked = _bare_video(source, focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg)
+    given = {"task": task, "scene": scene, "device": device, "consent": consent}
+    texts = {key: checked.rig.session[key] if v is None else v for key, v in given.items()}
+    name = operator or checked.rig.session["operator"] or "unnamed"
+    length = checked.rig.hand_length_mm if hand_length_mm is None else hand_length_mm
+    info = SessionInfo(
+        id=session_id or session_id_of(checked.items),
+        operator=Operator(name=name, hand_length_mm=length),
+        streams=tuple(
+            StreamInfo(i.name, f"{RAW}/{i.raw_name}", i.sha256, i.kind) for i in checked.items
+        ),
+        clock_origin=checked.clock_origin_ns,
+        **texts,
+    )
+    folder = SessionFolder(f"{str(out_root).rstrip('/')}/{info.id}")
+    if folder.exists(SESSION_JSON):
+        _recognise(folder, info, source=source)
+        say(f"{source}: already ingested as {folder.url}; nothing to do")
+        return folder
+    _copy(checked.items, folder)
+    info.write(folder)
+    say(f"{source}: ingested as {folder.url}")
+    return folder
+
+
+def session_id_of(items: Sequence[_Item]) -> str:
+    """An id made of the hashes of what the sensors recorded: labels and calibration do not change
+    it.
+    """
+    recorded = sorted(f"{i.name} {i.sha256}" for i in items if i.kind not in {"rig", "labels"})
+    return f"session-{hashlib.sha256('; '.join(recorded).encode()).hexdigest()[:16]}"
+
+
+def _rig_folder(source: Path) -> _Source:
+    rig_path = source / RIG_TOML
+    if (source / SESSION_JSON).exists():
+        raise BadInputError(f"{source}: this is a session already; use: handoff run {source}")
+    if not rig_path.is_file():
+        there = ", ".join(sorted(p.name for p in source.iterdir())[:8]) or "nothing"
+        raise BadInputError(
+            f"{source}: no {RIG_TOML} here (found: {there}); write one, or give a single video file"
+        )
+    with storage_errors("read", str(rig_path)):
+        data = rig_path.read_bytes()
+    rig = parse_rig(data, str(rig_path))
+    for name in rig.files():
+        if not (source / name).is_file():
+            raise BadInputError(
+                f"{source / name}: named in {RIG_TOML}, but not there; copy it or remove its entry"
+            )
+    videos, _ = open_all(rig, find=lambda name: source / name, place=str(rig_path))
+    items = []
+    for name, stream in rig.streams.items():
+        items.append(_item(name, source / stream.file, "video"))
+        if stream.timestamps:
+            items.append(_item(f"{name}_timestamps", source / stream.timestamps, "other"))
+    if rig.imu:
+        items.append(_item("imu", source / rig.imu.file, "imu"))
+    items.append(_item("rig", rig_path, "rig"))
+    if (source / LABELS_CSV).is_file():
+        items.append(_item("labels", source / LABELS_CSV, "labels"))
+    return _Source(rig, items, _origin(videos))
+
+
+def _bare_video(
+    source: Path,
+    *,
+    focal_px: float | None,
+    intrinsics: Sequence[float] | None,
+    fov_deg: float | None,
+) -> _Source:
+    if not source.exists():
+        raise BadInputError(f"{source}: no such file or folder; check the path")
+    text, raw_name = bare_video_rig(
+        source, focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg
+    )
+    data = text.encode()
+    rig = parse_rig(data, f"{source} ({RIG_TOML} made of the options)")
+    videos, _ = open_all(rig, find=lambda _: source, place=str(source))
+    digest = hashlib.sha256(data).hexdigest()
+    items = [
+        _item("head", source, "video", raw_name=raw_name),
+        _Item("rig", RIG_TOML, "rig", digest, data=data),
+    ]
+    return _Source(rig, items, _origin(videos))
+
+
+def _origin(videos: dict[str, VideoSource]) -> int:
+    return int(videos["head"].times_ns[0])
+
+
+def _item(name: str, path: Path, kind: str, *, raw_name: str | None = None) -> _Item:
+    with storage_errors("read", str(path)):
+        digest = HashCache.of_user().sha256(path)
+    return _Item(name, raw_name or path.name, kind, digest, path=path)
+
+
+def _recognise(folder: SessionFolder, info: SessionInfo, *, source: Path) -> None:
+    """Let the same recording pass; refuse another one, or one whose calibration or labels
+    differ.
+    """
+    there = {s.name: s.sha256 for s in SessionInfo.read(folder).streams}
+    here = {s.name: s.sha256 for s in info.streams}
+    differing = sorted(n for n in {*there, *here} if there.get(n) != here.get(n))
+    if differing:
+        raise BadInputError(
+            f"{source}: {folder.url} is there with another {', '.join(differing)}; remove that "
+            "folder to replace it, or give another --session-id"
+        )
+
+
+def _copy(items: Sequence[_Item], folder: SessionFolder) -> None:
+    """Copy what is not there yet, each file whole or not at all, and prove every copy by its
+    hash.
+    """
+    folder.remove_unfinished(RAW)
+    for item in items:
+        target = f"{RAW}/{item.raw_name}"
+        if folder.exists(target) and folder.sha256(target) == item.sha256:
+            continue
+        if item.path is None:
+            folder.write_bytes(target, item.data)
+            continue
+        with folder.atomic_path(target) as partial:
+            shutil.copyfile(item.path, partial)
+        if folder.sha256(target) != item.sha256:
+            folder.remove(target)
+            raise StorageError(
+                f"{item.path}: changed while it was copied; wait until it is whole and ingest again"
+            )

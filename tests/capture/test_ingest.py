@@ -1,0 +1,343 @@
+"""Ingest: copies whole files, leaves a session or nothing, knows what it has seen, and refuses in
+one line.
+"""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from capture import ingest as ingest_module
+from capture.ingest import ingest
+from capture.rig import parse_rig
+from core.errors import BadInputError, HandoffError
+from core.geometry.rotations import matrix_from_rotvec
+from core.session.info import SessionInfo
+from core.session.storage import SessionFolder
+
+
+def files_of(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def refusal(source, tmp_path, **options):
+    """The one line of a refused ingest, which leaves no session behind."""
+    out = tmp_path / "sessions"
+    with pytest.raises(HandoffError) as refused:
+        ingest(source, out, **options)
+    assert "\n" not in str(refused.value)
+    assert not list(out.glob("*/session.json"))
+    return str(refused.value)
+
+
+def test_a_rig_folder_is_copied_byte_for_byte(rig_folder, tmp_path):
+    source = rig_folder(session="hand_length_mm = 185.0")
+    (source / "labels.csv").write_text("track,start_s,end_s,text\n", encoding="utf-8")
+    before = files_of(source)
+    folder = ingest(source, tmp_path / "sessions", scene="kitchen")
+    assert files_of(source) == before
+    info = SessionInfo.read(folder)
+    assert {s.name: folder.read_bytes(s.path) for s in info.streams} == {
+        **{name: before[f"{name}.mp4"] for name in ("head", "left_wrist")},
+        "imu": before["imu.csv"],
+        "rig": before["rig.toml"],
+        "labels": before["labels.csv"],
+    }
+    assert all(folder.sha256(s.path) == s.sha256 for s in info.streams)
+    assert (info.operator.name, info.operator.hand_length_mm) == ("anna", 185.0)
+    assert (info.task, info.scene, info.consent) == ("pack", "kitchen", "research")
+    assert folder.name == info.id
+    assert info.clock_origin == 0
+
+
+def test_the_same_recording_is_recognised_under_any_name(rig_folder, tmp_path):
+    source = rig_folder()
+    first = ingest(source, tmp_path / "sessions")
+    renamed = tmp_path / "other"
+    shutil.copytree(source, renamed)
+    said = []
+    written = (tmp_path / "sessions" / first.name / "session.json").stat().st_mtime_ns
+    second = ingest(renamed, tmp_path / "sessions", say=said.append)
+    assert second == first
+    assert "already ingested" in said[0]
+    assert (tmp_path / "sessions" / first.name / "session.json").stat().st_mtime_ns == written
+
+
+def test_the_same_pictures_with_another_calibration_are_refused(rig_folder, tmp_path):
+    source = rig_folder()
+    ingest(source, tmp_path / "sessions")
+    rig = source / "rig.toml"
+    rig.write_text(rig.read_text(encoding="utf-8") + "time_offset_ns = 1\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match="is there with another rig; remove that folder"):
+        ingest(source, tmp_path / "sessions")
+
+
+@pytest.mark.parametrize("files_before_the_kill", [0, 1, 2, 3])
+def test_a_killed_ingest_leaves_no_session_and_completes_next_time(
+    rig_folder, tmp_path, monkeypatch, files_before_the_kill
+):
+    source, out = rig_folder(), tmp_path / "sessions"
+    copied = []
+
+    def killed(start, end):
+        if len(copied) == files_before_the_kill:
+            end.write_bytes(start.read_bytes()[:10])
+            raise KeyboardInterrupt
+        copied.append(end)
+        shutil.copyfile(start, end)
+
+    monkeypatch.setattr(ingest_module.shutil, "copyfile", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(source, out)
+    assert not list(out.rglob("session.json"))
+    monkeypatch.undo()
+    folder = ingest(source, out)
+    whole = ingest(source, tmp_path / "elsewhere")
+    assert {p: folder.read_bytes(p) for p in folder.ls()} == {
+        p: whole.read_bytes(p) for p in whole.ls()
+    }
+
+
+def test_a_file_that_changes_while_it_is_copied_is_refused(rig_folder, tmp_path, monkeypatch):
+    def torn(start, end):
+        end.write_bytes(start.read_bytes() + b"more")
+
+    monkeypatch.setattr(ingest_module.shutil, "copyfile", torn)
+    assert "changed while it was copied" in refusal(rig_folder(), tmp_path)
+
+
+def test_sessions_can_lie_in_an_object_store(rig_folder):
+    folder = ingest(rig_folder(imu=False, wrist=False), "memory://bucket/sessions")
+    assert folder.url.startswith("memory://")
+    assert SessionInfo.read(folder).stream("head").path == "raw/head.mp4"
+
+
+def test_a_full_disk_is_one_line_and_no_session(rig_folder, tmp_path, monkeypatch):
+    def full(start, end):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ingest_module.shutil, "copyfile", full)
+    assert "the disk is full" in refusal(rig_folder(), tmp_path)
+
+
+# --- one video file ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "focal_px"),
+    [
+        ({"focal_px": 70.0}, 70.0),
+        ({"intrinsics": (71.0, 71.0, 30.0, 20.0)}, 71.0),
+        ({"fov_deg": 90.0}, 32.0),
+    ],
+)
+def test_one_video_with_intrinsics_is_a_session(video, tmp_path, options, focal_px):
+    source = video(tmp_path / "GH010042.MP4")
+    folder = ingest(source, tmp_path / "sessions", operator="ben", **options)
+    rig = parse_rig(folder.read_bytes("raw/rig.toml"), "rig.toml")
+    assert rig.streams["head"].camera.focal_px == pytest.approx(focal_px)
+    assert folder.read_bytes("raw/head.mp4") == source.read_bytes()
+    assert SessionInfo.read(folder).operator.name == "ben"
+    assert ingest(source, tmp_path / "sessions", operator="ben", **options) == folder
+
+
+def test_intrinsics_speak_of_the_picture_as_players_show_it(tmp_path, video, monkeypatch):
+    """A phone held upright: 64x48 stored, a flag turns it to 48x64."""
+    from dataclasses import replace
+
+    from capture import bare_video
+    from core.session.video import probe_video
+
+    source = video(tmp_path / "phone.mp4")
+    turned = replace(probe_video(source), rotate_deg=90)
+    monkeypatch.setattr(bare_video, "probe_video", lambda _: turned)
+    text, _ = bare_video.bare_video_rig(
+        source, focal_px=None, intrinsics=(60, 62, 20, 40), fov_deg=None
+    )
+    stream = parse_rig(text.encode(), "rig.toml").streams["head"]
+    assert stream.rotate_deg == 90
+    assert stream.camera.size_wh == (64, 48)
+    ray_shown = np.array([(10 - 20) / 60, (5 - 40) / 62, 1])
+    ray_stored = matrix_from_rotvec([0, 0, -np.pi / 2]) @ ray_shown
+    uv, _ = stream.camera.project(ray_stored)
+    np.testing.assert_allclose(uv, [5, 47 - 10], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "exactly one of --focal-px F, --intrinsics fx,fy,cx,cy or --fov-deg D"),
+        ({"focal_px": 1.0, "fov_deg": 2.0}, "2 kinds of intrinsics given"),
+        ({"fov_deg": 400.0}, "field of view 400"),
+        ({"focal_px": -3.0}, "focal length -3 px"),
+        ({"intrinsics": (1.0, 2.0)}, "--intrinsics has 2 numbers; give four"),
+        ({"intrinsics": (700, 700, 960, 540)}, "outside the 64x48 picture"),
+        ({"focal_px": 70.0, "session_id": "../up"}, "use 8 to 64 of the characters"),
+        ({"focal_px": 70.0, "hand_length_mm": 18.5}, "hand_length_mm is 18.5; give millimetres"),
+    ],
+)
+def test_wrong_options_are_refused(video, tmp_path, options, message):
+    assert message in refusal(video(tmp_path / "a.mp4"), tmp_path, **options)
+
+
+# --- wrong input ------------------------------------------------------------------------------
+
+
+def test_a_text_file_is_not_a_video(tmp_path):
+    (tmp_path / "notes.mp4").write_text("milk, bread\n" * 100, encoding="utf-8")
+    message = refusal(tmp_path / "notes.mp4", tmp_path, focal_px=70)
+    assert "notes.mp4: not a readable video" in message
+
+
+def test_a_video_without_pictures_is_refused(tmp_path, video):
+    video(tmp_path / "empty.mp4", times_ms=[])
+    message = refusal(tmp_path / "empty.mp4", tmp_path, focal_px=70)
+    assert "empty.mp4" in message
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=48000)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 4096), np.float32), format="fltp", layout="mono"
+        )
+        frame.sample_rate = 48000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert "holds no video track" in refusal(tmp_path / "sound.mp4", tmp_path, focal_px=70)
+
+
+def test_a_video_cut_off_before_its_index_is_refused(rig_folder, tmp_path):
+    source = rig_folder()
+    data = (source / "head.mp4").read_bytes()
+    (source / "head.mp4").write_bytes(data[: len(data) // 2])
+    message = refusal(source, tmp_path)
+    assert "head.mp4: not a readable video" in message
+    assert "copy it from the camera again" in message
+
+
+def test_a_video_with_fewer_pictures_than_its_index_is_refused(rig_folder, tmp_path, video):
+    source = rig_folder(imu=False, wrist=False)
+    video(source / "head.mp4", options={"movflags": "faststart"})
+    data = (source / "head.mp4").read_bytes()
+    (source / "head.mp4").write_bytes(data[: len(data) * 3 // 4])
+    message = refusal(source, tmp_path)
+    assert "head.mp4" in message
+    assert "copy it from the camera again" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("size_wh = [64, 48]", "size_wh = [640, 480]", "'size_wh' is 640x480, but the pictures"),
+        ('file = "head.mp4"', 'file = "haed.mp4"', "haed.mp4: named in rig.toml, but not there"),
+        ('file = "head.mp4"', 'file = "../head.mp4"', "without a path"),
+        ('file = "head.mp4"', "file = 3", "'file' is 3; a text is needed"),
+        ("[streams.head]", "[streams.face]", "no [streams.head]"),
+        ("[streams.head]", "[streams.head", "not readable as TOML"),
+        ('model = "pinhole_radtan"', 'model = "double_sphere"', "'double_sphere': expected one of"),
+        ('model = "pinhole_radtan"', "", "'model' is missing"),
+        ("[streams.head]", "[streams.head]\nrotate = 45", "'rotate' is 45; use 0, 90, 180 or 270"),
+        ("[streams.head]", "[streams.head]\ntime_ofset_ns = 4", "unknown key 'time_ofset_ns'"),
+        ("[streams.head]", "[streams.head]\nreadout_ms = -2", "'readout_ms' is -2"),
+        ("[streams.head]", "[streams.head]\ntime_offset_ns = 9000000000", "no common time"),
+        ("[session]", "[sesion]", "unknown key 'sesion'"),
+        ("[imu]", '[imu]\ngyro_unit = "rpm"', "'gyro_unit' is 'rpm'; use one of rad/s, deg/s"),
+        ("1, 0, 0, 0]", "2, 0, 0, 0]", "a quaternion of length 1 is needed"),
+        ("[0, 0, 0, 1, 0, 0, 0]", "[0, 0]", "a list of 7 numbers is needed"),
+        ("gyro_noise_rad_s_sqrthz = 1e-3", "gyro_noise_rad_s_sqrthz = 0", "it must be positive"),
+    ],
+)
+def test_a_wrong_rig_names_file_key_value_and_cure(rig_folder, tmp_path, old, new, message):
+    source = rig_folder()
+    rig = source / "rig.toml"
+    text = rig.read_text(encoding="utf-8")
+    assert old in text
+    rig.write_text(text.replace(old, new, 1), encoding="utf-8")
+    line = refusal(source, tmp_path)
+    assert message in line
+    assert "rig.toml" in line
+
+
+def test_an_empty_folder_says_what_is_missing(tmp_path):
+    (tmp_path / "take").mkdir()
+    assert "no rig.toml here (found: nothing)" in refusal(tmp_path / "take", tmp_path)
+
+
+def test_nothing_there_is_said(tmp_path):
+    assert "no such file or folder" in refusal(tmp_path / "take", tmp_path)
+
+
+def test_a_session_is_not_ingested_again(rig_folder, tmp_path):
+    folder = ingest(rig_folder(), tmp_path / "a")
+    with pytest.raises(BadInputError, match="a session already; use: handoff run"):
+        ingest(folder.url, tmp_path / "b")
+
+
+def test_a_folder_brings_its_own_intrinsics(rig_folder, tmp_path):
+    assert "a folder brings its own" in refusal(rig_folder(), tmp_path, focal_px=70)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        ([*range(19, -1, -1)], "row 3: timestamp 18 is before the row above (19)"),
+        ([*range(19)], "19 timestamps, but head.mp4 holds 20 pictures"),
+        (["soon"] * 20, "not a readable CSV"),
+        ([], "no rows under the header"),
+    ],
+)
+def test_wrong_timestamps_are_refused(rig_folder, tmp_path, stamps_csv, stamps, message):
+    source = rig_folder(head='timestamps = "times.csv"', imu=False, wrist=False)
+    stamps_csv(source / "times.csv", stamps)
+    line = refusal(source, tmp_path)
+    assert message in line
+    assert "times.csv" in line
+
+
+def test_a_timestamps_file_without_its_column_is_refused(rig_folder, tmp_path):
+    source = rig_folder(head='timestamps = "times.csv"', imu=False, wrist=False)
+    (source / "times.csv").write_text("time\n1\n", encoding="utf-8")
+    assert "column timestamp_ns missing; the header is 'time'" in refusal(source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("10000000,0,0,0,0,0,9.8", "row 5: timestamp 10000000 is not after the row above"),
+        ("15000000,nan,0,0,0,0,9.8", "row 5: gyro_x is empty or not a finite number"),
+        ("15000000,0,0,0,0,,9.8", "row 5: accel_y is empty or not a finite number"),
+        ("15000000,0,zero,0,0,0,9.8", "not a readable CSV"),
+        (",0,0,0,0,0,9.8", "row 5: timestamp_ns is empty"),
+        ("15000000,0,0,0", "not a readable CSV"),
+    ],
+)
+def test_wrong_inertial_rows_are_refused(rig_folder, tmp_path, row, message):
+    source = rig_folder(wrist=False)
+    path = source / "imu.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[4] = row
+    path.write_text("\n".join(lines), encoding="utf-8")
+    line = refusal(source, tmp_path)
+    assert message in line
+    assert "imu.csv" in line
+
+
+def test_missing_inertial_columns_are_named(rig_folder, tmp_path):
+    source = rig_folder(wrist=False)
+    (source / "imu.csv").write_text("timestamp_ns,gx,gy,gz\n1,2,3,4\n", encoding="utf-8")
+    line = refusal(source, tmp_path)
+    assert "column gyro_x, gyro_y, gyro_z, accel_x, accel_y, accel_z missing" in line
+
+
+def test_nothing_of_another_session_is_touched(rig_folder, tmp_path):
+    good = ingest(rig_folder(), tmp_path / "sessions")
+    before = {p: good.read_bytes(p) for p in good.ls()}
+    bad = rig_folder(name="bad", imu=False)
+    (bad / "head.mp4").write_bytes(b"nothing")
+    with pytest.raises(BadInputError):
+        ingest(bad, tmp_path / "sessions")
+    assert [p.name for p in (tmp_path / "sessions").iterdir()] == [good.name]
+    assert {p: good.read_bytes(p) for p in SessionFolder(good.url).ls()} == before
