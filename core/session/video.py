@@ -75,14 +75,14 @@ def probe_video(path: Path) -> VideoInfo:
     off.
     """
     with opened_video(path) as (container, stream):
-        pts = _packet_stamps(path, container, stream)
+        pts, skipped = _packet_stamps(path, container, stream)
         stated = int(stream.frames)
         if len(pts) == 0:
             raise BadInputError(f"{path}: holds no pictures (zero frames); record it again")
-        if stated > len(pts):
+        if stated > len(pts) + skipped:
             raise BadInputError(
-                f"{path}: cut off: its index names {stated} pictures, {len(pts)} are in the file; "
-                "copy it from the camera again"
+                f"{path}: cut off: its index names {stated} pictures, {len(pts) + skipped} are in "
+                "the file; copy it from the camera again"
             )
         if abs(int(pts[-1])) * stream.time_base > LATEST_S:
             raise BadInputError(
@@ -102,11 +102,16 @@ def probe_video(path: Path) -> VideoInfo:
         )
 
 
-def _packet_stamps(path: Path, container: Any, stream: Any) -> NDArray[np.int64]:
+def _packet_stamps(path: Path, container: Any, stream: Any) -> tuple[NDArray[np.int64], int]:
+    """Stamps of the shown pictures, and how many more an edit list keeps for decoding only."""
     stamps: list[int] = []
+    skipped = 0
     try:
         for packet in container.demux(stream):
-            if packet.size == 0 or packet.is_discard:
+            if packet.size == 0:
+                continue
+            if packet.is_discard:
+                skipped += 1
                 continue
             if packet.pts is None:
                 raise BadInputError(
@@ -119,7 +124,7 @@ def _packet_stamps(path: Path, container: Any, stream: Any) -> NDArray[np.int64]
             f"{path}: damaged after {len(stamps)} pictures ({_reason(error)}); "
             "copy it from the camera again"
         ) from error
-    return np.array(sorted(stamps), dtype=np.int64)
+    return np.array(sorted(stamps), dtype=np.int64), skipped
 
 
 def decode_at(path: Path, container: Any, stream: Any, *, pts: int) -> Any:

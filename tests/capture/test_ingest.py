@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from capture import ingest as ingest_module
+from capture.config import CaptureConfig
 from capture.ingest import ingest
 from capture.rig import parse_rig
+from capture.stage import CAPTURE
 from core.errors import BadInputError, HandoffError
 from core.geometry.rotations import matrix_from_rotvec
 from core.session.info import SessionInfo
+from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 
 
@@ -112,6 +115,13 @@ def test_sessions_can_lie_in_an_object_store(rig_folder):
     assert SessionInfo.read(folder).stream("head").path == "raw/head.mp4"
 
 
+def test_a_place_that_cannot_be_written_is_one_line(rig_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(HandoffError, match="a part of this path is a file") as refused:
+        ingest(rig_folder(), tmp_path / "file")
+    assert "\n" not in str(refused.value)
+
+
 def test_a_full_disk_is_one_line_and_no_session(rig_folder, tmp_path, monkeypatch):
     def full(start, end):
         raise OSError(28, "No space left on device")
@@ -161,6 +171,28 @@ def test_intrinsics_speak_of_the_picture_as_players_show_it(tmp_path, video, mon
     ray_stored = matrix_from_rotvec([0, 0, -np.pi / 2]) @ ray_shown
     uv, _ = stream.camera.project(ray_stored)
     np.testing.assert_allclose(uv, [5, 47 - 10], atol=1e-9)
+
+
+def test_a_trimmed_video_keeps_pictures_it_does_not_show_and_is_whole(video, tmp_path):
+    """Cut without re-encoding: the pictures back to the keyframe stay in the file, never shown."""
+    import av
+
+    with av.open(str(video(tmp_path / "long.mp4"))) as whole:
+        stream = whole.streams.video[0]
+        cut_at = int(0.5 / stream.time_base)
+        with av.open(str(tmp_path / "cut.mp4"), "w") as trimmed:
+            copy = trimmed.add_stream_from_template(stream)
+            whole.seek(cut_at, stream=stream)
+            kept = [packet for packet in whole.demux(stream) if packet.dts is not None]
+            for packet in kept:
+                packet.pts -= cut_at
+                packet.dts -= cut_at
+                packet.stream = copy
+                trimmed.mux(packet)
+    assert len(kept) == 12  # from the keyframe at 0.4 s, of which two lie before the cut
+    folder = ingest(tmp_path / "cut.mp4", tmp_path / "sessions", focal_px=70)
+    outcome = CAPTURE.run(folder, CaptureConfig(), NO_PROGRESS)
+    assert outcome.counts == {"pictures": 10, "ticks": 10}
 
 
 @pytest.mark.parametrize(
