@@ -27,6 +27,7 @@ from pipeline.session import Listener, failure, run_session
 from pipeline.show import Show, Step
 from pipeline.stages import all_stages, in_order
 
+LAST_WORDS_S = 10.0  # a worker that has said all ends within this time, or is ended
 MESSAGE_EVERY_S = 0.1  # progress travels no more often than this
 
 
@@ -155,7 +156,10 @@ def _take_message(worker: Worker, show: Show) -> bool:
 def _ended(worker: Worker) -> bool:
     if worker.result is None and not worker.connection.closed:
         return False
-    worker.process.join()
+    worker.process.join(timeout=LAST_WORDS_S)
+    if worker.process.is_alive():  # a library's thread keeps it from ending; its work is done
+        worker.process.kill()
+        worker.process.join()
     return True
 
 

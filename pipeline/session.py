@@ -15,7 +15,14 @@ from core.errors import HandoffError, StorageError
 from core.session.hashes import cache_folder
 from core.session.info import SessionInfo
 from core.session.layout import failure_path
-from core.session.marks import Mark, config_document, hashes_of, remove_mark, write_mark
+from core.session.marks import (
+    Mark,
+    config_document,
+    hashes_of,
+    plain_counts,
+    remove_mark,
+    write_mark,
+)
 from core.session.stage import NO_PROGRESS, Progress, Stage, StageOutcome
 from core.session.storage import SessionFolder
 from pipeline.lock import locked
@@ -158,7 +165,7 @@ class _Run:
             config=config_document(config),
             inputs=finding.inputs,
             outputs=hashes_of(folder, outcome.outputs),
-            counts=dict(outcome.counts),
+            counts=plain_counts(outcome.counts),
             warnings=list(outcome.warnings),
             seconds=round(time.monotonic() - begun, 3),
         )

@@ -3,12 +3,13 @@
 import sys
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING, Protocol, Self
 
 from pipeline.results import SessionResult, StageResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ class Quiet:
 class Bars(Quiet):
     """Progress bars on a terminal (standard error)."""
 
-    def __init__(self, sessions: int, console: Console | None = None) -> None:
+    def __init__(self, sessions: int, console: "Console | None" = None) -> None:
+        from rich.console import Console  # not needed by the workers that import this module
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=28),

@@ -9,9 +9,12 @@ import dataclasses
 import enum
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
+
+import numpy as np
 
 from core.errors import StaleError
 from core.session.documents import Keys, read_document, write_document
@@ -68,6 +71,23 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"a config holds {value!r}; use numbers, texts, lists and dataclasses")
+
+
+def plain_counts(counts: dict[str, Any]) -> dict[str, Any]:
+    """Counts as JSON values: NumPy numbers become plain ones, numbers that are not finite null."""
+    return {str(key): _plain_count(value) for key, value in counts.items()}
+
+
+def _plain_count(value: Any) -> Any:
+    if isinstance(value, dict):
+        return plain_counts(value)
+    if isinstance(value, list | tuple):
+        return [_plain_count(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def write_mark(folder: SessionFolder, room: str, mark: Mark) -> str:

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 import fsspec
 
-from core.errors import BadInputError, StorageError
+from core.errors import BadInputError, MissingExtraError, StorageError
 from core.session.hashes import HashCache, cache_folder, hash_stream
 
 PART_SUFFIX = ".part"  # what a killed write leaves behind: `.name.<random>.part`, never listed
@@ -75,8 +75,13 @@ class SessionFolder:
     def __init__(self, url: str | os.PathLike[str]) -> None:
         text = os.fspath(url)
         try:
-            self._fs, root = fsspec.core.url_to_fs(text)
-        except (ValueError, ImportError) as error:
+            # listings are never remembered: other processes write into the same folder
+            self._fs, root = fsspec.core.url_to_fs(text, use_listings_cache=False)
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{text}: {error}; for s3:// addresses: pip install 'handoff-ego[s3]'"
+            ) from error
+        except ValueError as error:
             raise BadInputError(f"{text}: cannot open this kind of address: {error}") from error
         self._root: str = root.rstrip("/") or "/"
         self.is_local: bool = "file" in _protocols(self._fs)

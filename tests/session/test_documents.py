@@ -18,6 +18,7 @@ from core.session.marks import (
     config_document,
     hashes_of,
     is_current,
+    plain_counts,
     read_mark,
     remove_mark,
     require_output,
@@ -245,3 +246,18 @@ def test_a_damaged_mark_is_named(folder):
 def test_configs_hold_plain_values_only():
     with pytest.raises(TypeError, match="a config holds"):
         config_document({"array": np.zeros(3)})
+
+
+def test_counts_of_any_number_type_fit_in_a_mark():
+    counts = {"n": np.int64(3), "share": np.float32(0.5), "none": float("nan"), "by": {"a": (1,)}}
+    plain = plain_counts(counts)
+    assert plain == {"n": 3, "share": 0.5, "none": None, "by": {"a": [1]}}
+    assert [type(value) for value in plain.values()] == [int, float, type(None), dict]
+
+
+def test_the_fingerprint_follows_what_decides_the_outputs(folder):
+    mark = finished(folder)
+    same = dataclasses.replace(mark, seconds=9.0, counts={}, warnings=[], outputs={})
+    assert same.fingerprint == mark.fingerprint
+    for change in ({"version": 3}, {"config": {}}, {"inputs": {}}, {"stage": "hands"}):
+        assert dataclasses.replace(mark, **change).fingerprint != mark.fingerprint

@@ -200,6 +200,24 @@ def test_remote_sessions(session, tmp_path, monkeypatch):
         assert number_of(frames.read(33).image_rgb) == 33
 
 
+def test_a_turn_asked_for_by_the_file_is_clockwise(tmp_path, video):
+    """The track header's matrix takes x-right to y-down: a quarter turn clockwise."""
+    data = bytearray(video.read_bytes())
+    header = data.index(b"tkhd")
+    one, zero = (1 << 16).to_bytes(4, "big"), bytes(4)
+    minus_one = (-(1 << 16)).to_bytes(4, "big", signed=True)
+    upright_matrix = one + zero + zero + zero + one
+    matrix = data.index(upright_matrix, header)
+    data[matrix : matrix + 20] = zero + one + zero + minus_one + zero
+    file = tmp_path / "turned.mp4"
+    file.write_bytes(bytes(data))
+    assert probe_video(file).rotate_deg == 90
+    with open_video(file) as frames:
+        image = frames.read(2).image_rgb
+    assert image.shape == (64, 48, 3)
+    assert image[:4, -4:].mean() > 200
+
+
 # wrong input
 
 

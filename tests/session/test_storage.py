@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInputError, StorageError
+from core.errors import BadInputError, MissingExtraError, StorageError
 from core.session.hashes import HashCache
 from core.session.storage import SessionFolder
 
@@ -93,6 +93,17 @@ def test_reading_what_is_not_there_names_file_and_cure(folder):
 def test_unknown_addresses_are_refused():
     with pytest.raises(BadInputError, match="nosuch://x"):
         SessionFolder("nosuch://x/y")
+
+
+def test_an_address_that_needs_an_extra_names_it(monkeypatch):
+    import fsspec
+
+    def missing(url, **options):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(MissingExtraError, match=r"s3://b/x.*pip install 'handoff-ego\[s3\]'"):
+        SessionFolder("s3://b/x")
 
 
 @pytest.mark.parametrize(
