@@ -35,9 +35,10 @@ class PictureFacts:
     bright: NDArray[np.float64]
 
 
-def refuse_giant(path: Path, info: VideoInfo) -> None:
-    """Refuse a picture size that no camera here makes."""
-    width, height = info.size_wh
+def refuse_giant(path: Path) -> None:
+    """Refuse a picture size that no camera here makes, from the header alone."""
+    with opened_video(path) as (_, stream):
+        width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > LARGEST_PX:
         raise BadInputError(f"{path}: pictures of {width}x{height}; at most 8192x8192 are decoded")
 

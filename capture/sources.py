@@ -39,8 +39,8 @@ def open_video_source(name: str, stream: RigStream, *, find: Find, place: str) -
     cure.
     """
     path = find(stream.file)
+    refuse_giant(path)
     info = probe_video(path)
-    refuse_giant(path, info)
     if info.size_wh != stream.camera.size_wh:
         given, found = ("x".join(map(str, size)) for size in (stream.camera.size_wh, info.size_wh))
         raise BadInputError(

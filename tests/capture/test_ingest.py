@@ -3,6 +3,7 @@ one line.
 """
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -291,6 +292,14 @@ def test_a_wrong_rig_names_file_key_value_and_cure(rig_folder, tmp_path, old, ne
     line = refusal(source, tmp_path)
     assert message in line
     assert "rig.toml" in line
+
+
+def test_the_rig_of_the_documentation_is_a_rig():
+    page = Path(__file__).parents[2] / "docs" / "rig-folder.md"
+    example = page.read_text(encoding="utf-8").split("```toml")[1].split("```")[0]
+    rig = parse_rig(example.encode(), str(page))
+    assert rig.streams["head"].rotate_deg == 90
+    assert rig.imu.noise_given
 
 
 def test_an_empty_folder_says_what_is_missing(tmp_path):

@@ -112,6 +112,17 @@ def test_fisheye624_is_arias_formula():
     np.testing.assert_allclose(uv, expected, atol=1e-9)
 
 
+def test_fisheye624_gives_projectaria_tools_numbers():
+    """Printed by projectaria-tools 2.3.0 (project_no_checks) for these params and points."""
+    uv, _ = ARIA.project([[0.1, -0.2, 1.0], [-0.9, 0.4, 0.8], [1.2, 1.1, 0.9]])
+    theirs = [
+        [770.469519886, 584.701010711],
+        [159.509742144, 949.977014271],
+        [1236.61118009, 1189.70784811],
+    ]
+    np.testing.assert_allclose(uv, theirs, atol=1e-7)
+
+
 @by_model
 def test_every_pixel_comes_back(camera):
     pixels = picture_pixels(camera)
