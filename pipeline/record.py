@@ -14,6 +14,10 @@ class Recorder:
     def __init__(self, url: str) -> None:
         self._sessions = open_catalogue(url)
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self._sessions.kw["bind"].dispose()
+
     def record(self, result: SessionResult) -> None:
         """One session in one transaction. A folder that is no session is left out."""
         try:

@@ -1,7 +1,8 @@
 """Running stages over sessions: ``run_sessions(["sessions/anna-0001", …])``."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core.session.stage import Stage
@@ -42,23 +43,30 @@ def run_sessions(
     opened = [f if isinstance(f, SessionFolder) else SessionFolder(f) for f in folders]
     own = None if stages is None else ordered
     tasks = [Task(folder.url, own, chosen, full) for folder in dict.fromkeys(opened)]
-    ended = _nothing if catalogue_url is None else _recorder(catalogue_url)
-    if jobs == 0:
-        results = []
-        for task in tasks:
-            results.append(run_task(task))
-            ended(results[-1])
-        return results
-    at_once = max(1, min(len(tasks), jobs or os.cpu_count() or 1))
-    with show or show_for(len(tasks), quiet=quiet) as shown:
-        return run_tasks(tasks, jobs=at_once, show=shown, ended=ended)
+    with _recorder(catalogue_url) as ended:
+        if jobs == 0:
+            return [_run_here(task, ended) for task in tasks]
+        at_once = max(1, min(len(tasks), jobs or os.cpu_count() or 1))
+        with show or show_for(len(tasks), quiet=quiet) as shown:
+            return run_tasks(tasks, jobs=at_once, show=shown, ended=ended)
 
 
-def _recorder(catalogue_url: str) -> Callable[[SessionResult], None]:
+def _run_here(task: Task, ended: Callable[[SessionResult], None]) -> SessionResult:
+    result = run_task(task)
+    ended(result)
+    return result
+
+
+@contextmanager
+def _recorder(catalogue_url: str | None) -> Iterator[Callable[[SessionResult], None]]:
+    """Who is told of each result: the catalogue, if one is named."""
+    if catalogue_url is None:
+        yield lambda result: None
+        return
     from pipeline.record import Recorder  # SQL libraries load only where a catalogue is used
 
-    return Recorder(catalogue_url).record
-
-
-def _nothing(result: SessionResult) -> None:
-    """Without a catalogue nobody is told."""
+    recorder = Recorder(catalogue_url)
+    try:
+        yield recorder.record
+    finally:
+        recorder.close()

@@ -26,9 +26,11 @@ def open_catalogue(url: str) -> sessionmaker[Session]:
         with engine.begin() as connection:
             upgrade(connection)
     except DBAPIError as error:
+        engine.dispose()
         reason = str(error.orig).splitlines()[0]
         raise StorageError(f"{shown(url)}: cannot open the catalogue ({reason})") from error
     except CommandError as error:
+        engine.dispose()
         raise StorageError(
             f"{shown(url)}: this catalogue was made by another version of handoff ({error}); "
             "install that version or a newer one"
