@@ -18,12 +18,12 @@ from core.session.info import SessionInfo
 from core.session.layout import CALIBRATION, TRUTH, under
 from core.session.marks import require_output
 from core.session.storage import SessionFolder
+from core.session.table import Table
 from core.session.tables import (
     EndEffectors,
     Hands,
     MapPoints,
     Segments,
-    Table,
     Ticks,
     Trajectory,
 )

@@ -64,13 +64,6 @@ class Bar:
         if self._bar is not None:
             self._bar.update(k)
 
-    def at(self, done: int, total: int) -> None:
-        """So many steps of so many are done: for callers that count themselves."""
-        if self._bar is None:
-            self.total(total, "picture")
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-
     def note(self, text: str) -> None:
         """A short word beside the bar."""
         if self._bar is not None:

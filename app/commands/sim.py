@@ -70,7 +70,7 @@ def run_record(arguments: argparse.Namespace) -> int:
             task=arguments.task,
             seconds=arguments.seconds,
             seed=arguments.seed,
-            progress=bar.at,
+            progress=bar,
         )
     pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
     print(f"{report.folder}: {report.task}, {report.seconds:g} s, pictures: {pictures}")

@@ -7,10 +7,12 @@ from app.evaluate.figures import Figure
 from app.evaluate.hands import HandComparison, compare_hands
 from app.evaluate.labels import compare_labels
 from app.evaluate.trajectory import TrajectoryComparison, compare_trajectories
+from app.scene import finished
 from core.errors import BadInputError
 from core.session.layout import END_EFFECTORS, HANDS, SEGMENTS, TRAJECTORY, TRUTH, under
 from core.session.storage import SessionFolder
-from core.session.tables import EndEffectors, Hands, Segments, Table, Trajectory
+from core.session.table import Table
+from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 
 T = TypeVar("T", bound=Table)
 
@@ -44,7 +46,7 @@ def evaluate(folder: SessionFolder) -> Evaluation:
     if _both(folder, HANDS) and _both(folder, END_EFFECTORS):
         hands = compare_hands(_pair(folder, Hands), _pair(folder, EndEffectors))
         figures += hands.figures()
-    if folder.exists(END_EFFECTORS) and folder.exists(under(TRUTH, SEGMENTS)):
+    if finished(folder, END_EFFECTORS) and folder.exists(under(TRUTH, SEGMENTS)):
         figures += compare_labels(folder, Segments.read(folder, TRUTH))
     if not figures:
         raise BadInputError(f"{folder.url}: no stage has run yet; run: handoff run {folder.url}")
@@ -52,7 +54,7 @@ def evaluate(folder: SessionFolder) -> Evaluation:
 
 
 def _both(folder: SessionFolder, path: str) -> bool:
-    return folder.exists(path) and folder.exists(under(TRUTH, path))
+    return folder.exists(under(TRUTH, path)) and finished(folder, path)
 
 
 def _pair(folder: SessionFolder, kind: type[T]) -> tuple[T, T]:

@@ -13,6 +13,7 @@ from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
 
 Floats = NDArray[np.float64]
+MIN_POSES = 3  # a piece of fewer cannot be laid on anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +21,19 @@ class TrajectoryComparison:
     """Estimate laid on truth by yaw and position, map by map.
 
     seconds ``(T,)`` from the first matched tick.   aligned, truth: world_from_head, batches of T.
-    map_id ``(T,)``.   tracked_share: of the ticks that the truth has.   scales: truth / estimate.
-    tilt_deg: how far the estimated up is off, per map.
+    map_id ``(T,)``.   scaled_errors_m ``(T,)``: what a similarity fit leaves.
+    start_ns: time of the first matched tick.
+    alignments: map -> truth_from_world.   scales: truth / estimate, per map.
+    tracked_share: of the ticks that the truth has.   tilt_deg: error of the estimated up, per map.
     """
 
     seconds: Floats
     aligned: SE3
     truth: SE3
     map_id: NDArray[np.int32]
+    scaled_errors_m: Floats
+    start_ns: int
+    alignments: dict[int, SE3]
     tracked_share: float
     scales: tuple[float, ...]
     tilt_deg: tuple[float, ...]
@@ -46,6 +52,7 @@ class TrajectoryComparison:
         """The numbers people compare."""
         errors, n = self.errors_m, len(self.seconds)
         rmse_mm = 1e3 * float(np.sqrt(np.mean(errors**2))) if n else float("nan")
+        scaled_mm = 1e3 * float(np.sqrt(mean(self.scaled_errors_m**2)))
         length = path_length_m(self.truth.translation) if n else 0.0
         scale = median(np.abs(np.array(self.scales) - 1.0))
         drift_mm, turn_deg = self._relative()
@@ -54,6 +61,7 @@ class TrajectoryComparison:
             Figure("slam", "tracked", self.tracked_share, "share", "of the frames in the truth"),
             Figure("slam", "maps", float(maps), "", "pieces that were not joined"),
             Figure("slam", "ATE RMSE", rmse_mm, "mm", f"{n} frames, {length:.2f} m path"),
+            Figure("slam", "ATE RMSE, scale fitted", scaled_mm, "mm", "similarity, map by map"),
             Figure("slam", "rotation error", median(self.rotation_errors_deg), "deg", "median"),
             Figure("slam", "scale error", scale, "share", "from a similarity fit"),
             Figure("slam", "gravity error", mean(self.tilt_deg), "deg", "tilt of the world"),
@@ -84,32 +92,42 @@ def compare_trajectories(estimate: Trajectory, truth: Trajectory) -> TrajectoryC
     exact = SE3.from_pose7(truth.world_from_head[truth_rows])
     map_id = estimate.map_id[rows]
     rotation, position = np.array(poses.rotation), np.array(poses.translation)
-    scales, tilts = [], []
+    scaled_errors = np.full(len(rows), np.nan)
+    scales, tilts, alignments = [], [], {}
     for number in np.unique(map_id):
         here = np.flatnonzero(map_id == number)
-        if len(here) < 3:
+        if len(here) < MIN_POSES:
             continue
-        scales.append(_scale(poses[here], exact[here]))
+        scale, scaled_errors[here] = _similarity(poses[here], exact[here])
+        scales.append(scale)
         tilts.append(_tilt_deg(poses[here], exact[here]))
-        laid = align_yaw_position(poses[here].translation, exact[here].translation) @ poses[here]
+        motion = align_yaw_position(poses[here].translation, exact[here].translation)
+        alignments[int(number)] = motion
+        laid = motion @ poses[here]
         rotation[here], position[here] = laid.rotation, laid.translation
-    times = estimate.timestamp_ns[rows]
+    placed = np.isin(map_id, list(alignments))
+    times = estimate.timestamp_ns[rows][placed]
     return TrajectoryComparison(
         seconds=(times - times[0]) / NS if len(times) else np.zeros(0),
-        aligned=SE3(rotation, position),
-        truth=exact,
-        map_id=map_id,
+        aligned=SE3(rotation[placed], position[placed]),
+        truth=exact[placed],
+        map_id=map_id[placed],
+        scaled_errors_m=scaled_errors[placed],
+        start_ns=int(times[0]) if len(times) else 0,
+        alignments=alignments,
         tracked_share=len(rows) / len(known) if len(known) else float("nan"),
         scales=tuple(scales),
         tilt_deg=tuple(tilts),
     )
 
 
-def _scale(estimate: SE3, truth: SE3) -> float:
-    """truth / estimate by a similarity fit; NaN for an estimate that stands still."""
-    if float(np.ptp(estimate.translation, axis=0).max()) < 1e-6:
-        return float("nan")
-    return umeyama(estimate.translation, truth.translation, with_scale=True)[1]
+def _similarity(estimate: SE3, truth: SE3) -> tuple[float, Floats]:
+    """truth / estimate and what errors are left by a similarity fit; NaN where nothing moves."""
+    there, exact = estimate.translation, truth.translation
+    if float(np.ptp(there, axis=0).max()) < 1e-6:
+        return float("nan"), np.full(len(there), np.nan)
+    motion, scale = umeyama(there, exact, with_scale=True)
+    return scale, point_errors(motion.apply(scale * there), exact)
 
 
 def _tilt_deg(estimate: SE3, truth: SE3) -> float:

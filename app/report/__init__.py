@@ -1,1 +1,68 @@
-"""One page with pictures about sessions and a training run."""
+"""One page with pictures about sessions and a training run, in a single file."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import StorageError
+from core.session.stage import NO_PROGRESS, Progress
+from core.session.storage import SessionFolder
+
+
+def write_report(
+    folders: Sequence[SessionFolder],
+    out: Path,
+    *,
+    run_folder: Path | None = None,
+    progress: Progress = NO_PROGRESS,
+) -> Path:
+    """Write the page; everything in it is read or computed now. Raises HandoffError."""
+    from app.report.session_part import session_part
+    from app.report.training_part import training_part
+
+    sessions = [session_part(folder, progress) for folder in folders]
+    training = training_part(run_folder, progress) if run_folder is not None else None
+    names = [session.name for session in sessions] or [training.name if training else ""]
+    title = names[0] if len(names) == 1 else f"{len(names)} sessions"
+    page = render(sessions=sessions, training=training, title=title)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"{out}: cannot write: {error.strerror}; choose another --out"
+        ) from error
+    return out
+
+
+def render(**values: Any) -> str:
+    """The page as text. Everything that came from outside is escaped by the template engine."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("app.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure
+    css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    template = environment.get_template("report.html")
+    return template.render(css=Markup(css), version=_version(), **values)
+
+
+def figure(value: Any) -> str:
+    """A number at a readable length; other values as they are."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("handoff-ego")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "of the checkout"

@@ -1,0 +1,94 @@
+"""Predicted and true chunks drawn over the frames they start from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.report.overlay import draw_path
+from app.report.pictures import SIDE_COLOR, TRUTH, photo, rgb
+from app.report.sheet import Picture
+from core.dataset.lerobot_reader import Dataset
+from core.geometry.cameras import Camera, camera_from_dict
+from core.geometry.landmarks import SIDES
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def chunk_pictures(root: Path, arrays: Arrays, *, count: int = 6) -> list[Picture]:
+    """`count` frames with both palms' paths; none where the head camera's model is not known.
+
+    The frames are spread over the ones with the longest true motion, so that there is one to see.
+    """
+    if not (root / "meta" / "info.json").is_file():
+        return []
+    dataset = Dataset(root)
+    pictures = []
+    for k in _telling_frames(arrays, count):
+        row = int(arrays["row"][k])
+        known = head_camera(dataset, row)
+        if known is None or "head" not in dataset.cameras:
+            continue
+        camera, offset_px = known
+        image = np.array(dataset.image("head", row))
+        _draw(image, camera, arrays, k=k, offset_px=offset_px)
+        errors = [_final_error_mm(arrays, k, arm) for arm in range(len(SIDES))]
+        said = [f"{s} {e:.0f} mm" for s, e in zip(SIDES, errors, strict=True) if np.isfinite(e)]
+        episode, tick = int(arrays["episode"][k]), int(arrays["tick"][k])
+        caption = f"episode {episode}, frame {tick}; off at the end: {', '.join(said)}"
+        pictures.append(Picture(photo(image, width=640), caption))
+    return pictures
+
+
+def head_camera(dataset: Dataset, row: int) -> tuple[Camera, tuple[float, float]] | None:
+    """The model of the head pictures and their offset in the padded picture, where it is stated."""
+    episode, _ = dataset.locate(row)
+    session = dataset.episode(episode).session
+    for facts in dataset.handoff.get("sessions", []):
+        model = facts.get("cameras", {}).get("head") if facts.get("id") == session else None
+        if model:
+            x, y = model.get("offset_px", (0.0, 0.0))
+            return camera_from_dict(model), (float(x), float(y))
+    return None
+
+
+def _telling_frames(arrays: Arrays, count: int) -> list[int]:
+    """Frames with the longest true motion, at least one chunk apart, in order of time."""
+    true, valid = arrays["true_in_head"][..., :3], arrays["arm_valid"]
+    steps = np.linalg.norm(np.diff(true, axis=2), axis=-1)
+    length = np.where(valid[..., 1:] & valid[..., :-1], steps, 0.0).sum((1, 2))
+    chosen: list[int] = []
+    apart = max(1, len(length) // (3 * count))
+    for k in np.argsort(-length):
+        if len(chosen) < count and length[k] > 0 and all(abs(k - c) >= apart for c in chosen):
+            chosen.append(int(k))
+    return sorted(chosen)
+
+
+def _draw(
+    image: NDArray[np.uint8],
+    camera: Camera,
+    arrays: Arrays,
+    *,
+    k: int,
+    offset_px: tuple[float, float],
+) -> None:
+    x, y = round(offset_px[0]), round(offset_px[1])
+    wide, high = camera.size_wh
+    inner = image[y : y + high, x : x + wide]
+    for arm, side in enumerate(SIDES):
+        valid = arrays["arm_valid"][k, arm]
+        if not valid.any():
+            continue
+        for key, color in (("true_in_head", TRUTH), ("predicted_in_head", SIDE_COLOR[side])):
+            draw_path(inner, camera, arrays[key][k, arm][valid][:, :3], color=rgb(color))
+
+
+def _final_error_mm(arrays: Arrays, k: int, arm: int) -> float:
+    valid = np.flatnonzero(arrays["arm_valid"][k, arm])
+    if not len(valid):
+        return float("nan")
+    last = valid[-1]
+    gap = arrays["predicted_in_head"][k, arm, last, :3] - arrays["true_in_head"][k, arm, last, :3]
+    return 1e3 * float(np.linalg.norm(gap))

@@ -1,0 +1,193 @@
+"""What the page says about one session: every number read or computed when the page is made."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from annotate.stage import metric_trajectory
+from app.evaluate import Evaluation, evaluate, has_truth
+from app.evaluate.figures import Figure
+from app.report.comparison import hand_errors, trajectory_errors
+from app.report.motion import path_plot, timeline
+from app.report.sheet import Picture, contact_sheet
+from app.scene import Scene, finished
+from core.geometry.landmarks import SIDES
+from core.session.documents import read_document
+from core.session.layout import HANDS_REPORT, QUALITY, SLAM_REPORT
+from core.session.stage import NO_PROGRESS, Progress
+from core.session.storage import SessionFolder
+from pipeline.look import status
+from pipeline.results import StageResult
+
+LIGHTS = {"green": "good", "amber": "usable, with losses", "red": "not usable as it is"}
+
+
+@dataclass(frozen=True)
+class Share:
+    """One bar: how much of the session is measured, filled in and missing (0 … 1 each)."""
+
+    name: str
+    measured: float
+    interpolated: float
+    note: str
+
+    @property
+    def missing(self) -> float:
+        return max(0.0, 1.0 - self.measured - self.interpolated)
+
+
+@dataclass(frozen=True)
+class SessionPart:
+    """The values of templates/session.html."""
+
+    name: str
+    facts: list[tuple[str, str]]
+    light: str
+    light_word: str
+    findings: list[dict[str, str]]
+    notes: list[str]
+    streams: list[dict[str, Any]]
+    shares: list[Share]
+    sources: list[tuple[str, str]]
+    sheet: list[Picture]
+    path: str | None
+    timeline: str
+    stages: list[StageResult]
+    figures: list[Figure]
+    truth_plots: list[str]
+    labels: list[dict[str, Any]]
+
+
+def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> SessionPart:
+    """Everything about one session. Raises BadInputError before capture has run."""
+    scene = Scene.read(folder)
+    progress.note(scene.info.id)
+    quality = read_document(folder, QUALITY) if finished(folder, QUALITY) else {}
+    measured = _evaluation(folder)
+    metric = metric_trajectory(folder) is not None
+    speeds, unit = _speeds(scene, metric=metric)
+    light = str(quality.get("light", "amber"))
+    return SessionPart(
+        name=scene.info.id,
+        facts=_facts(scene),
+        light=light,
+        light_word=LIGHTS.get(light, light),
+        findings=list(quality.get("findings", [])),
+        notes=[str(note) for note in quality.get("notes", [])],
+        streams=_streams(quality),
+        shares=_shares(scene),
+        sources=_sources(folder),
+        sheet=contact_sheet(scene, progress=progress),
+        path=path_plot(scene, measured.trajectory if measured else None, metric=metric),
+        timeline=timeline(scene, speeds, unit=unit),
+        stages=list(status([folder])[0].stages),
+        figures=measured.figures if measured else [],
+        truth_plots=_truth_plots(measured),
+        labels=_labels(scene),
+    )
+
+
+def _evaluation(folder: SessionFolder) -> Evaluation | None:
+    return evaluate(folder) if has_truth(folder) and folder.exists(SLAM_REPORT) else None
+
+
+def _facts(scene: Scene) -> list[tuple[str, str]]:
+    info = scene.info
+    seconds = float(scene.seconds[-1] - scene.seconds[0])
+    length = info.operator.hand_length_mm
+    hand = "" if length is None else f" (hand {length:g} mm)"
+    pairs = [
+        ("task", info.task),
+        ("operator", f"{info.operator.name}{hand}"),
+        ("scene", info.scene),
+        ("device", info.device),
+        ("consent", info.consent),
+        ("length", f"{seconds:.1f} s, {len(scene.ticks)} head frames"),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def _streams(quality: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per stream: what quality.json measured."""
+    rows = [{"name": name, **figures} for name, figures in quality.get("streams", {}).items()]
+    if "imu" in quality:
+        rows.append({"name": "imu", **quality["imu"]})
+    return rows
+
+
+def _shares(scene: Scene) -> list[Share]:
+    _, known = scene.world_from_head
+    shares = []
+    if scene.trajectory is not None:
+        maps = len(np.unique(scene.trajectory.map_id[scene.trajectory.tracked]))
+        word = f"{maps} map{'' if maps == 1 else 's'}"
+        shares.append(Share("head tracked", float(known.mean()), 0.0, word))
+    if scene.hands is not None:
+        for side in SIDES:
+            states = scene.states(side)
+            seen, filled = (states.count(s) / len(states) for s in ("measured", "interpolated"))
+            shares.append(Share(f"{side} hand", seen, filled, _reasons(scene, side)))
+    return shares
+
+
+def _reasons(scene: Scene, side: str) -> str:
+    """The commonest reason why a hand is missing."""
+    assert scene.hands is not None
+    rows = (scene.hands.side == side) & (scene.hands.state == "missing")
+    reasons = [str(reason) for reason in scene.hands.reason[rows] if reason]
+    return max(set(reasons), key=reasons.count) if reasons else ""
+
+
+def _sources(folder: SessionFolder) -> list[tuple[str, str]]:
+    """Where metres and up came from, in the stages' own words."""
+    pairs = []
+    for path, room in ((SLAM_REPORT, "head path"), (HANDS_REPORT, "hands")):
+        if finished(folder, path):
+            report = read_document(folder, path)
+            keys = [key for key in ("scale_source", "gravity_source") if key in report]
+            pairs += [(f"{room}: {key.partition('_')[0]}", str(report[key])) for key in keys]
+    return pairs
+
+
+def _speeds(scene: Scene, *, metric: bool) -> tuple[dict[str, Any], str]:
+    """Palm speeds per tick and their unit; in the head frame where the path is not in metres."""
+    poses, _ = scene.world_from_head
+    speeds = {}
+    for side in SIDES:
+        palms, _ = scene.palm_in_head(side)
+        track = poses.apply(palms.translation) if metric else palms.translation
+        moved = np.gradient(track, scene.seconds, axis=0) if len(track) > 2 else track * np.nan
+        speeds[side] = np.linalg.norm(moved, axis=-1)
+    return speeds, "m/s in the world" if metric else "m/s in the head frame"
+
+
+def _truth_plots(measured: Evaluation | None) -> list[str]:
+    if measured is None:
+        return []
+    plots = []
+    if measured.trajectory is not None:
+        plots.append(trajectory_errors(measured.trajectory))
+    if measured.hands is not None:
+        plots.append(hand_errors(measured.hands))
+    return [plot for plot in plots if plot is not None]
+
+
+def _labels(scene: Scene) -> list[dict[str, Any]]:
+    """People's labels as rows; proposals are counted only."""
+    if scene.segments is None:
+        return []
+    segments = scene.segments
+    starts, ends = scene.seconds_of(segments.start_ns), scene.seconds_of(segments.end_ns)
+    return [
+        {
+            "track": segments.track[row],
+            "start": f"{starts[row]:.2f}",
+            "end": f"{ends[row]:.2f}",
+            "text": segments.text[row],
+            "by": segments.author[row],
+            "machine": segments.author_kind[row] == "machine",
+            "success": {True: "succeeded", False: "failed"}.get(segments.success[row], ""),
+        }
+        for row in range(len(segments))
+    ]

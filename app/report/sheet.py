@@ -1,0 +1,48 @@
+"""The contact sheet: pictures spread over the session with the hands that were found in them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.report.overlay import draw_frame, draw_hand
+from app.report.pictures import SIDE_COLOR, photo, rgb
+from app.scene import Scene
+from core.geometry.landmarks import SIDES
+from core.session.frames import open_frames
+from core.session.stage import NO_PROGRESS, Progress
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the page. source: data address.   caption: below it."""
+
+    source: str
+    caption: str
+
+
+def contact_sheet(
+    scene: Scene, *, count: int = 12, progress: Progress = NO_PROGRESS
+) -> list[Picture]:
+    """`count` pictures from the head camera (redacted), evenly spread, hands and palms drawn."""
+    ticks = np.unique(np.linspace(0, len(scene.ticks) - 1, count).round().astype(int))
+    camera = scene.calibration.stream("head").camera
+    landmarks = {side: scene.landmarks_in_head(side) for side in SIDES}
+    palms = {side: scene.palm_in_head(side) for side in SIDES}
+    states = {side: scene.states(side) for side in SIDES}
+    pictures = []
+    progress.total(len(ticks), "picture")
+    with open_frames(scene.folder, "head") as frames:
+        for tick in ticks:
+            image = np.array(frames.near(int(scene.ticks.timestamp_ns[tick])).image_rgb)
+            said = [f"{scene.seconds[tick]:.2f} s"]
+            for side in SIDES:
+                said.append(f"{side} {states[side][tick]}")
+                if np.isfinite(landmarks[side][tick]).all():
+                    color = rgb(SIDE_COLOR[side])
+                    draw_hand(image, camera, landmarks[side][tick], color=color)
+                poses, known = palms[side]
+                if known[tick]:
+                    draw_frame(image, camera, poses[tick], length_m=0.05)
+            pictures.append(Picture(photo(image), " · ".join(said)))
+            progress.advance()
+    return pictures
