@@ -57,6 +57,8 @@ def encode_video(
             if written % max(fps // 2, 1) == 0:
                 histogram += _histogram(image)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            # left to encode(), this conversion is now and then not the same on a busy machine
+            frame = frame.reformat(format="yuv420p")
             frame.pts, frame.time_base = written, Fraction(1, fps)
             container.mux(stream.encode(frame))
             written += 1

@@ -20,7 +20,7 @@ HEAD_SPEED = 0.1  # m/s along x of the world
 
 
 def grey_of(frame):
-    return 20 + (frame % 110) * 2
+    return 20 + (frame % 55) * 4
 
 
 def write_video(path, frames, *, offset=0, size_wh=(WIDTH, HEIGHT)):

@@ -62,7 +62,7 @@ def test_poses_actions_and_pictures_belong_together(tmp_path, make_session, grey
     np.testing.assert_array_equal(episode.landmarks[:, 0:3], episode.state[:, 0:3])
     for frame in (0, 7, 29):
         grey = dataset.image("head", 30 + frame).mean()
-        assert abs(grey - grey_of(45 + frame)) < 1.6
+        assert abs(grey - grey_of(45 + frame)) < 2  # neighbours are 4 apart
 
 
 def test_chunks_of_an_exported_session(tmp_path, make_session):
@@ -145,7 +145,7 @@ def test_a_wrist_camera_only_one_session_has(tmp_path, make_session, grey_of):
     first, second = dataset.episodes
     assert first.camera_valid.all(axis=0).tolist() == [True, True, False]
     assert second.camera_valid.any(axis=0).tolist() == [True, False, False]
-    assert abs(dataset.image("left_wrist", 40).mean() - grey_of(40) - 1) < 1.6
+    assert abs(dataset.image("left_wrist", 40).mean() - grey_of(40) - 1) < 2.1
     assert dataset.image("left_wrist", 90 + 40).max() <= 16
     _, only_head = export([with_wrist], tmp_path, name="head-only", cameras=("head",))
     assert only_head.cameras == ["head"]
@@ -156,7 +156,8 @@ def test_pictures_are_fitted_and_their_camera_goes_along(tmp_path, make_session)
     small = make_session(tmp_path, "small-0001", size_wh=(96, 96))
     _, dataset = export([large, small], tmp_path, image_size=(96, 96))
     assert dataset.image("head", 0).shape == (96, 96, 3)
-    assert dataset.image("head", 0)[0].max() < 18 < dataset.image("head", 0)[48].min()
+    assert dataset.image("head", 40)[0].max() < 25  # padding
+    assert dataset.image("head", 40)[48].min() > 80
     camera = dataset.handoff["sessions"][0]["cameras"]["head"]
     assert camera["size_wh"] == [96, 64]
     assert camera["offset_px"] == [0, 16]
