@@ -78,7 +78,7 @@ class Dataset:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._kept_episodes: OrderedDict[int, Episode] = OrderedDict()
-        self._kept_videos: OrderedDict[tuple[str, int], VideoReader] = OrderedDict()
+        self._kept_videos: OrderedDict[Path, VideoReader] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if not k.startswith("_kept")}
@@ -149,11 +149,9 @@ class Dataset:
     def image(self, camera: str, index: int) -> Image:
         """RGB ``(H, W, 3)`` uint8 of a camera at a dataset-wide frame index."""
         number, frame = self.locate(index)
-        row, key = self._rows[number], camera_key(camera)
-        start = (
-            round(row[f"videos/{key}/from_timestamp"] * self.fps) if camera in self.cameras else 0
-        )
-        return self._video(camera, number).read(start + frame)
+        video = self._video(self.video_path(camera, number))
+        start_s: float = self._rows[number][f"videos/{camera_key(camera)}/from_timestamp"]
+        return video.read(round(start_s * self.fps) + frame)
 
     def images(self, camera: str, indices: Sequence[int] | NDArray[np.integer[Any]]) -> Image:
         """``(N, H, W, 3)`` in the order asked; reads in file order, so windows decode once."""
@@ -161,24 +159,27 @@ class Dataset:
         found = {int(i): self.image(camera, int(indices[i])) for i in order}
         return np.stack([found[i] for i in range(len(indices))])
 
-    def _video(self, camera: str, number: int) -> VideoReader:
-        if self._process != os.getpid():  # a forked child must not share decoders
-            self._forget()
+    def video_path(self, camera: str, number: int) -> Path:
+        """The file that holds an episode's frames of a camera."""
         if camera not in self.cameras:
             raise BadInputError(f"{self.root}: no camera {camera!r}; it has {self.cameras}")
         row, key = self._rows[number], camera_key(camera)
-        path = self.root / self.info["video_path"].format(
+        name: str = self.info["video_path"].format(
             video_key=key,
             chunk_index=row[f"videos/{key}/chunk_index"],
             file_index=row[f"videos/{key}/file_index"],
         )
-        place = (str(path), number)
-        if place not in self._kept_videos:
-            self._kept_videos[place] = VideoReader(path, fps=self.fps)
+        return self.root / name
+
+    def _video(self, path: Path) -> VideoReader:
+        if self._process != os.getpid():  # a forked child must not share decoders
+            self._forget()
+        if path not in self._kept_videos:
+            self._kept_videos[path] = VideoReader(path, fps=self.fps)
             if len(self._kept_videos) > KEPT_VIDEOS:
                 self._kept_videos.popitem(last=False)[1].close()
-        self._kept_videos.move_to_end(place)
-        return self._kept_videos[place]
+        self._kept_videos.move_to_end(path)
+        return self._kept_videos[path]
 
 
 class Episodes(Sequence[Episode]):

@@ -126,6 +126,8 @@ def count_frames(path: Path) -> tuple[int, float, tuple[int, int]]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise BadInputError(f"{path}: not a readable video: its codec is unknown")
             base = float(stream.time_base or 0)
             times = sorted(
                 packet.pts * base for packet in container.demux(stream) if packet.pts is not None
