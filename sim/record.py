@@ -1,0 +1,223 @@
+"""`handoff sim record`: one synthetic take as a raw rig folder, with the truth beside it.
+
+Memory does not grow with the length of the take: poses and pictures are made a few seconds at a
+time. The truth depends on the seed and the settings alone, never on how pictures are drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration, ImuCalibration, StreamCalibration
+from core.session.layout import TRUTH
+from core.session.stage import NO_PROGRESS, Progress
+from core.session.storage import SessionFolder
+from sim.choreography import Choreography, camera_pose
+from sim.film import Film
+from sim.human import Human
+from sim.imu import ImuReading, read_imu
+from sim.lens import Lens
+from sim.plan import make_plan
+from sim.rig import Preset, Rig, find_preset, find_rig, head_from_imu
+from sim.rig_folder import Take, write_rig_folder
+from sim.scene import CameraMount, SceneLook, random_look
+from sim.tasks import Task, make_task
+from sim.truth import Clock, TruthWriter
+
+Array = NDArray[np.float64]
+
+ORIGIN_NS = 1_000_000_000_000  # the first head frame on the session clock
+IMU_LEAD_S = 0.1
+SHORTEST_S, LONGEST_S = 4.0, 7200.0
+WRIST_PHASE_S = {"head": 0.0, "left_wrist": 0.0061, "right_wrist": 0.0137}
+CLOCK_SIGN = {"head": 0.0, "left_wrist": 1.0, "right_wrist": -0.6}
+
+
+@dataclass(frozen=True)
+class RecordReport:
+    """What was made. frames: pictures per stream."""
+
+    folder: str
+    task: str
+    seconds: float
+    frames: dict[str, int]
+    episodes: int
+    subtasks: int
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """A take before any camera looks: who does what where, and what the IMU feels.
+
+    times: when each frame of each stream is really taken, seconds of the plan.
+    """
+
+    task: Task
+    look: SceneLook
+    human: Human
+    rig: Rig
+    preset: Preset
+    seed: int
+    seconds: float
+    times: dict[str, Array]
+    imu: ImuReading
+
+    @property
+    def clock(self) -> Clock:
+        """Plan seconds to session nanoseconds."""
+        return Clock(ORIGIN_NS)
+
+
+def record(
+    out: str | Path,
+    *,
+    task: str = "blocks_to_tray",
+    seconds: float = 10.0,
+    seed: int = 0,
+    rig: str = "default",
+    preset: str = "default",
+    progress: Progress = NO_PROGRESS,
+) -> RecordReport:
+    """Record one take into the folder ``out`` (made if missing; must hold no take yet)."""
+    folder = SessionFolder(str(out))
+    if folder.exists("rig.toml"):
+        raise BadInputError(f"{out}: already holds a take (rig.toml); give an empty folder")
+    show = perform(task, seconds=seconds, seed=seed, rig=find_rig(rig), preset=find_preset(preset))
+    write_truth(folder, show)
+    _shoot(folder, show, progress)
+    plan = show.human.plan
+    take = Take(
+        task=show.task.text,
+        scene=f"desk-{show.look.seed}",
+        operator=f"sim-{seed}",
+        scale=show.human.scale,
+        clock=show.clock,
+        stamps=_stamped(show.times, show.preset),
+        imu=show.imu,
+        plan=plan,
+    )
+    write_rig_folder(folder, take, rig=show.rig, preset=show.preset)
+    frames = {stream: len(t) for stream, t in show.times.items()}
+    return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))
+
+
+def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -> Performance:
+    """The take that a seed stands for. Needs no renderer."""
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise BadInputError(
+            f"seconds is {seconds}; a take lasts {SHORTEST_S:.0f} to {LONGEST_S:.0f}"
+        )
+    if seed < 0:
+        raise BadInputError(f"seed is {seed}; give 0 or more")
+    rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
+    look = random_look(rngs[0])
+    layout = make_task(task, rngs[1])
+    scale = float(rngs[2].uniform(0.94, 1.06))
+    plan = make_plan(layout, seconds=seconds, scale=scale, rng=rngs[2])
+    human = Human(plan, scale=scale, rng=rngs[2])
+    times = {s: _frame_times(s, rig, preset, seconds=seconds, rng=rngs[3]) for s in rig.streams}
+    samples = np.arange(-IMU_LEAD_S, seconds + IMU_LEAD_S, 1.0 / rig.imu.rate_hz)
+    imu = read_imu(
+        human.head,
+        head_from_imu(),
+        seconds=samples,
+        spec=rig.imu,
+        quality=preset.imu,
+        rng=rngs[4],
+    )
+    return Performance(layout, look, human, rig, preset, seed, seconds, times, imu)
+
+
+def _frame_times(
+    stream: str, rig: Rig, preset: Preset, *, seconds: float, rng: np.random.Generator
+) -> Array:
+    fps = rig.spec(stream).fps
+    times = np.arange(int(seconds * fps)) / fps + WRIST_PHASE_S[stream]
+    jitter = np.clip(rng.normal(0, preset.late_ms / 1e3, len(times)), -0.3 / fps, 0.3 / fps)
+    jitter[0] = 0.0
+    kept = rng.random(len(times)) >= preset.drop
+    kept[0] = True
+    return np.asarray((times + jitter)[kept])
+
+
+def _stamped(times: dict[str, Array], preset: Preset) -> dict[str, Array]:
+    """What the cameras' own clocks say: the wrists' run off, unknown to the rig file."""
+    offset, rate = preset.wrist_offset_ms / 1e3, preset.wrist_drift_ppm * 1e-6
+    return {s: t + CLOCK_SIGN[s] * (offset + rate * t) for s, t in times.items()}
+
+
+def write_truth(folder: SessionFolder, show: Performance) -> None:
+    """Everything under truth/. Needs no renderer."""
+    writer = TruthWriter(
+        folder, show.human, show.task, clock=show.clock, seconds=show.times["head"]
+    )
+    writer.write_trajectory()
+    writer.write_hands(show.rig.head.camera())
+    writer.write_segments()
+    writer.write_things()
+    _true_calibration(show).write(folder, TRUTH)
+    for stream in show.rig.streams:
+        times = show.times[stream]
+        poses = writer.world_from_desk @ camera_pose(show.human, stream, times)
+        writer.write_columns(
+            f"sim/camera_{stream}.parquet",
+            {"timestamp_ns": show.clock.ns(times), "world_from_camera": poses.to_pose7()},
+        )
+    writer.write_columns(
+        "sim/imu_bias.parquet",
+        {
+            "timestamp_ns": show.clock.ns(show.imu.seconds),
+            "gyro_bias_rad_s": show.imu.gyro_bias,
+            "accel_bias_m_s2": show.imu.accel_bias,
+        },
+    )
+
+
+def _true_calibration(show: Performance) -> Calibration:
+    readout = round(show.preset.readout_ms * 1e6)
+    imu = show.rig.imu
+    return Calibration(
+        streams={
+            s: StreamCalibration(
+                show.rig.spec(s).camera(), SE3.identity() if s == "head" else None, readout
+            )
+            for s in show.rig.streams
+        },
+        imu=ImuCalibration(
+            head_from_imu(), imu.gyro_noise, imu.gyro_walk, imu.accel_noise, imu.accel_walk
+        ),
+        source="sim",
+        date="2025-01-01",
+    )
+
+
+def _shoot(folder: SessionFolder, show: Performance, progress: Progress) -> None:
+    """Draw and encode the three videos."""
+    preset = show.preset
+    lenses = {
+        s: Lens(
+            show.rig.spec(s).camera(),
+            readout_s=preset.readout_ms / 1e3,
+            exposure_s=preset.exposure_ms / 1e3,
+        )
+        for s in show.rig.streams
+    }
+    mounts = [CameraMount(s, lenses[s].pinhole.fov_y) for s in show.rig.streams]
+    largest = np.max([lens.pinhole.size_wh for lens in lenses.values()], axis=0)
+    stage = Choreography(
+        show.human, show.task, show.look, mounts=mounts, image_wh=(int(largest[0]), int(largest[1]))
+    )
+    progress.total(sum(len(t) for t in show.times.values()), "frames")
+    for number, stream in enumerate(show.rig.streams):
+        rng = np.random.default_rng([show.seed, number])
+        with folder.atomic_path(f"{stream}.mp4") as path:
+            film = Film(
+                path, stream, show.rig.spec(stream).fps, preset.noise, preset.crf, preset.shadows
+            )
+            film.shoot(stage, lenses[stream], show.times[stream], rng=rng, progress=progress)

@@ -1,0 +1,107 @@
+"""The folder a real rig uploads: videos, time stamps, IMU readings, rig.toml and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.session.storage import SessionFolder
+from sim.hand_skeleton import REFERENCE_LENGTH_MM
+from sim.imu import ImuReading
+from sim.plan import Plan
+from sim.rig import CameraSpec, Preset, Rig, head_from_imu
+from sim.truth import Clock
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """What the rig knows of a take. stamps: seconds of each frame as its camera's clock says."""
+
+    task: str
+    scene: str
+    operator: str
+    scale: float
+    clock: Clock
+    stamps: dict[str, Array]
+    imu: ImuReading
+    plan: Plan
+
+
+def write_rig_folder(folder: SessionFolder, take: Take, *, rig: Rig, preset: Preset) -> None:
+    """Everything but the videos; rig.toml last."""
+    for stream in rig.streams:
+        rows = take.clock.ns(take.stamps[stream])
+        _write(folder, f"{stream}_timestamps.csv", ["timestamp_ns", *map(str, rows.tolist())])
+    _write_imu(folder, take)
+    _write(folder, "labels.csv", _labels(take))
+    _write(folder, "rig.toml", _rig_toml(take, rig, preset))
+
+
+def _write(folder: SessionFolder, name: str, lines: list[str]) -> None:
+    folder.write_bytes(name, ("\n".join(lines) + "\n").encode())
+
+
+def _write_imu(folder: SessionFolder, take: Take) -> None:
+    stamps = take.clock.ns(take.imu.seconds).tolist()
+    values = np.concatenate([take.imu.gyro_rad_s, take.imu.accel_m_s2], axis=1)
+    lines = ["timestamp_ns,gyro_x,gyro_y,gyro_z,accel_x,accel_y,accel_z"]
+    lines += [
+        f"{t}," + ",".join(f"{v:.6f}" for v in row) for t, row in zip(stamps, values, strict=True)
+    ]
+    _write(folder, "imu.csv", lines)
+
+
+def _labels(take: Take) -> list[str]:
+    """What a careful annotator would have written."""
+    lines = ["track,start_s,end_s,text,task,success"]
+    for start, end, success in take.plan.episodes:
+        lines.append(
+            f"episode,{start:.3f},{end:.3f},{take.task},{take.task},{str(success).lower()}"
+        )
+    lines += [f"{x.arm},{x.start_s:.3f},{x.end_s:.3f},{x.text},," for x in take.plan.labels]
+    return lines
+
+
+def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
+    lines = [
+        "[session]",
+        f'operator = "{take.operator}"',
+        f"hand_length_mm = {REFERENCE_LENGTH_MM * take.scale:.1f}",
+        f'task = "{take.task}"',
+        f'scene = "{take.scene}"',
+        f'device = "sim-{rig.name}-{preset.name}"',
+        'consent = "research"',
+    ]
+    for stream in rig.streams:
+        lines += _stream_toml(stream, rig.spec(stream), preset.readout_ms)
+    pose = ", ".join(f"{v:.9g}" for v in head_from_imu().to_pose7())
+    noise = rig.imu
+    lines += [
+        "",
+        f"[imu]  # {noise.name}",
+        'file = "imu.csv"',
+        f"head_from_imu = [{pose}]",
+        f"gyro_noise_rad_s_sqrthz = {noise.gyro_noise:.6g}",
+        f"gyro_walk_rad_s2_sqrthz = {noise.gyro_walk:.6g}",
+        f"accel_noise_m_s2_sqrthz = {noise.accel_noise:.6g}",
+        f"accel_walk_m_s3_sqrthz = {noise.accel_walk:.6g}",
+    ]
+    return lines
+
+
+def _stream_toml(stream: str, spec: CameraSpec, readout_ms: float) -> list[str]:
+    params = ", ".join(f"{p:.10g}" for p in spec.params)
+    return [
+        "",
+        f"[streams.{stream}]",
+        f'file = "{stream}.mp4"',
+        f'timestamps = "{stream}_timestamps.csv"',
+        f'model = "{spec.model}"',
+        f"params = [{params}]",
+        f"size_wh = [{spec.size_wh[0]}, {spec.size_wh[1]}]",
+        f"readout_ms = {readout_ms}",
+    ]

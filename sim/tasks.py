@@ -1,0 +1,130 @@
+"""What is to be done on the desk: the things, where they start, and who moves what where.
+
+One description serves the human and the robot, so that both learn the same words. Desk frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.errors import BadInputError
+from sim.things import Thing, Vector, block, mat, tray
+
+COLOURS: dict[str, Vector] = {
+    "red": (0.82, 0.10, 0.10),
+    "green": (0.10, 0.55, 0.20),
+    "blue": (0.12, 0.25, 0.75),
+    "yellow": (0.92, 0.78, 0.12),
+}
+REACH_X = (0.20, 0.36)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One pick and place. target: where the thing's origin ends, desk frame."""
+
+    arm: str
+    thing: str
+    target: Vector
+    text: str
+    object: str
+    verb: str = "put"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task laid out. things include what never moves; moves come in order."""
+
+    name: str
+    text: str
+    things: tuple[Thing, ...]
+    moves: tuple[Move, ...]
+
+    def thing(self, name: str) -> Thing:
+        """A thing by name."""
+        return next(t for t in self.things if t.name == name)
+
+
+def scatter(
+    rng: np.random.Generator, count: int, *, x: tuple[float, float], y: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Places in a rectangle, as far apart as two hundred draws allow."""
+    best: list[tuple[float, float]] = []
+    widest = -1.0
+    for _ in range(200):
+        places = np.stack([rng.uniform(*x, count), rng.uniform(*y, count)], 1)
+        gaps = np.linalg.norm(places[:, None] - places, axis=-1) + np.eye(count) * 9
+        if gaps.min() > widest:
+            widest = float(gaps.min())
+            best = [(float(a), float(b)) for a, b in places]
+    return best
+
+
+def clutter(rng: np.random.Generator) -> tuple[Thing, ...]:
+    """Printed sheets, and boxes at the desk's far edge: something for a camera to hold on to."""
+    sheets = [
+        replace(
+            mat(f"sheet_{i}", f"print_{i % 4}", (0.105, 0.148, 0.0006)),
+            start=(float(rng.uniform(-0.02, 0.55)), y + float(rng.uniform(-0.05, 0.05)), 0.0004),
+            yaw=float(rng.uniform(-0.7, 0.7)),
+        )
+        for i, y in enumerate((-0.50, 0.50, -0.22, 0.25))
+    ]
+    boxes = []
+    for i, y in enumerate((-0.45, -0.15, 0.2, 0.5)):
+        half = tuple(float(v) for v in rng.uniform((0.02, 0.03, 0.03), (0.05, 0.07, 0.09)))
+        colour = tuple(float(v) for v in rng.uniform(0.2, 0.9, 3))
+        box = block(f"clutter_{i}", colour, half)  # type: ignore[arg-type]
+        boxes.append(
+            replace(
+                box,
+                parts=(replace(box.parts[0], texture="label"),),
+                movable=False,
+                start=(0.66 + float(rng.uniform(-0.04, 0.06)), y, half[2]),
+                yaw=float(rng.uniform(-0.5, 0.5)),
+            )
+        )
+    return (*sheets, *boxes)
+
+
+def _arm_for(y: float) -> str:
+    return "left" if y > 0 else "right"
+
+
+def blocks_to_tray(rng: np.random.Generator) -> Task:
+    """Three painted blocks from both sides of the desk into a tray in the middle."""
+    names = [str(n) for n in rng.permutation(list(COLOURS))[:3]]
+    first = "left" if rng.random() < 0.5 else "right"
+    sides = [first, "right" if first == "left" else "left", first]
+    tray_at = (float(rng.uniform(0.30, 0.34)), float(rng.uniform(-0.03, 0.03)), 0.0)
+    box = replace(tray("tray", (0.45, 0.47, 0.52)), start=tray_at)
+    things, moves = [], []
+    spots = {"left": [], "right": []}  # type: dict[str, list[tuple[float, float]]]
+    for side, sign in (("left", 1), ("right", -1)):
+        y = (0.16, 0.27) if sign > 0 else (-0.27, -0.16)
+        spots[side] = scatter(rng, 2, x=(0.19, 0.33), y=y)
+    for i, (name, side) in enumerate(zip(names, sides, strict=True)):
+        x, y = spots[side].pop()
+        half = 0.020
+        thing = block(f"{name}_block", COLOURS[name], (half, half, half))
+        things.append(replace(thing, start=(x, y, half), yaw=float(rng.uniform(-0.6, 0.6))))
+        sign = 1 if side == "left" else -1
+        goal = (tray_at[0] + (i - 1) * 0.05, tray_at[1] + sign * 0.045, 0.006 + half)
+        text = f"put the {name} block in the tray"
+        moves.append(Move(side, thing.name, goal, text, f"{name} block"))
+    return Task(
+        "blocks_to_tray", "put the blocks in the tray", (*things, box, *clutter(rng)), tuple(moves)
+    )
+
+
+TASKS: dict[str, Callable[[np.random.Generator], Task]] = {"blocks_to_tray": blocks_to_tray}
+
+
+def make_task(name: str, rng: np.random.Generator) -> Task:
+    """A task by name, laid out from a seed; BadInputError lists the names there are."""
+    if name not in TASKS:
+        raise BadInputError(f"no task {name!r}; there are: {', '.join(TASKS)}")
+    return TASKS[name](rng)

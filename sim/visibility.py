@@ -1,0 +1,108 @@
+"""Which hand landmarks a camera sees: in the picture, and nothing in front of them.
+
+Rays from the camera to each landmark are walked through the same shapes the scene is drawn from
+(fingers as capsules, palm, things as primitives), so no picture is needed and the answer is exact
+to a few millimetres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.camera_model import Camera
+from core.geometry.landmarks import LANDMARKS
+from core.geometry.se3 import SE3
+from sim.hand_skeleton import FINGERS, SHAPES, THUMB_RADII
+from sim.human import HandState
+from sim.things import Thing, thing_distance
+
+Array = NDArray[np.float64]
+
+SAMPLES = 36
+NEAR_M = (
+    0.24  # an occluder nearer to the camera than this much before the landmark is not looked for
+)
+HIDDEN_M = -0.0015  # the ray is inside something
+# how far in front of a landmark its own skin lies, by landmark
+SKIN_M = np.array(
+    [0.026, 0.024, *(0.019, 0.014, 0.011), *([0.018, 0.013, 0.010] * 4)], dtype=np.float64
+)
+OUTSIDE, SELF, OTHER_HAND = "outside", "own hand", "other hand"
+
+
+def _segments(scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array]:
+    """Capsules (start joint, end joint, radius, radius) of a hand."""
+    rows = []
+    for number, finger in enumerate(FINGERS):
+        first = 1 if number == 0 else 5 * number + 1
+        radii = THUMB_RADII if number == 0 else SHAPES[finger].radii
+        rows += [(first + k, first + k + 1, radii[k], radii[k + 1]) for k in range(3)]
+        if number:
+            rows.append((first - 1, first, 0.013, radii[0]))
+    rows += [
+        (0, 5, 0.016, 0.013),
+        (0, 20, 0.016, 0.013),
+        (1, 2, 0.016, 0.0145),
+        (6, 11, 0.010, 0.010),
+    ]
+    table = np.array(rows)
+    return (
+        table[:, 0].astype(int),
+        table[:, 1].astype(int),
+        table[:, 2] * scale,
+        table[:, 3] * scale,
+    )
+
+
+def hand_clearance(points: Array, joints: Array, scale: float) -> Array:
+    """Signed distance (T, P) of points (T, P, 3) to hands with joints (T, 25, 3)."""
+    start, end, radius_a, radius_b = _segments(scale)
+    best = np.full(points.shape[:2], np.inf)
+    for a, b, ra, rb in zip(start, end, radius_a, radius_b, strict=True):
+        base, axis = joints[:, None, a], joints[:, None, b] - joints[:, None, a]
+        along = np.sum((points - base) * axis, -1) / np.maximum(np.sum(axis * axis, -1), 1e-12)
+        along = np.clip(along, 0.0, 1.0)
+        distance = np.linalg.norm(points - base - along[..., None] * axis, axis=-1)
+        best = np.minimum(best, distance - ra - along * (rb - ra))
+    return best
+
+
+def occluders(
+    camera: Camera,
+    desk_from_camera: SE3,
+    hands: tuple[HandState, HandState],
+    *,
+    scale: float,
+    things: Sequence[tuple[Thing, SE3]],
+) -> NDArray[np.object_]:
+    """(T, 17) for the first hand: None where seen, else "outside", "own hand", "other hand" or a
+    thing's name. things: with desk_from_thing (T) each.
+    """
+    mine, other = hands
+    landmarks = mine.landmarks_in_desk
+    count = len(landmarks)
+    in_camera = desk_from_camera.inverse().apply(landmarks)
+    uv, valid = camera.project(in_camera)
+    answer = np.full((count, len(LANDMARKS)), None, dtype=object)
+    eye = desk_from_camera.translation[:, None]
+    sight = landmarks - eye
+    depth = np.linalg.norm(sight, axis=-1, keepdims=True)
+    stop = depth - SKIN_M[:, None] * scale
+    begin = np.maximum(stop - NEAR_M, 0.05)
+    share = np.linspace(0.0, 1.0, SAMPLES)
+    reach = begin + share * (stop - begin)  # (T, 17, S)
+    points = eye[:, :, None] + reach[..., None] * (sight / depth)[:, :, None]
+    flat = points.reshape(count, -1, 3)
+    candidates = [(SELF, hand_clearance(flat, mine.joints_in_desk, scale))]
+    candidates.append((OTHER_HAND, hand_clearance(flat, other.joints_in_desk, scale)))
+    for thing, desk_from_thing in things:
+        local = desk_from_thing.inverse().apply(flat)
+        candidates.append((thing.name, thing_distance(local, thing)))
+    for name, clearance in candidates:
+        hidden = clearance.reshape(count, len(LANDMARKS), SAMPLES).min(-1) < HIDDEN_M
+        answer[hidden & np.equal(answer, None)] = name
+    answer[~(np.asarray(valid) & camera.in_image(uv))] = OUTSIDE
+    return answer
