@@ -14,6 +14,7 @@ from capture.config import CaptureConfig
 from core.geometry.clock import median_period_ns, resample_indices
 from core.session.tables import Frames, Ticks
 
+MOST_FILLED = 1000  # a hole of more periods than this is a pause: 2 s at 500 pictures a second
 LATE_BEFORE, LATE_AFTER = 1.5, 0.5  # a long step then a short one: the picture came late
 
 
@@ -53,7 +54,7 @@ def local_periods(times_ns: NDArray[np.int64], window: int) -> NDArray[np.float6
     steps = np.diff(times_ns).astype(np.float64)
     if len(steps) == 0:
         return steps
-    return np.asarray(median_filter(steps, size=min(window, len(steps)), mode="nearest"))
+    return np.asarray(median_filter(steps, size=min(window, len(steps)), mode="mirror"))
 
 
 def late_pictures(times_ns: NDArray[np.int64], periods: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -81,6 +82,7 @@ def dropped_times(
     )
     steps = np.diff(nominal)
     wide = (steps > config.gap_factor * periods) & (steps <= config.pause_s * 1e9)
+    wide &= steps < MOST_FILLED * periods
     at = np.flatnonzero(wide)
     missing = np.maximum(np.rint(steps[at] / periods[at]).astype(np.int64) - 1, 1)
     owner = np.repeat(np.arange(len(at)), missing)

@@ -172,17 +172,24 @@ def _item(name: str, path: Path, kind: str, *, raw_name: str | None = None) -> _
 
 
 def _recognise(folder: SessionFolder, info: SessionInfo, *, source: Path) -> None:
-    """Let the same recording pass; refuse another one, or one whose calibration or labels
-    differ.
+    """Let the same recording pass; refuse another one, or one with other calibration, labels or
+    texts.
     """
-    there = {s.name: s.sha256 for s in SessionInfo.read(folder).streams}
-    here = {s.name: s.sha256 for s in info.streams}
+    there, here = _facts(SessionInfo.read(folder)), _facts(info)
     differing = sorted(n for n in {*there, *here} if there.get(n) != here.get(n))
     if differing:
         raise BadInputError(
             f"{source}: {folder.url} is there with another {', '.join(differing)}; remove that "
             "folder to replace it, or give another --session-id"
         )
+
+
+def _facts(info: SessionInfo) -> dict[str, object]:
+    """Everything that session.json states, by a name people know."""
+    streams = {s.name: s.sha256 for s in info.streams}
+    texts = {key: getattr(info, key) for key in ("task", "scene", "device", "consent")}
+    length = info.operator.hand_length_mm
+    return {**streams, **texts, "operator": info.operator.name, "hand_length_mm": length}
 
 
 def _copy(items: Sequence[_Item], folder: SessionFolder) -> None:

@@ -71,6 +71,9 @@ def stream_findings(name: str, figures: dict[str, Any], *, pause_s: float) -> li
         found.append(("amber", f"{figures['late']} pictures came late: their times are less sure"))
     if figures["duplicate"]:
         found.append(("amber", f"{figures['duplicate']} pictures repeat a time and are left out"))
+    if figures["rate_hz"] > 1000:
+        rate = f"{figures['rate_hz']:.0f} pictures/s cannot be: are the stamps in nanoseconds?"
+        found.append(("red", rate))
     if 0 < figures["rate_hz"] < 15:
         rate = f"{figures['rate_hz']:.1f} pictures/s is slow for hands; record at 30 or more"
         found.append(("amber", rate))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from capture.samples_csv import LATEST_NS
 from core.errors import BadInputError
 from core.geometry.cameras import Camera, camera_from_dict
 from core.geometry.se3 import SE3
@@ -142,7 +143,7 @@ def _stream(name: str, keys: Keys, document: dict[str, Any]) -> RigStream:
         camera=camera,
         head_from_camera=_pose(keys, "head_from_camera") if "head_from_camera" in keys else None,
         readout_ns=round(readout_ms * 1e6),
-        time_offset_ns=keys.integer("time_offset_ns") if "time_offset_ns" in keys else 0,
+        time_offset_ns=_offset(keys),
         timestamps=_file_name(keys, "timestamps") if "timestamps" in keys else None,
         rotate_deg=rotate,
     )
@@ -159,10 +160,17 @@ def _imu(keys: Keys, document: dict[str, Any]) -> RigImu:
         file=_file_name(keys, "file"),
         calibration=calibration,
         noise_given=len(given) == len(DEFAULT_NOISE),
-        time_offset_ns=keys.integer("time_offset_ns") if "time_offset_ns" in keys else 0,
+        time_offset_ns=_offset(keys),
         gyro_unit=_unit(keys, "gyro_unit", GYRO_UNITS),
         accel_unit=_unit(keys, "accel_unit", ACCEL_UNITS),
     )
+
+
+def _offset(keys: Keys) -> int:
+    offset = keys.integer("time_offset_ns") if "time_offset_ns" in keys else 0
+    if abs(offset) > LATEST_NS:
+        raise keys.refuse("time_offset_ns", f"at most {LATEST_NS} ns are a time")
+    return offset
 
 
 def _unit(keys: Keys, key: str, units: dict[str, float]) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from core.geometry.clock import is_strictly_rising
 
+LATEST_NS = 4 * 10**18  # the year 2096; two such times still add up within 64 bits
 IMU_COLUMNS = ("timestamp_ns", "gyro_x", "gyro_y", "gyro_z", "accel_x", "accel_y", "accel_z")
 
 
@@ -82,7 +83,15 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         if name == "timestamp_ns" and table[name].null_count:
             row = int(np.argmax(np.asarray(table[name].is_null()))) + 2
             raise BadInputError(f"{path}: row {row}: timestamp_ns is empty; remove the row")
-    return {name: _numpy(table[name]) for name in columns}
+    values = {name: _numpy(table[name]) for name in columns}
+    far = np.abs(values["timestamp_ns"]) > LATEST_NS
+    if far.any():
+        row = int(np.argmax(far))
+        stamp = values["timestamp_ns"][row]
+        raise BadInputError(
+            f"{path}: row {row + 2}: timestamp {stamp} is past the year 2096; give nanoseconds"
+        )
+    return values
 
 
 def _numpy(column: Any) -> NDArray[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from capture import ingest as ingest_module
+from capture import pictures
 from capture.config import CaptureConfig
 from capture.ingest import ingest
 from capture.rig import parse_rig
@@ -74,6 +75,23 @@ def test_the_same_pictures_with_another_calibration_are_refused(rig_folder, tmp_
     rig.write_text(rig.read_text(encoding="utf-8") + "time_offset_ns = 1\n", encoding="utf-8")
     with pytest.raises(BadInputError, match="is there with another rig; remove that folder"):
         ingest(source, tmp_path / "sessions")
+
+
+def test_the_same_pictures_with_another_task_are_refused(rig_folder, tmp_path):
+    source = rig_folder()
+    ingest(source, tmp_path / "sessions")
+    with pytest.raises(BadInputError, match="is there with another operator, task; remove"):
+        ingest(source, tmp_path / "sessions", task="wash", operator="ben")
+
+
+def test_what_a_power_cut_left_behind_is_cleared(rig_folder, tmp_path):
+    whole = ingest(rig_folder(), tmp_path / "sessions")
+    files = whole.ls()
+    whole.remove("session.json")
+    left = tmp_path / "sessions" / whole.name / "raw" / ".head.mp4.0123456789ab.part"
+    left.write_bytes(b"half")
+    assert ingest(tmp_path / "take", tmp_path / "sessions").ls() == files
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("files_before_the_kill", [0, 1, 2, 3])
@@ -276,6 +294,7 @@ def test_a_video_with_fewer_pictures_than_its_index_is_refused(rig_folder, tmp_p
         ("[streams.head]", "[streams.head]\ntime_ofset_ns = 4", "unknown key 'time_ofset_ns'"),
         ("[streams.head]", "[streams.head]\nreadout_ms = -2", "'readout_ms' is -2"),
         ("[streams.head]", "[streams.head]\ntime_offset_ns = 9000000000", "no common time"),
+        ("[streams.head]", f"[streams.head]\ntime_offset_ns = {10**30}", "ns are a time"),
         ("[session]", "[sesion]", "unknown key 'sesion'"),
         ("[imu]", '[imu]\ngyro_unit = "rpm"', "'gyro_unit' is 'rpm'; use one of rad/s, deg/s"),
         ("1, 0, 0, 0]", "2, 0, 0, 0]", "a quaternion of length 1 is needed"),
@@ -300,6 +319,11 @@ def test_the_rig_of_the_documentation_is_a_rig():
     rig = parse_rig(example.encode(), str(page))
     assert rig.streams["head"].rotate_deg == 90
     assert rig.imu.noise_given
+
+
+def test_a_header_that_claims_a_giant_picture_is_refused(rig_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_PX", 1000)
+    assert "pictures of 64x48; at most" in refusal(rig_folder(), tmp_path)
 
 
 def test_an_empty_folder_says_what_is_missing(tmp_path):
@@ -327,6 +351,7 @@ def test_a_folder_brings_its_own_intrinsics(rig_folder, tmp_path):
         ([*range(19, -1, -1)], "row 3: timestamp 18 is before the row above (19)"),
         ([*range(19)], "19 timestamps, but head.mp4 holds 20 pictures"),
         (["soon"] * 20, "not a readable CSV"),
+        ([9 * 10**18] * 20, "row 2: timestamp 9000000000000000000 is past the year 2096"),
         ([], "no rows under the header"),
     ],
 )

@@ -122,6 +122,21 @@ def test_stamps_and_offsets_put_streams_on_one_clock(rig_folder, tmp_path, stamp
     assert Imu.read(folder).timestamp_ns[0] == T0 + 1
 
 
+def test_stamps_in_microseconds_are_noticed(rig_folder, tmp_path, stamps_csv):
+    source = rig_folder(head='timestamps = "t.csv"', wrist=False, imu=False)
+    stamps_csv(source / "t.csv", T0 // 1000 + np.arange(20) * 50_000)
+    _, outcome = captured(source, tmp_path)
+    assert any("are the stamps in nanoseconds?" in w for w in outcome.warnings)
+
+
+def test_one_picture_is_a_session_of_one_tick(rig_folder, tmp_path, video):
+    source = rig_folder(wrist=False, imu=False)
+    video(source / "head.mp4", times_ms=[0])
+    folder, outcome = captured(source, tmp_path)
+    assert outcome.counts == {"pictures": 1, "ticks": 1}
+    assert read_document(folder, QUALITY)["streams"]["head"]["rate_hz"] == 0
+
+
 def test_wrist_images_further_than_half_a_period_are_nobodys(rig_folder, tmp_path, video):
     source = rig_folder()
     video(source / "left_wrist.mp4", times_ms=np.arange(6) * 50 + 20)
