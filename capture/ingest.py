@@ -6,31 +6,18 @@ so the same recording is recognised, whatever it is called.
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from capture.bare_video import bare_video_rig
+from capture.copying import Item, copy_items, copy_truth, item_of
 from capture.rig import LABELS_CSV, RIG_TOML, Rig, parse_rig
 from capture.sources import VideoSource, open_all
-from core.errors import BadInputError, StorageError
-from core.session.hashes import HashCache
+from core.errors import BadInputError
 from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.layout import RAW, SESSION_JSON
 from core.session.storage import SessionFolder, storage_errors
-
-
-@dataclass(frozen=True, eq=False)
-class _Item:
-    """One file to copy, or bytes to write where the recording has no such file."""
-
-    name: str
-    raw_name: str
-    kind: str
-    sha256: str
-    path: Path | None = None
-    data: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +25,7 @@ class _Source:
     """A checked recording."""
 
     rig: Rig
-    items: list[_Item]
+    items: list[Item]
     clock_origin_ns: int
 
 
@@ -93,13 +80,15 @@ def ingest(
         _recognise(folder, info, source=source)
         say(f"{source}: already ingested as {folder.url}; nothing to do")
         return folder
-    _copy(checked.items, folder)
+    copy_items(checked.items, folder)
+    if source.is_dir():
+        copy_truth(source, folder)
     info.write(folder)
     say(f"{source}: ingested as {folder.url}")
     return folder
 
 
-def session_id_of(items: Sequence[_Item]) -> str:
+def session_id_of(items: Sequence[Item]) -> str:
     """An id made of the hashes of what the sensors recorded: labels and calibration do not change
     it.
     """
@@ -127,14 +116,14 @@ def _rig_folder(source: Path) -> _Source:
     videos, _ = open_all(rig, find=lambda name: source / name, place=str(rig_path))
     items = []
     for name, stream in rig.streams.items():
-        items.append(_item(name, source / stream.file, "video"))
+        items.append(item_of(name, source / stream.file, "video"))
         if stream.timestamps:
-            items.append(_item(f"{name}_timestamps", source / stream.timestamps, "other"))
+            items.append(item_of(f"{name}_timestamps", source / stream.timestamps, "other"))
     if rig.imu:
-        items.append(_item("imu", source / rig.imu.file, "imu"))
-    items.append(_item("rig", rig_path, "rig"))
+        items.append(item_of("imu", source / rig.imu.file, "imu"))
+    items.append(item_of("rig", rig_path, "rig"))
     if (source / LABELS_CSV).is_file():
-        items.append(_item("labels", source / LABELS_CSV, "labels"))
+        items.append(item_of("labels", source / LABELS_CSV, "labels"))
     return _Source(rig, items, _origin(videos))
 
 
@@ -155,20 +144,14 @@ def _bare_video(
     videos, _ = open_all(rig, find=lambda _: source, place=str(source))
     digest = hashlib.sha256(data).hexdigest()
     items = [
-        _item("head", source, "video", raw_name=raw_name),
-        _Item("rig", RIG_TOML, "rig", digest, data=data),
+        item_of("head", source, "video", raw_name=raw_name),
+        Item("rig", RIG_TOML, "rig", digest, data=data),
     ]
     return _Source(rig, items, _origin(videos))
 
 
 def _origin(videos: dict[str, VideoSource]) -> int:
     return int(videos["head"].times_ns[0])
-
-
-def _item(name: str, path: Path, kind: str, *, raw_name: str | None = None) -> _Item:
-    with storage_errors("read", str(path)):
-        digest = HashCache.of_user().sha256(path)
-    return _Item(name, raw_name or path.name, kind, digest, path=path)
 
 
 def _recognise(folder: SessionFolder, info: SessionInfo, *, source: Path) -> None:
@@ -190,24 +173,3 @@ def _facts(info: SessionInfo) -> dict[str, object]:
     texts = {key: getattr(info, key) for key in ("task", "scene", "device", "consent")}
     length = info.operator.hand_length_mm
     return {**streams, **texts, "operator": info.operator.name, "hand_length_mm": length}
-
-
-def _copy(items: Sequence[_Item], folder: SessionFolder) -> None:
-    """Copy what is not there yet, each file whole or not at all, and prove every copy by its
-    hash.
-    """
-    folder.remove_unfinished(RAW)
-    for item in items:
-        target = f"{RAW}/{item.raw_name}"
-        if folder.exists(target) and folder.sha256(target) == item.sha256:
-            continue
-        if item.path is None:
-            folder.write_bytes(target, item.data)
-            continue
-        with folder.atomic_path(target) as partial:
-            shutil.copyfile(item.path, partial)
-        if folder.sha256(target) != item.sha256:
-            folder.remove(target)
-            raise StorageError(
-                f"{item.path}: changed while it was copied; wait until it is whole and ingest again"
-            )

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capture import ingest as ingest_module
-from capture import pictures
+from capture import copying, pictures
 from capture.config import CaptureConfig
 from capture.ingest import ingest
 from capture.rig import parse_rig
@@ -68,6 +67,16 @@ def test_the_same_recording_is_recognised_under_any_name(rig_folder, tmp_path):
     assert (tmp_path / "sessions" / first.name / "session.json").stat().st_mtime_ns == written
 
 
+def test_the_truth_of_a_synthetic_recording_comes_along(rig_folder, tmp_path):
+    source = rig_folder(imu=False, wrist=False)
+    (source / "truth" / "slam").mkdir(parents=True)
+    (source / "truth" / "slam" / "trajectory.parquet").write_bytes(b"exact")
+    (source / "truth" / "run.sh").write_bytes(b"no table")
+    folder = ingest(source, tmp_path / "sessions")
+    assert folder.ls("truth") == ["truth/slam/trajectory.parquet"]
+    assert folder.read_bytes("truth/slam/trajectory.parquet") == b"exact"
+
+
 def test_the_same_pictures_with_another_calibration_are_refused(rig_folder, tmp_path):
     source = rig_folder()
     ingest(source, tmp_path / "sessions")
@@ -108,7 +117,7 @@ def test_a_killed_ingest_leaves_no_session_and_completes_next_time(
         copied.append(end)
         shutil.copyfile(start, end)
 
-    monkeypatch.setattr(ingest_module.shutil, "copyfile", killed)
+    monkeypatch.setattr(copying.shutil, "copyfile", killed)
     with pytest.raises(KeyboardInterrupt):
         ingest(source, out)
     assert not list(out.rglob("session.json"))
@@ -124,7 +133,7 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(rig_folder, tmp_path,
     def torn(start, end):
         end.write_bytes(start.read_bytes() + b"more")
 
-    monkeypatch.setattr(ingest_module.shutil, "copyfile", torn)
+    monkeypatch.setattr(copying.shutil, "copyfile", torn)
     assert "changed while it was copied" in refusal(rig_folder(), tmp_path)
 
 
@@ -145,7 +154,7 @@ def test_a_full_disk_is_one_line_and_no_session(rig_folder, tmp_path, monkeypatc
     def full(start, end):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ingest_module.shutil, "copyfile", full)
+    monkeypatch.setattr(copying.shutil, "copyfile", full)
     assert "the disk is full" in refusal(rig_folder(), tmp_path)
 
 
