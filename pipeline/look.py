@@ -28,7 +28,12 @@ class Finding:
 
 
 def examine(
-    folder: SessionFolder, stage: Stage, *, config: Any, needed: Mapping[str, Mark]
+    folder: SessionFolder,
+    stage: Stage,
+    *,
+    config: Any,
+    needed: Mapping[str, Mark],
+    info: SessionInfo,
 ) -> Finding:
     """Does the stage's mark stand for this config, version and the present inputs?
 
@@ -36,6 +41,7 @@ def examine(
     missing.
     """
     inputs = current_inputs(folder, stage, config=config, needed=needed)
+    refuse_changed_raw(folder, info, inputs)
     try:
         mark = read_mark(folder, stage.room, stage.name)
     except BadInputError as error:  # a damaged mark stands for nothing; a run replaces it
@@ -60,6 +66,17 @@ def current_inputs(
     return dict(sorted({**hashes_of(folder, sorted(paths - set(known))), **known}.items()))
 
 
+def refuse_changed_raw(folder: SessionFolder, info: SessionInfo, inputs: dict[str, str]) -> None:
+    """Raw files are what the rig recorded, byte for byte. Labels alone may be corrected by hand."""
+    for stream in info.streams:
+        found = inputs.get(stream.path, stream.sha256)
+        if stream.kind != "labels" and found != stream.sha256:
+            raise BadInputError(
+                f"{folder.place(stream.path)}: changed since ingest (sha256 {found[:12]}, was "
+                f"{stream.sha256[:12]}); put the recorded file back or ingest it anew"
+            )
+
+
 def look(
     folder: SessionFolder, stages: Sequence[Stage], configs: Mapping[str, Any]
 ) -> SessionResult:
@@ -67,26 +84,33 @@ def look(
     standing: dict[str, Mark] = {}
     results = []
     try:
-        SessionInfo.read(folder)
+        info = SessionInfo.read(folder)
     except HandoffError as error:
         broken = [StageResult(stage.name, "failed", message=str(error)) for stage in stages[:1]]
         rest = [StageResult(stage.name, "waiting") for stage in stages[1:]]
         return SessionResult(folder.name, folder.url, (*broken, *rest))
     for stage in stages:
         try:
-            results.append(_look_at(folder, stage, config=configs[stage.name], standing=standing))
+            config = configs[stage.name]
+            found = _look_at(folder, stage, config=config, standing=standing, info=info)
+            results.append(found)
         except HandoffError as error:
             results.append(StageResult(stage.name, "failed", message=str(error)))
     return SessionResult(folder.name, folder.url, tuple(results))
 
 
 def _look_at(
-    folder: SessionFolder, stage: Stage, *, config: Any, standing: dict[str, Mark]
+    folder: SessionFolder,
+    stage: Stage,
+    *,
+    config: Any,
+    standing: dict[str, Mark],
+    info: SessionInfo,
 ) -> StageResult:
     missing = [name for name in stage.needs if name not in standing]
     if missing:
         return _unfinished(folder, stage, reason=f"after {', '.join(missing)}")
-    finding = examine(folder, stage, config=config, needed=standing)
+    finding = examine(folder, stage, config=config, needed=standing, info=info)
     if finding.stands and finding.mark is not None:
         standing[stage.name] = finding.mark
         mark = finding.mark

@@ -67,7 +67,6 @@ def run_session(
     heard = listener or Silent()
     try:
         with locked(folder):
-            SessionInfo.read(folder)
             results = _Run(folder, stages, configs=configs, listener=heard).of(chosen)
     except HandoffError as error:  # the session itself is unusable: its first stage says why
         results = [StageResult(stage.name, "blocked") for stage in chosen]
@@ -93,6 +92,7 @@ class _Run:
         listener: Listener,
     ) -> None:
         self.folder = folder
+        self.info = SessionInfo.read(folder)
         self.stages = stages
         self.configs = configs
         self.listener = listener
@@ -125,7 +125,8 @@ class _Run:
 
     def _examine(self, stage: Stage) -> Finding:
         config = self.configs[stage.name]
-        return examine(self.folder, stage, config=config, needed=self.standing)
+        needed = self.standing
+        return examine(self.folder, stage, config=config, needed=needed, info=self.info)
 
     def _one(self, stage: Stage) -> StageResult:
         missing = [name for name in stage.needs if name not in self.standing]

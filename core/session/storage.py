@@ -120,7 +120,7 @@ class SessionFolder:
         """Is there a file (or folder) at this path?"""
         full = self._full(path)
         with storage_errors("look up", self.place(path)):
-            return os.path.lexists(full) if self.is_local else bool(self._fs.exists(full))
+            return os.path.exists(full) if self.is_local else bool(self._fs.exists(full))
 
     def read_bytes(self, path: str) -> bytes:
         """The whole file. Raises StorageError when it is missing or unreadable."""

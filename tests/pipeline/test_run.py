@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import BadInputError
+from core.session.info import SessionInfo, StreamInfo
 from core.session.storage import SessionFolder
 from pipeline.look import status
 from pipeline.run import run_sessions
@@ -192,6 +193,31 @@ def test_a_missing_input_is_named(make_session, toys):
     assert "which did not finish" in result.stages[1].message
     seen = status([folder], stages=toys.STAGES)[0]
     assert states(seen)["double"] == "failed"
+
+
+def test_a_raw_file_that_changed_since_ingest_is_refused(make_session, toys):
+    folder = make_session("anna-0001")
+    info = SessionInfo.read(folder)
+    digest = folder.sha256("raw/numbers.txt")
+    raw = StreamInfo("numbers", "raw/numbers.txt", digest, "other")
+    replace(info, streams=(raw,)).write(folder)
+    assert run_one(folder, toys).finished
+    folder.write_bytes("raw/numbers.txt", b"7 7")
+    result = run_one(folder, toys)
+    assert states(result) == {"double": "failed", "square": "blocked", "total": "blocked"}
+    assert "raw/numbers.txt: changed since ingest (sha256 " in result.stages[0].message
+    assert "put the recorded file back or ingest it anew" in result.stages[0].message
+    assert status([folder], stages=toys.STAGES)[0].stage("double").state == "failed"
+    replace(info, streams=(replace(raw, kind="labels"),)).write(folder)
+    assert run_one(folder, toys).finished
+
+
+def test_a_worker_that_will_not_end_is_ended(make_session, toys, monkeypatch):
+    monkeypatch.setattr("pipeline.pool.LAST_WORDS_S", 0.3)
+    folder = make_session("anna-0001")
+    configs = {"total": toys.ToyConfig(trouble="anna: linger")}
+    result = run_one(folder, toys, configs=configs, jobs=1)
+    assert states(result) == ALL_DONE
 
 
 @pytest.mark.parametrize("jobs", [0, 1])

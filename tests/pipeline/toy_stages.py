@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -36,6 +37,8 @@ def make_trouble(folder, config):
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "segfault":
         ctypes.string_at(0)
+    if kind == "linger":  # a thread that keeps the process from ending
+        threading.Thread(target=time.sleep, args=(60,)).start()
     if kind == "quit":
         os._exit(7)
 
