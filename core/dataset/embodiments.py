@@ -119,13 +119,14 @@ def embodiment_from_dict(values: dict[str, Any], *, source: str) -> Embodiment:
 
 
 def read_embodiment(path: Path | str) -> Embodiment:
-    """Read an `embodiment.toml`."""
+    """Read an `embodiment.toml`; an importer's `[source]` table in it is passed over."""
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: no such embodiment file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: not valid TOML: {error}") from error
+    values.pop("source", None)  # where an importer finds things in its files
     return embodiment_from_dict(values, source=str(path))
 
 
