@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from annotate.stage import metric_trajectory
 from core.errors import BadInputError, StaleError
 from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3
@@ -109,6 +110,24 @@ class Scene:
             place, there = rows_of_ticks(self.ticks, self.palms.tick[rows])
             pose7[place[there]] = self.palms.head_from_palm[rows[there]]
         return SE3.from_pose7(pose7), np.asarray(np.isfinite(pose7).all(-1))
+
+    @cached_property
+    def metric(self) -> bool:
+        """Is the head's path in metres and mostly known?"""
+        return self.trajectory is not None and metric_trajectory(self.folder) is not None
+
+    def palm_speeds(self) -> dict[str, Floats]:
+        """Side -> speed ``(T,)`` in m/s: in the world, or in the head frame where not `metric`."""
+        poses, _ = self.world_from_head
+        speeds = {}
+        for side in SIDES:
+            palms, _ = self.palm_in_head(side)
+            track = poses.apply(palms.translation) if self.metric else palms.translation
+            moved = np.full_like(track, np.nan)
+            if len(track) > 2:
+                moved = np.gradient(track, self.seconds, axis=0)
+            speeds[side] = np.asarray(np.linalg.norm(moved, axis=-1))
+        return speeds
 
     def states(self, side: str) -> list[str]:
         """Per tick: measured, interpolated or missing."""

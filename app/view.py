@@ -128,8 +128,9 @@ def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
     poses, known = scene.world_from_head
     has_world = bool(known.any())
     sides = {s: (scene.landmarks_in_head(s), *scene.palm_in_head(s)) for s in SIDES}
-    for side, (_, palms, there) in sides.items():
-        _log_speed(rr, recording, scene, side=side, track=poses.apply(palms.translation))
+    speeds = scene.palm_speeds()
+    for side, (_, _, there) in sides.items():
+        _log_speed(rr, recording, scene, side=side, speed=speeds[side])
         recording.log(f"{HEAD}/palm/{side}", rr.TransformAxes3D(0.05), static=True)
         if not there.any():
             recording.log(f"{HEAD}/palm/{side}", rr.Clear(recursive=False), static=True)
@@ -137,8 +138,8 @@ def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
         recording.set_time("session", duration=float(second))
         if known[tick]:
             recording.log(HEAD, _transform(rr, poses[tick]))
-        elif has_world:  # lost: show nothing rather than a pose that nobody measured
-            recording.log(HEAD, rr.Clear(recursive=False))
+        elif has_world:  # lost: a scale of 0 hides the head and all below it in the world
+            recording.log(HEAD, rr.Transform3D(scale=0.0))
         for side, (landmarks, palms, there) in sides.items():
             _log_hand(rr, recording, f"{HEAD}/hands/{side}", points=landmarks[tick], side=side)
             if there[tick]:
@@ -162,11 +163,8 @@ def _log_hand(
 
 
 def _log_speed(
-    rr: Any, recording: Any, scene: Scene, *, side: str, track: NDArray[np.float64]
+    rr: Any, recording: Any, scene: Scene, *, side: str, speed: NDArray[np.float64]
 ) -> None:
-    if len(track) < 3:
-        return
-    speed = np.linalg.norm(np.gradient(track, scene.seconds, axis=0), axis=-1)
     known = np.isfinite(speed)
     line = rr.SeriesLines(colors=[COLORS[side]], names=[side])
     recording.log(f"speed/{side}", line, static=True)

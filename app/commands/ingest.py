@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from app.numbers import numbers
 from app.page import Page, add_command, add_json
@@ -47,7 +46,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from app.truth import carry_truth
     from capture.ingest import ingest
 
     folder = ingest(
@@ -65,9 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         consent=arguments.consent,
         say=(lambda _: None) if arguments.json else print,
     )
-    exact = carry_truth(Path(arguments.source), folder)
     if arguments.json:
-        print(json.dumps({"session": folder.name, "url": folder.url, "truth_files": exact}))
+        print(json.dumps({"session": folder.name, "url": folder.url}))
     else:
         print(f"next: handoff run {folder.url}")
     return 0

@@ -23,8 +23,8 @@ def write_report(
 
     sessions = [session_part(folder, progress) for folder in folders]
     training = training_part(run_folder, progress) if run_folder is not None else None
-    names = [session.name for session in sessions] or [training.name if training else ""]
-    title = names[0] if len(names) == 1 else f"{len(names)} sessions"
+    what = ["Session report"] if sessions else []
+    title = " and ".join([*what, "training report"] if training else what).capitalize()
     page = render(sessions=sessions, training=training, title=title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,9 +17,7 @@ TRACK_COLOR = {"episode": HEAD, "both": "#7a5bbf", "left": LEFT, "right": RIGHT,
 STATE_COLOR = {"measured": 1.0, "interpolated": 0.4}
 
 
-def path_plot(
-    scene: Scene, comparison: TrajectoryComparison | None, *, metric: bool = True
-) -> str | None:
+def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | None:
     """Top view and height of the head and both palms, beside the truth. None without a path."""
     poses, known = scene.world_from_head
     if not known.any():
@@ -30,7 +28,7 @@ def path_plot(
         tracks[f"{side} palm"] = (poses.apply(palms.translation), SIDE_COLOR[side])
     if comparison is not None and len(comparison.seconds):
         tracks = _in_truth_world(scene, tracks, comparison)
-    unit = "m" if metric else "map units"
+    unit = "m" if scene.metric else "map units"
     with Plot(9.2, 4.0, ncols=2, width_ratios=[1.15, 1]) as plot:
         top, height = plot.axes
         for name, (track, color) in tracks.items():
@@ -44,6 +42,8 @@ def path_plot(
             dashed = {"color": TRUTH, "linestyle": (0, (4, 2)), "label": "head, truth"}
             top.plot(exact[:, 0], exact[:, 1], **dashed)
             height.plot(comparison.seconds + start, exact[:, 2], **dashed)
+        first = next(iter(np.flatnonzero(np.isfinite(tracks["head"][0][:, 0]))), 0)
+        top.plot(*tracks["head"][0][first, :2], "o", color=HEAD, ms=6, label="head, start")
         top.set(title="from above", xlabel=f"x, {unit}", ylabel=f"y, {unit}")
         top.set_aspect("equal", adjustable="datalim")
         height.set(title="height", xlabel="seconds", ylabel=f"z, {unit}")
@@ -70,8 +70,10 @@ def _in_truth_world(
     return moved
 
 
-def timeline(scene: Scene, speeds: dict[str, Floats], *, unit: str) -> str:
+def timeline(scene: Scene) -> str:
     """Palm speed, labels and what was seen, over one time axis."""
+    speeds = scene.palm_speeds()
+    unit = "m/s in the world" if scene.metric else "m/s in the head frame"
     rows = _label_rows(scene.segments)
     heights = [2.2, 0.34 * max(len(rows), 1) + 0.25, 0.9]
     grid = {"nrows": 3, "sharex": True, "height_ratios": heights}

@@ -23,11 +23,15 @@ def project(camera: Camera, points_in_camera: Floats) -> tuple[Floats, NDArray[n
 
 
 def draw_hand(
-    image: Image, camera: Camera, landmarks_in_camera: Floats, *, color: tuple[int, int, int]
+    image: Image,
+    camera: Camera,
+    landmarks_in_camera: Floats,
+    *,
+    color: tuple[int, int, int],
+    width: int,
 ) -> None:
     """Bones and joints of one hand ``(17,3)``, in place."""
     uv_px, seen = project(camera, landmarks_in_camera)
-    width = max(2, round(image.shape[1] / 320))
     for a, b in BONES:
         if seen[a] and seen[b]:
             _line(image, uv_px[[a, b]], color=color, width=width)
@@ -38,13 +42,15 @@ def draw_hand(
         cv2.circle(image, _fixed(point), width << SHIFT, color, -1, cv2.LINE_AA, SHIFT)
 
 
-def draw_frame(image: Image, camera: Camera, camera_from_frame: SE3, *, length_m: float) -> None:
+def draw_frame(
+    image: Image, camera: Camera, camera_from_frame: SE3, *, length_m: float, width: int
+) -> None:
     """The three axes of a frame, in place: x red, y green, z blue."""
     tips = np.concatenate([np.zeros((1, 3)), length_m * np.eye(3)])
     uv_px, seen = project(camera, camera_from_frame.apply(tips))
     for k, color in enumerate(AXES, start=1):
         if seen[0] and seen[k]:
-            _line(image, uv_px[[0, k]], color=color, width=max(2, round(image.shape[1] / 260)))
+            _line(image, uv_px[[0, k]], color=color, width=width)
 
 
 def draw_path(

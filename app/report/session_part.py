@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from annotate.stage import metric_trajectory
 from app.evaluate import Evaluation, evaluate, has_truth
 from app.evaluate.figures import Figure
 from app.report.comparison import hand_errors, trajectory_errors
@@ -25,16 +24,12 @@ LIGHTS = {"green": "good", "amber": "usable, with losses", "red": "not usable as
 
 @dataclass(frozen=True)
 class Share:
-    """One bar: how much of the session is measured, filled in and missing (0 … 1 each)."""
+    """One bar: how much of the session is measured and filled in (0 … 1); the rest is missing."""
 
     name: str
     measured: float
     interpolated: float
     note: str
-
-    @property
-    def missing(self) -> float:
-        return max(0.0, 1.0 - self.measured - self.interpolated)
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,12 @@ class SessionPart:
     truth_plots: list[str]
     labels: list[dict[str, Any]]
 
+    @property
+    def stream_figures(self) -> list[str]:
+        """Names of what was measured of any stream, in order."""
+        names = [name for stream in self.streams for name in stream if name != "name"]
+        return list(dict.fromkeys(names))
+
 
 def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> SessionPart:
     """Everything about one session. Raises BadInputError before capture has run."""
@@ -65,8 +66,6 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
     progress.note(scene.info.id)
     quality = read_document(folder, QUALITY) if finished(folder, QUALITY) else {}
     measured = _evaluation(folder)
-    metric = metric_trajectory(folder) is not None
-    speeds, unit = _speeds(scene, metric=metric)
     light = str(quality.get("light", "amber"))
     return SessionPart(
         name=scene.info.id,
@@ -79,8 +78,8 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         shares=_shares(scene),
         sources=_sources(folder),
         sheet=contact_sheet(scene, progress=progress),
-        path=path_plot(scene, measured.trajectory if measured else None, metric=metric),
-        timeline=timeline(scene, speeds, unit=unit),
+        path=path_plot(scene, measured.trajectory if measured else None),
+        timeline=timeline(scene),
         stages=list(status([folder])[0].stages),
         figures=measured.figures if measured else [],
         truth_plots=_truth_plots(measured),
@@ -109,7 +108,7 @@ def _facts(scene: Scene) -> list[tuple[str, str]]:
 
 
 def _streams(quality: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per stream: what quality.json measured."""
+    """Per stream what quality.json measured; the inertial sensor counts as one."""
     rows = [{"name": name, **figures} for name, figures in quality.get("streams", {}).items()]
     if "imu" in quality:
         rows.append({"name": "imu", **quality["imu"]})
@@ -148,18 +147,6 @@ def _sources(folder: SessionFolder) -> list[tuple[str, str]]:
             keys = [key for key in ("scale_source", "gravity_source") if key in report]
             pairs += [(f"{room}: {key.partition('_')[0]}", str(report[key])) for key in keys]
     return pairs
-
-
-def _speeds(scene: Scene, *, metric: bool) -> tuple[dict[str, Any], str]:
-    """Palm speeds per tick and their unit; in the head frame where the path is not in metres."""
-    poses, _ = scene.world_from_head
-    speeds = {}
-    for side in SIDES:
-        palms, _ = scene.palm_in_head(side)
-        track = poses.apply(palms.translation) if metric else palms.translation
-        moved = np.gradient(track, scene.seconds, axis=0) if len(track) > 2 else track * np.nan
-        speeds[side] = np.linalg.norm(moved, axis=-1)
-    return speeds, "m/s in the world" if metric else "m/s in the head frame"
 
 
 def _truth_plots(measured: Evaluation | None) -> list[str]:

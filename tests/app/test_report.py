@@ -1,0 +1,150 @@
+"""The page: self-contained, escaped, with the numbers of the files."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.report import write_report
+from app.report.errors_table import as_text, rows_of
+from app.report.sheet import window_of_hands
+from app.report.training_part import training_part, verdict
+from core.errors import BadInputError
+from core.geometry.cameras import pinhole
+
+
+@pytest.fixture
+def page(session, tmp_path) -> str:
+    return write_report([session], tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    addresses = re.findall(r"(?:src|href)=\"([^\"]*)\"", page)
+    assert len(addresses) >= 9 + 4
+    assert all(address.startswith(("data:image/", "#")) for address in addresses)
+    assert "<script" not in page
+    assert "url(" not in page
+
+
+def test_words_from_outside_are_escaped(page):
+    assert "put the &lt;b&gt;brown&lt;/b&gt; egg &amp; the cup down" in page
+    assert "<b>brown" not in page
+    assert "sort &lt;eggs&gt;" in page
+
+
+def test_the_page_says_what_the_session_is(page):
+    for words in ("anna-0001", "usable, with losses", "head: a bit dark", "no redactor", "185 mm"):
+        assert words in page
+    assert "90 % (not seen)" in page.replace('<span class="note">', "").replace("</span>", "")
+    assert "93 %" in page
+    assert "boundaries were proposed by machine" in page
+
+
+def test_truth_figures_are_those_of_evaluate(page):
+    assert re.search(r"<td>MPJPE</td><td class=\"n\">10.0 mm</td>", page)
+    assert re.search(r"<td>found</td><td class=\"n\">90.0 %</td>", page)
+
+
+def test_a_session_with_capture_alone_has_a_page(session, tmp_path):
+    for path in [*session.ls("hands"), *session.ls("slam"), *session.ls("annotate")]:
+        session.remove(path)
+    page = write_report([session], tmp_path / "page.html").read_text("utf-8")
+    assert "no head path" in page
+    assert "Against the truth" not in page
+
+
+def test_the_command_writes_the_page_where_it_is_told(session, tmp_path, capsys):
+    out = tmp_path / "deep" / "page.html"
+    assert main(["report", session.url, "--out", str(out)]) == 0
+    assert out.stat().st_size > 20_000
+    assert str(out) in capsys.readouterr().out
+
+
+def test_nothing_to_report_on_is_said(capsys):
+    assert main(["report"]) == 1
+    assert "name a session folder" in capsys.readouterr().err
+
+
+def test_the_window_holds_all_hands_and_stays_in_the_view():
+    camera = pinhole(100.0, (200, 100))
+    corner = np.array([[[0.9, 0.4, 1.0], [0.6, 0.1, 1.0]]])
+    x0, y0, x1, y1 = window_of_hands(camera, [corner])
+    assert 0 <= x0 < 159 < 189 < x1 <= 200
+    assert 0 <= y0 < 59 < 89 < y1 <= 100
+    assert window_of_hands(camera, [corner * np.nan]) == (0, 0, 200, 100)
+
+
+def errors(scale: float) -> dict:
+    figures = {"mean": 10.0 * scale, "final": 20.0 * scale, "steps": 5, "chunks": 1}
+    return {"arms": {"position_mm": figures}, "left": {"position_mm": figures}}
+
+
+def write_run(root):
+    """A run folder as training leaves it: two embodiments, one prediction."""
+    (root / "predictions").mkdir(parents=True)
+    chunk = {"steps": 4, "duration_s": 1.0, "reference": "chunk_head"}
+    config = {"datasets": ["a/people"], "policy": "small", "chunk": chunk, "batch": 8}
+    (root / "config.json").write_text(json.dumps(config), "utf-8")
+    lines = [
+        {"step": step, "loss": {"human": 1 / step, "robot": 2 / step}, "seconds": step / 2.0}
+        for step in (10, 20, 30)
+    ]
+    lines[-1]["held_out_loss"] = {"human": 0.5}
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (root / "log.jsonl").write_text(text + '{"step": 40, "lo', "utf-8")
+    report = {
+        "errors": {"policy": errors(0.5), "still": errors(1.0), "neighbour": errors(0.8)},
+        "embodiment": "human",
+        "frames": "held_out",
+        "count": 3,
+        "samples_averaged": 8,
+        "chunk": chunk,
+        "dataset": "nowhere/people",
+        "held_out": "blocks of time",
+    }
+    (root / "predictions" / "people.json").write_text(json.dumps(report), "utf-8")
+    zeros = np.zeros((3, 4, 32), dtype=np.float32)
+    np.savez(
+        root / "predictions" / "people.npz",
+        row=np.arange(3),
+        episode=np.zeros(3, int),
+        tick=np.arange(3),
+        predicted=zeros + 0.01,
+        true=zeros,
+        still=zeros + 0.02,
+        neighbour=zeros + 0.03,
+        mask=np.ones((3, 4, 32), bool),
+        predicted_in_head=np.zeros((3, 2, 4, 7)),
+        true_in_head=np.zeros((3, 2, 4, 7)),
+        arm_valid=np.ones((3, 2, 4), bool),
+    )
+    return root
+
+
+def test_a_training_run_alone_makes_a_page(tmp_path):
+    run = write_run(tmp_path / "first")
+    page = write_report([], tmp_path / "page.html", run_folder=run).read_text("utf-8")
+    assert "Training: first" in page
+    assert "The policy is 5.0 mm off, 38 % less than the nearest training frame (8.0 mm)." in page
+    assert '<td>both arms, position</td><td>mean of all steps</td><td class="n best">5 mm' in page
+
+
+def test_a_torn_log_line_is_left_out(tmp_path):
+    part = training_part(write_run(tmp_path / "first"))
+    assert ("steps", "30") in part.facts
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(BadInputError, match="a training run"):
+        training_part(tmp_path)
+
+
+def test_the_verdict_says_so_when_a_baseline_wins():
+    report = {"errors": {"policy": errors(2), "still": errors(1), "neighbour": errors(3)}}
+    assert verdict(rows_of(report)) == (
+        "The policy is 20.0 mm off; staying still does better with 10.0 mm."
+    )
+    report |= {"embodiment": "human", "count": 3, "frames": "held_out"}
+    assert "neighbour" in as_text(report)

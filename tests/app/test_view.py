@@ -1,0 +1,60 @@
+"""The Rerun recording holds what the session holds, and opens again."""
+
+import pytest
+
+from app.cli import main
+from app.scene import Scene
+from core.errors import BadInputError, MissingExtraError
+
+RrdReader = pytest.importorskip("rerun.experimental", reason="rerun is not installed").RrdReader
+
+
+def test_a_recording_can_be_read_and_holds_every_part(session, tmp_path):
+    path = tmp_path / "deep" / "anna.rrd"
+    assert main(["view", session.url, "--save", str(path)]) == 0
+    names = set(RrdReader(path).store().schema().entity_paths())
+    for name in (
+        "/world/head",
+        "/world/head/camera",
+        "/world/head/hands/left/bones",
+        "/world/head/hands/right/joints",
+        "/world/head/palm/left",
+        "/world/head/truth_right/bones",
+        "/world/path/head",
+        "/world/path/palm_right",
+        "/world/truth/head",
+        "/world/map",
+        "/labels/left",
+        "/speed/right",
+    ):
+        assert name in names
+
+
+def test_only_finished_stages_are_shown(session, tmp_path):
+    session.remove("slam/_done.slam.json")
+    scene = Scene.read(session)
+    assert scene.trajectory is None
+    assert scene.hands is not None
+
+
+def test_before_capture_there_is_nothing_to_see(session):
+    session.remove("capture/_done.capture.json")
+    with pytest.raises(BadInputError, match="handoff run"):
+        Scene.read(session)
+
+
+def test_a_missing_extra_names_its_cure(session, tmp_path, monkeypatch):
+    from app.view import write_recording
+
+    monkeypatch.setitem(__import__("sys").modules, "rerun", None)
+    with pytest.raises(MissingExtraError, match=r"handoff-ego\[view\]"):
+        write_recording(Scene.read(session), tmp_path / "x.rrd")
+
+
+def test_serving_binds_this_machine_alone(monkeypatch, tmp_path):
+    from app import view
+
+    seen = []
+    monkeypatch.setattr(view, "_rerun", lambda words: seen.append(words) or 0)
+    view.serve(tmp_path / "x.rrd", port=9090, grpc_port=9876)
+    assert seen[0][seen[0].index("--bind") + 1] == "127.0.0.1"
