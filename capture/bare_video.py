@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from capture.upright import file_turn
 from core.errors import BadInputError
 from core.geometry.cameras import PinholeRadtan, pinhole, pinhole_from_fov
 from core.session.video import probe_video
@@ -24,7 +25,7 @@ def bare_video_rig(
     otherwise: the calibration written here is the recorded picture's, with the turn beside it.
     """
     info = probe_video(path)
-    turn = info.rotate_deg
+    turn = file_turn(path, info)
     size = info.size_wh if turn % 180 == 0 else info.size_wh[::-1]
     shown = _camera(path, size, focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg)
     recorded = shown.rotated((360 - turn) % 360)

@@ -23,12 +23,15 @@ DARK, BRIGHT = 8, 247  # grey levels that count as under- and overexposed
 
 @dataclass(frozen=True, eq=False)
 class PictureFacts:
-    """decoded: pictures that came out.   sharpness: ``(S,)`` variance of the Laplacian.
+    """decoded: pictures that came out.   damaged: how many of them the decoder had to patch up.
+
+    sharpness: ``(S,)`` variance of the Laplacian.
 
     brightness: ``(S,)`` mean grey level 0-255.   dark, bright: ``(S,)`` shares of clipped pixels.
     """
 
     decoded: int
+    damaged: int
     sharpness: NDArray[np.float64]
     brightness: NDArray[np.float64]
     dark: NDArray[np.float64]
@@ -54,7 +57,7 @@ def look_through(
     last = info.n if decode_all else min(samples, info.n)
     chosen = set(np.linspace(0, last - 1, min(samples, last)).round().astype(int).tolist())
     judged: list[tuple[float, float, float, float]] = []
-    decoded = 0
+    decoded, damaged = 0, 0
     with opened_video(path) as (container, stream):
         stream.thread_type = "AUTO"
         try:
@@ -62,6 +65,7 @@ def look_through(
                 if decoded in chosen:
                     judged.append(_judge(picture))
                 decoded += 1
+                damaged += bool(picture.is_corrupt)
                 progress.advance()
                 if decoded == last:
                     break
@@ -76,7 +80,7 @@ def look_through(
             "off or damaged: copy it from the camera again"
         )
     columns = np.array(judged, dtype=np.float64).T
-    return PictureFacts(decoded, *columns)
+    return PictureFacts(decoded, damaged, *columns)
 
 
 def _judge(picture: Any) -> tuple[float, float, float, float]:

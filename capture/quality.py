@@ -50,6 +50,7 @@ def stream_figures(frames: Frames, pictures: PictureFacts) -> dict[str, Any]:
         **counts,
         "dropped_share": round(counts["dropped"] / max(decoded + counts["dropped"], 1), 4),
         "longest_gap_s": round(float(np.diff(kept).max(initial=0)) / 1e9, 3),
+        "damaged": pictures.damaged,
         "sharpness_median": round(float(np.median(pictures.sharpness)), 2),
         "brightness_mean": round(float(np.mean(pictures.brightness)), 1),
         "underexposed_share": round(float(np.mean(pictures.dark)), 4),
@@ -68,9 +69,15 @@ def stream_findings(name: str, figures: dict[str, Any], *, pause_s: float) -> li
     if figures["longest_gap_s"] > pause_s:
         found.append(("amber", f"a pause of {figures['longest_gap_s']:.1f} s in the recording"))
     if figures["late"] > 0.01 * figures["pictures"]:
-        found.append(("amber", f"{figures['late']} pictures came late: their times are less sure"))
+        found.append(("amber", f"late pictures: {figures['late']}; they are left out"))
+    if figures["damaged"]:
+        light = "red" if figures["damaged"] > 0.02 * figures["pictures"] else "amber"
+        found.append((light, f"damaged pictures: {figures['damaged']}; copy the file again"))
     if figures["duplicate"]:
-        found.append(("amber", f"{figures['duplicate']} pictures repeat a time and are left out"))
+        found.append((
+            "amber",
+            f"pictures that repeat a time: {figures['duplicate']}; they are left out",
+        ))
     if figures["rate_hz"] > 1000:
         rate = f"{figures['rate_hz']:.0f} pictures/s cannot be: are the stamps in nanoseconds?"
         found.append(("red", rate))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from capture.pictures import refuse_giant
 from capture.rig import Rig, RigImu, RigStream
 from capture.samples_csv import read_imu_csv, read_timestamps_csv
+from capture.upright import file_turn
 from core.errors import BadInputError
 from core.session.tables import Imu
 from core.session.video import VideoInfo, probe_video
@@ -41,6 +42,7 @@ def open_video_source(name: str, stream: RigStream, *, find: Find, place: str) -
     path = find(stream.file)
     refuse_giant(path)
     info = probe_video(path)
+    file_turn(path, info, overruled=stream.rotate_deg is not None)
     if info.size_wh != stream.camera.size_wh:
         given, found = ("x".join(map(str, size)) for size in (stream.camera.size_wh, info.size_wh))
         raise BadInputError(

@@ -2,12 +2,16 @@
 frame.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from capture.rig import Rig, RigStream
+from core.errors import BadInputError
 from core.geometry.cameras import turn_rotation
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration, ImuCalibration, StreamCalibration
+from core.session.video import VideoInfo
 
 
 def upright_calibration(rig: Rig, file_turns_deg: dict[str, int], *, source: str) -> Calibration:
@@ -41,6 +45,18 @@ def upright_calibration(rig: Rig, file_turns_deg: dict[str, int], *, source: str
 def turn_of(stream: RigStream, file_turn_deg: int) -> int:
     """Degrees clockwise that make a stream's recorded picture upright."""
     return file_turn_deg if stream.rotate_deg is None else stream.rotate_deg
+
+
+def file_turn(path: Path, info: VideoInfo, *, overruled: bool = False) -> int:
+    """The turn a video file asks players for. BadInputError when it is no quarter turn and
+    counts.
+    """
+    if info.rotate_deg % 90 and not overruled:
+        raise BadInputError(
+            f"{path}: asks to be turned by {info.rotate_deg} degrees, not a quarter turn; "
+            "set rotate in rig.toml"
+        )
+    return info.rotate_deg
 
 
 def _turn(degrees: int) -> SE3:

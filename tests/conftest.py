@@ -5,8 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("busy machines", deadline=None)  # an example may be slow, not wrong
+settings.load_profile("busy machines")
 
 
 def skip_or_fail(reason: str) -> None:

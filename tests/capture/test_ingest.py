@@ -223,6 +223,19 @@ def test_a_trimmed_video_keeps_pictures_it_does_not_show_and_is_whole(video, tmp
     assert outcome.counts == {"pictures": 10, "ticks": 10}
 
 
+def test_a_file_that_asks_for_an_odd_turn_is_refused(tmp_path, video):
+    from dataclasses import replace
+
+    from capture.upright import file_turn
+    from core.session.video import probe_video
+
+    path = video(tmp_path / "a.mp4")
+    tilted = replace(probe_video(path), rotate_deg=37)
+    with pytest.raises(BadInputError, match=r"a\.mp4: asks to be turned by 37 degrees"):
+        file_turn(path, tilted)
+    assert file_turn(path, tilted, overruled=True) == 37
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

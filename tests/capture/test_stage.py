@@ -264,6 +264,18 @@ def test_a_file_that_stops_decoding_half_way_is_refused(rig_folder, tmp_path):
     assert "\n" not in str(refused.value)
 
 
+def test_pictures_patched_up_by_the_decoder_are_counted(rig_folder, tmp_path, video):
+    source = rig_folder(imu=False, wrist=False)
+    data = bytearray((source / "head.mp4").read_bytes())
+    at = data.index(b"mdat")
+    third = at + (data.index(b"moov") - at) // 3
+    data[third : third + 100] = np.random.default_rng(0).bytes(100)
+    (source / "head.mp4").write_bytes(data)
+    folder, outcome = captured(source, tmp_path)
+    assert read_document(folder, QUALITY)["streams"]["head"]["damaged"] == 1
+    assert any("damaged pictures: 1;" in w for w in outcome.warnings)
+
+
 @pytest.mark.parametrize("settings", [{"gap_factor": 1.0}, {"samples": 0}])
 def test_settings_check_themselves(settings):
     with pytest.raises(BadInputError, match="capture"):
