@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 PRESHAPE_OPENING = np.array([0.25, 0.17, 0.17, 0.17, 0.17])  # closure given back in a reach
 MORE_CLOSING = np.array([0.15, 0.12, 0.12, 0.08, 0.08])  # beyond the nominal grip, until touch
+REST_CLOSURE = np.array([0.22, 0.20, 0.22, 0.24, 0.26])
 MOST_TURN = 0.35  # a wrist turns this far to lie square to a box, not further
 TOUCH_M = 0.0005
 CONTACT_M = 0.003  # a finger nearer than this touches
@@ -41,6 +42,26 @@ class Grasp:
     opening: Array
     contact: NDArray[np.bool_]
     hand_from_thing: SE3
+
+
+@dataclass(frozen=True)
+class HumanHands:
+    """Two hands of a size, as the planner sees them (`sim.plan.Body`)."""
+
+    scale: float = 1.0
+    pace: float = 1.0
+    above_m: float = 0.0
+
+    def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
+        """Above the near edge of the desk, fingers forward, half open."""
+        place = np.array([0.13, -SIGN[side] * 0.15, 0.108]) + rng.normal(0, 0.012, 3)
+        return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.45), place), REST_CLOSURE
+
+    def grasp(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """Between thumb and fingers."""
+        return grasp_thing(thing, desk_from_thing, side=side, scale=self.scale, rng=rng)
 
 
 def hand_rotation(side: str, yaw: float, pitch: float, *, roll: float) -> Array:

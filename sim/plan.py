@@ -1,54 +1,52 @@
-"""From a task to two timelines: what each hand does when, and who holds which thing.
+"""From a task to two timelines: what each arm does when, and who holds which thing.
 
-A hand's timeline is a list of steps (reach, grasp, move, release, retreat, rest), each a smooth
-motion between two wrist poses. Things rest, are held (rigid in the hand), or settle.
+An arm's timeline is a list of steps (reach, grasp, move, release, retreat, rest), each a smooth
+motion between two poses of hand or tool. The same planner serves people and robots; a `Body` says
+how it takes a thing, where it waits, and how fast it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_ypr
 from core.geometry.se3 import SE3
-from sim.grasp import SIGN, Grasp, grasp_thing, hand_rotation
+from sim.grasp import Grasp
 from sim.tasks import Move, Task
 from sim.things import Thing
+from sim.timeline import Hold, Step
 
 Array = NDArray[np.float64]
 
-GRASP_S, RELEASE_S, SETTLE_S = 0.35, 0.30, 0.12
-REST_CLOSURE = np.array([0.22, 0.20, 0.22, 0.24, 0.26])
+GRASP_S, RELEASE_S = 0.35, 0.30
 START_S = 0.6  # nobody moves in the first instants of a take
-LIFT_M = {"reach": 0.045, "move": 0.085, "retreat": 0.03}
+SHORTEST_MOVE_S = 3.4  # a pick and place is begun only when this much time is left
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One smooth motion of one hand, seconds from the start of the take.
+class Body(Protocol):
+    """What the planner must know of whoever does the work.
 
-    kind: reach, grasp, move, release, retreat, rest.  thing: what it is about, if anything.
-    contact (5,): fingers on the thing at the step's end.
+    pace: factor on durations.  above_m: things are approached from this far above (0: directly).
     """
 
-    kind: str
-    start_s: float
-    end_s: float
-    desk_from_hand: tuple[SE3, SE3]
-    closure: tuple[Array, Array]
-    thing: str | None = None
-    contact: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(5, bool))
+    @property
+    def pace(self) -> float: ...
+    @property
+    def above_m(self) -> float: ...
 
+    def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
+        """Where an arm waits: desk_from_hand and closure."""
+        ...
 
-@dataclass(frozen=True, eq=False)
-class Hold:
-    """A thing between two instants: at ``desk_from_thing``, or held: then ``hand_from_thing``."""
-
-    start_s: float
-    arm: str | None
-    pose: SE3
+    def grasp(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """How it takes a thing where it stands."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,175 +83,175 @@ def upright(position: tuple[float, float, float] | Array, yaw: float = 0.0) -> S
     return SE3(matrix_from_ypr(yaw, 0.0, 0.0), np.asarray(position, np.float64))
 
 
-def rest_pose(side: str, rng: np.random.Generator) -> SE3:
-    """Where a hand waits: above the near edge of the desk, fingers forward."""
-    place = np.array([0.13, -SIGN[side] * 0.15, 0.075]) + rng.normal(0, 0.012, 3)
-    return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.45), place)
-
-
 class _Planner:
-    """Builds the timelines move by move; ``ready`` is when each arm is free."""
+    """Builds the timelines move by move."""
 
-    def __init__(
-        self, task: Task, *, seconds: float, scale: float, rng: np.random.Generator
-    ) -> None:
-        self.task, self.seconds, self.scale, self.rng = task, seconds, scale, rng
+    def __init__(self, task: Task, body: Body, *, seconds: float, rng: np.random.Generator) -> None:
+        self.task, self.body, self.seconds, self.rng = task, body, seconds, rng
         self.steps: dict[str, list[Step]] = {"left": [], "right": []}
-        self.pose = {side: rest_pose(side, rng) for side in self.steps}
-        self.closure = dict.fromkeys(self.steps, REST_CLOSURE)
-        self.ready = dict.fromkeys(self.steps, START_S)
+        waiting = {side: body.rest(side, rng) for side in self.steps}
+        self.pose = {side: pose for side, (pose, _) in waiting.items()}
+        self.closure = {side: closure for side, (_, closure) in waiting.items()}
         self.where = {t.name: upright(t.start, t.yaw) for t in task.things if t.movable}
         self.holds = {name: [Hold(0.0, None, pose)] for name, pose in self.where.items()}
         self.labels: list[Label] = []
         self.gaze: list[tuple[float, Array]] = [(0.0, np.array([0.26, 0.0, 0.0]))]
 
-    def duration(self, distance: float, *, base: float) -> float:
-        """Longer ways take longer; people are not metronomes."""
-        return float((base + 0.95 * distance) * self.rng.uniform(0.9, 1.25))
+    def free_at(self, side: str) -> float:
+        """When an arm has done what is planned for it."""
+        return self.steps[side][-1].end_s if self.steps[side] else 0.0
 
-    def add(self, side: str, kind: str, duration: float, **change: object) -> Step:
-        """Append one step to an arm; ``to`` and ``closure`` default to staying as they are."""
-        last = self.steps[side][-1].end_s if self.steps[side] else 0.0
-        to = change.get("to") or self.pose[side]
-        closure = change.get("closure")
-        step = Step(
-            kind,
-            last,
-            last + duration,
-            (self.pose[side], to),  # type: ignore[arg-type]
-            (self.closure[side], self.closure[side] if closure is None else closure),  # type: ignore[arg-type]
-            change.get("thing"),  # type: ignore[arg-type]
-            change.get("contact", np.zeros(5, bool)),  # type: ignore[arg-type]
-        )
+    def duration(self, side: str, to: SE3, *, base: float) -> float:
+        """Longer ways take longer; nobody is a metronome."""
+        way = float(np.linalg.norm(to.translation - self.pose[side].translation))
+        return float((base + 0.95 * way) * self.rng.uniform(0.9, 1.25) * self.body.pace)
+
+    def add(
+        self,
+        side: str,
+        kind: str,
+        duration: float,
+        *,
+        to: SE3 | None = None,
+        closure: Array | None = None,
+        thing: str | None = None,
+        contact: NDArray[np.bool_] | None = None,
+    ) -> Step:
+        """Append one step to an arm; pose and closure stay where nothing is given."""
+        last = self.free_at(side)
+        end_pose = self.pose[side] if to is None else to
+        end_closure = self.closure[side] if closure is None else closure
+        touching = np.zeros(len(end_closure), bool) if contact is None else contact
+        poses, closures = (self.pose[side], end_pose), (self.closure[side], end_closure)
+        step = Step(kind, last, last + duration, poses, closures, thing, touching)
         self.steps[side].append(step)
-        self.pose[side], self.closure[side] = step.desk_from_hand[1], step.closure[1]
+        self.pose[side], self.closure[side] = end_pose, end_closure
         return step
 
     def wait(self, side: str, until_s: float) -> None:
         """Rest until an instant."""
-        last = self.steps[side][-1].end_s if self.steps[side] else 0.0
-        if until_s > last + 1e-9:
-            self.add(side, "rest", until_s - last)
+        if until_s > self.free_at(side) + 1e-9:
+            self.add(side, "rest", until_s - self.free_at(side))
+
+    def retreat(self, side: str) -> None:
+        """Back to the waiting place."""
+        home, closure = self.body.rest(side, self.rng)
+        self.add(side, "retreat", self.duration(side, home, base=0.5), to=home, closure=closure)
 
     def transfer(self, move: Move, start_s: float) -> float:
         """One pick and place, beginning at ``start_s``; gives the time it lets go."""
-        thing = self.task.thing(move.thing)
-        grasp = grasp_thing(
-            thing, self.where[thing.name], side=move.arm, scale=self.scale, rng=self.rng
-        )
-        self.wait(move.arm, start_s)
-        way = float(
-            np.linalg.norm(grasp.desk_from_hand.translation - self.pose[move.arm].translation)
-        )
-        reach = self.add(
-            move.arm, "reach", self.duration(way, base=0.55),
-            to=grasp.desk_from_hand, closure=grasp.opening, thing=thing.name,
-        )  # fmt: skip
-        pause = float(self.rng.uniform(0.0, 0.06))
+        side, name = move.arm, move.thing
+        lay = self.where[name]
+        grasp = self.body.grasp(self.task.thing(name), lay, side=side, rng=self.rng)
+        self.wait(side, start_s)
+        begin = self.free_at(side)
+        self._come_down(side, "reach", grasp.desk_from_hand, thing=name, closure=grasp.opening)
+        pause = GRASP_S + float(self.rng.uniform(0.0, 0.06))
         took = self.add(
-            move.arm, "grasp", GRASP_S + pause,
-            closure=grasp.closure, thing=thing.name, contact=grasp.contact,
-        )  # fmt: skip
+            side, "grasp", pause, closure=grasp.closure, thing=name, contact=grasp.contact
+        )
         target = self._target(move, grasp)
-        distance = float(np.linalg.norm(target.translation - grasp.desk_from_hand.translation))
-        moved = self.add(
-            move.arm, "move", self.duration(distance, base=0.6),
-            to=target, thing=thing.name, contact=grasp.contact,
-        )  # fmt: skip
-        released = self.add(move.arm, "release", RELEASE_S, closure=grasp.opening, thing=thing.name)
+        self._come_down(side, "move", target, thing=name, contact=grasp.contact)
+        let_go = self.add(side, "release", RELEASE_S, closure=grasp.opening, thing=name)
         placed = target @ grasp.hand_from_thing
-        self.where[thing.name] = placed
-        self.holds[thing.name] += [
-            Hold(took.end_s, move.arm, grasp.hand_from_thing),
-            Hold(released.start_s, None, placed),
+        self.where[name] = placed
+        self.holds[name] += [
+            Hold(took.end_s, side, grasp.hand_from_thing),
+            Hold(let_go.start_s, None, placed),
         ]
         self.gaze += [
-            (reach.start_s - 0.30, self.where_now(thing.name, took.start_s)),
+            (begin - 0.30, np.asarray(lay.translation)),
             (took.end_s - 0.10, np.asarray(move.target, np.float64)),
         ]
-        self.labels.append(
-            Label(move.arm, reach.start_s, released.end_s, move.text, move.verb, move.object)
-        )
-        return moved.end_s
+        self.labels.append(Label(side, begin, let_go.end_s, move.text, move.verb, move.object))
+        return let_go.start_s
+
+    def _come_down(
+        self,
+        side: str,
+        kind: str,
+        to: SE3,
+        *,
+        thing: str,
+        closure: Array | None = None,
+        contact: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Go to a pose directly, or by way of a place above start and end."""
+        if self.body.above_m > 0:
+            up = np.array([0.0, 0.0, self.body.above_m])
+            if kind == "move":
+                here = self.pose[side]
+                above = SE3(here.rotation, here.translation + up)
+                self.add(side, kind, 0.35 * self.body.pace, to=above, thing=thing, contact=contact)
+            above = SE3(to.rotation, to.translation + up)
+            way = self.duration(side, above, base=0.35)
+            self.add(side, kind, way, to=above, closure=closure, thing=thing, contact=contact)
+            way = 0.4 * self.body.pace
+            self.add(side, kind, way, to=to, closure=closure, thing=thing, contact=contact)
+            return
+        way = self.duration(side, to, base=0.58)
+        self.add(side, kind, way, to=to, closure=closure, thing=thing, contact=contact)
 
     def _target(self, move: Move, grasp: Grasp) -> SE3:
-        """The wrist pose that brings the thing to its target: turned about the vertical only."""
+        """The hand pose that brings the thing to its target: turned about the vertical only."""
         held = grasp.desk_from_hand @ grasp.hand_from_thing
         turn = upright((0.0, 0.0, 0.0), float(self.rng.uniform(-0.12, 0.12))).rotation
         thing_there = SE3(turn @ held.rotation, np.asarray(move.target, np.float64))
         return thing_there @ grasp.hand_from_thing.inverse()
 
-    def where_now(self, name: str, seconds: float) -> Array:
-        """Where a thing rested at an instant, desk frame."""
-        resting = [h for h in self.holds[name] if h.start_s <= seconds and h.arm is None]
-        return np.asarray(resting[-1].pose.translation)
 
-    def retreat(self, side: str) -> None:
-        """Back to the waiting place."""
-        home = rest_pose(side, self.rng)
-        way = float(np.linalg.norm(home.translation - self.pose[side].translation))
-        self.add(side, "retreat", self.duration(way, base=0.5), to=home, closure=REST_CLOSURE)
-
-
-def make_plan(task: Task, *, seconds: float, scale: float, rng: np.random.Generator) -> Plan:
+def make_plan(task: Task, body: Body, *, seconds: float, rng: np.random.Generator) -> Plan:
     """Plan a take: the task, then its undoing, again and again, as an operator repeats it."""
-    planner = _Planner(task, seconds=seconds, scale=scale, rng=rng)
+    planner = _Planner(task, body, seconds=seconds, rng=rng)
     episodes: list[tuple[float, float, bool]] = []
-    forward = list(task.moves)
     starts = {t.name: t for t in task.things}
-    next_start = START_S
-    while next_start < seconds - 2.5:
-        begin = next_start
-        done, next_start = _run_moves(planner, forward, next_start)
+    start = START_S
+    while start < seconds:
+        done = _run_moves(planner, task.moves, start)
         if not done:
             break
-        end = max(planner.steps[m.arm][-1].end_s for m in forward[:done])
-        episodes.append((begin, min(end, seconds), done == len(forward)))
-        back = [_undo(m, starts[m.thing]) for m in reversed(forward)]
-        next_start = end + 0.4
-        keep = len(planner.labels)
-        undone, next_start = _run_moves(planner, back, next_start)
-        planner.labels[keep:] = []
+        end = max(planner.free_at(m.arm) for m in task.moves[:done])
+        episodes.append((start, min(end, seconds), done == len(task.moves)))
+        labels = list(planner.labels)
+        back = [_undo(m, starts[m.thing]) for m in reversed(task.moves[:done])]
+        undone = _run_moves(planner, back, end + 0.4)
+        planner.labels = labels  # putting things back is not part of an episode
         if undone < len(back):
             break
-        next_start += 0.5
+        start = max(planner.free_at(m.arm) for m in back) + 0.5
+    return _finish(planner, episodes, until_s=seconds)
+
+
+def make_episode(task: Task, body: Body, *, rng: np.random.Generator) -> Plan:
+    """Plan the task once, as long as it takes."""
+    planner = _Planner(task, body, seconds=1e9, rng=rng)
+    _run_moves(planner, task.moves, 0.2)
+    end = max(planner.free_at(side) for side in planner.steps)
+    return _finish(planner, [(0.0, end, True)], until_s=end + 0.2)
+
+
+def _finish(
+    planner: _Planner, episodes: list[tuple[float, float, bool]], *, until_s: float
+) -> Plan:
     for side in planner.steps:
-        planner.wait(side, seconds + 1.0)
-    return Plan(
-        seconds,
-        planner.steps,
-        planner.holds,
-        planner.labels,
-        sorted(planner.gaze, key=_time),
-        episodes,
-    )
-
-
-def _time(look: tuple[float, Array]) -> float:
-    return look[0]
+        planner.wait(side, until_s + 1.0)
+    gaze = sorted(planner.gaze, key=lambda look: look[0])
+    return Plan(until_s, planner.steps, planner.holds, planner.labels, gaze, episodes)
 
 
 def _undo(move: Move, thing: Thing) -> Move:
     return replace(move, target=thing.start, text=f"put the {move.object} back", verb="return")
 
 
-def _run_moves(planner: _Planner, moves: list[Move], start_s: float) -> tuple[int, float]:
-    """Do moves while there is time; gives (how many, when the next may start)."""
-    done = 0
-    for i, move in enumerate(moves):
-        if start_s + 3.4 > planner.seconds:
-            break
-        start_s = max(start_s, _free(planner, move.arm))
-        let_go = planner.transfer(move, start_s)
-        done += 1
-        same_arm_next = i + 1 < len(moves) and moves[i + 1].arm == move.arm
-        if same_arm_next:
+def _run_moves(planner: _Planner, moves: tuple[Move, ...] | list[Move], start_s: float) -> int:
+    """Do moves while there is time; gives how many. The next arm starts as the last lets go."""
+    for done, move in enumerate(moves):
+        if start_s + SHORTEST_MOVE_S > planner.seconds:
+            return done
+        let_go = planner.transfer(move, max(start_s, planner.free_at(move.arm)))
+        if done + 1 < len(moves) and moves[done + 1].arm == move.arm:
             start_s = let_go + RELEASE_S
         else:
             planner.retreat(move.arm)
             start_s = let_go + float(planner.rng.uniform(0.0, 0.2))
-    return done, start_s
-
-
-def _free(planner: _Planner, arm: str) -> float:
-    return planner.steps[arm][-1].end_s if planner.steps[arm] else 0.0
+    return len(moves)

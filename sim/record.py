@@ -20,6 +20,7 @@ from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.choreography import Choreography, camera_pose
 from sim.film import Film
+from sim.grasp import HumanHands
 from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.lens import Lens
@@ -119,7 +120,7 @@ def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -
     look = random_look(rngs[0])
     layout = make_task(task, rngs[1])
     scale = float(rngs[2].uniform(0.94, 1.06))
-    plan = make_plan(layout, seconds=seconds, scale=scale, rng=rngs[2])
+    plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2])
     human = Human(plan, scale=scale, rng=rngs[2])
     times = {s: _frame_times(s, rig, preset, seconds=seconds, rng=rngs[3]) for s in rig.streams}
     samples = np.arange(-IMU_LEAD_S, seconds + IMU_LEAD_S, 1.0 / rig.imu.rate_hz)

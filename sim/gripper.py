@@ -1,0 +1,72 @@
+"""A robot's tools as the planner sees them: from above, jaws square to what they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError
+from core.geometry.rotations import matrix_from_ypr
+from core.geometry.se3 import SE3
+from sim.arms import JAW_M, TIP_M, ArmStyle
+from sim.grasp import CLEARANCE_M, Grasp
+from sim.things import Thing
+
+Array = NDArray[np.float64]
+
+PITCH = float(np.radians(68.0))
+SQUEEZE_M = 0.0008
+
+
+@dataclass(frozen=True)
+class Gripper:
+    """A robot's two tools, as the planner sees them (`sim.plan.Body`)."""
+
+    style: ArmStyle
+    pace: float = 1.15
+    above_m: float = 0.07
+
+    def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
+        """Over its own half of the desk, jaws open."""
+        sign = 1.0 if side == "left" else -1.0
+        place = np.array([0.20, sign * 0.19, 0.17]) + rng.normal(0, 0.01, 3)
+        return SE3(tool_rotation(side, -sign * 0.2, PITCH), place), np.zeros(1)
+
+    def grasp(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """From above, jaws square to the sides of a box."""
+        centre = desk_from_thing.translation
+        yaw = self._yaw(side, centre)
+        if thing.parts[0].shape == "box":
+            jaw = tool_rotation(side, yaw, PITCH)[:, 2]
+            face = np.arctan2(desk_from_thing.rotation[1, 0], desk_from_thing.rotation[0, 0])
+            quarter = np.pi / 2
+            off = face - np.arctan2(jaw[1], jaw[0])
+            yaw += float((off + quarter / 2) % quarter - quarter / 2)
+        width = 2 * min(thing.half[0], thing.half[1])
+        if width > JAW_M - 0.004:
+            raise BadInputError(
+                f"{thing.name} is {width * 1e3:.0f} mm wide; the jaws open {JAW_M * 1e3:.0f}"
+            )
+        rotation = tool_rotation(side, yaw, PITCH + float(rng.normal(0, 0.04)))
+        depth = TIP_M * np.sin(PITCH) + 0.010 + CLEARANCE_M
+        position = np.array([centre[0], centre[1], max(centre[2], depth)])
+        pose = SE3(rotation, position)
+        closed = np.array([1.0 - (width - SQUEEZE_M) / JAW_M])
+        return Grasp(pose, closed, np.zeros(1), np.ones(1, bool), pose.inverse() @ desk_from_thing)
+
+    def _yaw(self, side: str, centre: Array) -> float:
+        sign = 1.0 if side == "left" else -1.0
+        base = np.array([self.style.base[0], sign * self.style.base[1]])
+        way = centre[:2] - base
+        return float(np.clip(np.arctan2(way[1], way[0]), -1.0, 1.0))
+
+
+def tool_rotation(side: str, yaw: float, pitch: float) -> Array:
+    """A tool that points ``pitch`` down, its jaw axis level."""
+    sign = 1.0 if side == "left" else -1.0
+    neutral = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -sign], [0.0, sign, 0.0]])
+    return np.asarray(matrix_from_ypr(yaw, pitch, 0.0) @ neutral)

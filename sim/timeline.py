@@ -1,0 +1,125 @@
+"""Timelines: what an arm does step by step, who holds a thing when, and where that puts them.
+
+Human hands and robot grippers share these: an arm is a chain of smooth steps of its end-effector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.rotations import matrix_from_quat_wxyz, quat_wxyz_from_matrix, slerp
+from core.geometry.se3 import SE3
+from sim.tracks import minimum_jerk
+
+Array = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+LIFT_M = {"reach": 0.045, "move": 0.085, "retreat": 0.03}
+STILL = {"grasp", "release"}
+OPEN_BY = 0.7  # fingers are open after this share of a reach
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One smooth motion of one arm, seconds from the start of the take. K: fingers (5), jaws (1).
+
+    kind: reach, grasp, move, release, retreat, rest.  desk_from_hand: at its start and end (robot:
+    desk_from_tool).  closure: (K,) at its start and end.  thing: what it is about, if anything.
+    contact: (K,) what touches the thing at the end.
+    """
+
+    kind: str
+    start_s: float
+    end_s: float
+    desk_from_hand: tuple[SE3, SE3]
+    closure: tuple[Array, Array]
+    thing: str | None = None
+    contact: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(5, bool))
+
+
+@dataclass(frozen=True, eq=False)
+class Hold:
+    """A thing from an instant on: at rest (``arm`` None, pose desk_from_thing), or held rigidly in
+    an arm (pose hand_from_thing).
+    """
+
+    start_s: float
+    arm: str | None
+    pose: SE3
+
+
+@dataclass(frozen=True, eq=False)
+class Whereabouts:
+    """Where in a chain of steps each of T instants falls. index, fraction: (T,)."""
+
+    steps: Sequence[Step]
+    seconds: Array
+    index: I64
+    fraction: Array
+
+    @classmethod
+    def find(cls, steps: Sequence[Step], seconds: Array) -> Whereabouts:
+        """Look up instants (T,)."""
+        ends = np.array([step.end_s for step in steps])
+        starts = np.array([step.start_s for step in steps])
+        index = np.clip(np.searchsorted(ends, seconds, "right"), 0, len(steps) - 1)
+        length = np.maximum(ends[index] - starts[index], 1e-9)
+        return cls(steps, seconds, index, np.clip((seconds - starts[index]) / length, 0.0, 1.0))
+
+    def kinds(self) -> NDArray[np.str_]:
+        """(T,) what is being done."""
+        return np.array([step.kind for step in self.steps])[self.index]
+
+    def path(self) -> SE3:
+        """desk_from_hand (T): minimum jerk, lifted in the middle of a way."""
+        start = SE3.stack([step.desk_from_hand[0] for step in self.steps])[self.index]
+        end = SE3.stack([step.desk_from_hand[1] for step in self.steps])[self.index]
+        lift = np.array([LIFT_M.get(step.kind, 0.0) for step in self.steps])[self.index]
+        s = minimum_jerk(self.fraction)
+        position = start.translation + s[:, None] * (end.translation - start.translation)
+        position[:, 2] += lift * np.sin(np.pi * s) ** 2
+        quat = slerp(quat_wxyz_from_matrix(start.rotation), quat_wxyz_from_matrix(end.rotation), s)
+        return SE3(matrix_from_quat_wxyz(quat), position)
+
+    def liveliness(self) -> Array:
+        """(T,) 0 where a hand must hold still (ends of steps, grasping), up to 1 between."""
+        calm = np.isin(self.kinds(), list(STILL))
+        return np.where(calm, 0.0, np.sin(np.pi * self.fraction) ** 2)
+
+    def closure(self) -> Array:
+        """(T, K): fingers open early in a reach and close late in a grasp."""
+        start = np.stack([step.closure[0] for step in self.steps])[self.index]
+        end = np.stack([step.closure[1] for step in self.steps])[self.index]
+        early = np.isin(self.kinds(), ["reach", "release"])
+        s = minimum_jerk(np.where(early, self.fraction / OPEN_BY, self.fraction))[:, None]
+        return np.asarray(start + s * (end - start))
+
+    def contact(self) -> NDArray[np.bool_]:
+        """(T, K): what touches a thing, while it is carried."""
+        carried = np.isin(self.kinds(), ["move"])
+        return np.stack([step.contact for step in self.steps])[self.index] & carried[:, None]
+
+
+def _hold_at(holds: Sequence[Hold], seconds: Array) -> I64:
+    begin = np.array([hold.start_s for hold in holds])
+    return np.clip(np.searchsorted(begin, seconds, "right") - 1, 0, None)
+
+
+def thing_path(holds: Sequence[Hold], seconds: Array, arm_pose: Callable[[str, Array], SE3]) -> SE3:
+    """desk_from_thing (T). arm_pose: desk_from_hand (T) of an arm at given seconds."""
+    index = _hold_at(holds, seconds)
+    rotation, position = np.empty((len(seconds), 3, 3)), np.empty((len(seconds), 3))
+    for k in np.unique(index):
+        mine, hold = index == k, holds[k]
+        pose = hold.pose if hold.arm is None else arm_pose(hold.arm, seconds[mine]) @ hold.pose
+        rotation[mine], position[mine] = pose.rotation, pose.translation
+    return SE3(rotation, position)
+
+
+def holder(holds: Sequence[Hold], seconds: Array) -> NDArray[np.object_]:
+    """(T,) "left", "right" or None: which arm holds the thing."""
+    return np.array([holds[i].arm for i in _hold_at(holds, seconds)], dtype=object)
