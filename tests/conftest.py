@@ -14,7 +14,7 @@ settings.load_profile("busy machines")
 
 
 def skip_or_fail(reason: str) -> None:
-    """Skip with the reason; under HANDOFF_REQUIRE_ALL=1, where nothing may be missing, fail with it."""
+    """Skip with the reason; fail with it under HANDOFF_REQUIRE_ALL=1, where nothing may miss."""
     if os.environ.get("HANDOFF_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
