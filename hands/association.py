@@ -167,7 +167,7 @@ def curl_chirality(points: Floats) -> Floats:
     beyond = points[:, [8, 12, 16, 20]] - points[:, [5, 9, 13, 17]]
     size = np.linalg.norm(points[:, 9] - points[:, 0], axis=1) + 1e-12
     height = (beyond @ normal[..., None])[..., 0].mean(axis=1) / size
-    return np.asarray(np.clip(3.0 * height, -1.0, 1.0))
+    return np.asarray(np.nan_to_num(np.clip(3.0 * height, -1.0, 1.0)))  # 0: no 3D points
 
 
 def _decide(found: Candidates, tracklet: Ints, evidence: Floats) -> Ints:

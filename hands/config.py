@@ -17,6 +17,9 @@ class HandsDetectConfig:
     min_tracking_confidence: float = 0.4  # below it a followed hand counts as lost
     most_hands: int = 4  # looked for when somebody else's hands are in view
     probe_every: int = 15  # frames between looks for hands beyond the wearer's two
+    search_every: int = (
+        2  # frames between looks into parts of the image for a missing hand; 0: never
+    )
     chunk_frames: int = 900  # frames that one worker follows hands through; part of the result
     warm_up_frames: int = 30  # decoded before a chunk, so that following has begun
     workers: int = 2  # processes; no part of the result
@@ -33,8 +36,9 @@ class HandsConfig:
     source: str = "mediapipe"  # one of hands.sources.SOURCES
     max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
     min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
-    landmark_sigma: float = 0.04  # error of an image landmark, as a fraction of the palm's length
-    guess_sigma_m: float = 0.006  # error of the detector's own 3D posture, per point and axis
+    landmark_sigma: float = 0.07  # error of an image landmark, as a fraction of the palm's length
+    finger_guess_sigma_m: float = 0.005  # error of the detector's own 3D finger bones, per axis
+    palm_guess_sigma_m: float = 0.02  # the same of bones in the palm: which way the hand faces
     acceleration_m_s2: float = 3.0  # what a calm hand does; fast ones are allowed by heavy tails
     angular_acceleration_rad_s2: float = 30.0  # the same for turning
     joint_acceleration_rad_s2: float = 60.0  # the same for finger joints
@@ -45,9 +49,14 @@ class HandsConfig:
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
     contact_sheet: bool = True  # write hands/contact_sheet.png
 
+    @property
+    def guess_sigma_m(self) -> tuple[float, float]:
+        return self.finger_guess_sigma_m, self.palm_guess_sigma_m
+
     def __post_init__(self) -> None:
         _positive(
-            self, "max_gap_s", "min_stretch_s", "landmark_sigma", "guess_sigma_m", "farthest_m",
+            self, "max_gap_s", "min_stretch_s", "landmark_sigma", "farthest_m",
+            "finger_guess_sigma_m", "palm_guess_sigma_m", "outlier_offset", "bone_frames",
             "acceleration_m_s2", "angular_acceleration_rad_s2", "joint_acceleration_rad_s2",
         )  # fmt: skip
 

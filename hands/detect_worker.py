@@ -22,7 +22,8 @@ from core.errors import HandoffError
 from core.session.frames import open_frames
 from core.session.storage import SessionFolder
 from hands.config import HandsDetectConfig
-from hands.detector import FoundHand, HandDetector
+from hands.detector import HandDetector
+from hands.views import FoundHand
 
 REPORT_EVERY = 10  # frames
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]

@@ -1,11 +1,10 @@
 """MediaPipe's hand landmarker over a run of frames: follows hands, looks again for lost ones.
 
-Costs about 10 ms per frame and two hands. Labels: on pictures that are not mirrored the Tasks API's
-"Left" is the person's left hand (the older ``mp.solutions`` said the opposite).
+Costs about 10 ms per frame while two hands are followed, about three times as much while one is
+missing. Labels: on pictures that are not mirrored the Tasks API's "Left" is the person's left hand
+(the older ``mp.solutions`` said the opposite).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,44 +14,31 @@ from numpy.typing import NDArray
 
 from core.errors import MissingExtraError
 from hands.config import HandsDetectConfig
+from hands.views import FoundHand, Part, best_part, distinct, tiles, whole
 
-Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
 
 WEARERS_HANDS = 2
 FRAME_MS = 33  # MediaPipe wants rising stamps; nothing depends on their size
-
-
-@dataclass(frozen=True, eq=False)
-class FoundHand:
-    """One hand in one image, as the detector gave it.
-
-    side: its label.   score: of the label.   raw21_px: ``(21,2)``, pixel centres.   raw21_in_hand:
-    ``(21,3)`` metres, the camera's axes, origin at the hand's middle.
-    """
-
-    side: str
-    score: float
-    raw21_px: Floats
-    raw21_in_hand: Floats
-
-    @property
-    def box_xyxy_px(self) -> Floats:
-        return np.concatenate([self.raw21_px.min(axis=0), self.raw21_px.max(axis=0)])
+PATIENCE = 3  # frames without a hand after which a part of the image is given up
 
 
 class HandDetector:
-    """Follows the hands of one image stream. A context manager."""
+    """Follows the hands of one image stream, all of one size. A context manager."""
 
     def __init__(self, model: Path, config: HandsDetectConfig) -> None:
         self._model, self._config = model, config
         self._open: list[Any] = []
         self._count = 0
+        self._followers: dict[tuple[Part, int], Any] = {}
+        self._active: dict[Part, int] = {}  # parts that hold hands -> frames without one
+        self._tiles: list[Part] = []
+        self._next_tile = 0
+        self._before: list[FoundHand] = []
         self._crowded = False
 
     def __enter__(self) -> Self:
-        self._follow = self._landmarker("VIDEO", WEARERS_HANDS)
         self._probe = self._landmarker("IMAGE", self._config.most_hands)
-        self._crowd: Any = None
         return self
 
     def __exit__(
@@ -64,31 +50,65 @@ class HandDetector:
         for landmarker in self._open:
             landmarker.close()
 
-    def detect_all(self, images_rgb: Iterable[NDArray[np.uint8]]) -> Iterator[list[FoundHand]]:
-        """The hands of every image, in order."""
-        return (self.detect(image) for image in images_rgb)
-
-    def detect(self, image_rgb: NDArray[np.uint8]) -> list[FoundHand]:
+    def detect(self, image_rgb: Image) -> list[FoundHand]:
         """The hands of the next image ``(H,W,3)``."""
-        import mediapipe
-
-        picture = mediapipe.Image(
-            image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image_rgb)
-        )
-        size_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        self._tiles = self._tiles or tiles(image_wh)
         if self._count % self._config.probe_every == 0:
-            self._look_around(picture)
-        follow = self._crowd if self._crowded else self._follow
-        result = follow.detect_for_video(picture, self._count * FRAME_MS)
+            self._crowded = len(self._look(image_rgb, whole(image_wh))) > WEARERS_HANDS
+        hands = self._follow(image_rgb)
+        if len(hands) < WEARERS_HANDS and self._config.search_every:
+            hands += self._search(image_rgb, hands)
+        self._before = hands
         self._count += 1
-        return _found(result, size_wh)
+        return hands
 
-    def _look_around(self, picture: Any) -> None:
-        """Follow more hands from now on if more than the wearer's are in view."""
-        crowded = len(self._probe.detect(picture).handedness) > WEARERS_HANDS
-        if crowded and self._crowd is None:
-            self._crowd = self._landmarker("VIDEO", self._config.most_hands)
-        self._crowded = crowded
+    def _follow(self, image_rgb: Image) -> list[FoundHand]:
+        """Hands in the active parts and, as long as one is missing, in the whole image."""
+        everything = whole((image_rgb.shape[1], image_rgb.shape[0]))
+        hands: list[FoundHand] = []
+        order = [everything, *self._active] if self._crowded else [*self._active, everything]
+        for part in order:
+            if len(hands) >= WEARERS_HANDS:
+                break
+            found = self._follower(part).detect_for_video(
+                _picture(part.cut(image_rgb)), self._count * FRAME_MS
+            )
+            new = distinct(_found(found, part), hands)
+            new = [hand for hand in new if part.holds(hand, (everything.width, everything.height))]
+            hands += new
+            if part in self._active:
+                self._active[part] = 0 if new else self._active[part] + 1
+        self._active = {part: idle for part, idle in self._active.items() if idle <= PATIENCE}
+        return hands
+
+    def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
+        """Look into one part: where a hand has just been lost, else the next in turn."""
+        lost = distinct(self._before, known)
+        if lost:
+            tile = self._tiles[best_part(self._tiles, lost[0])]
+        elif self._count % self._config.search_every == 0:
+            tile = self._tiles[self._next_tile]
+            self._next_tile = (self._next_tile + 1) % len(self._tiles)
+        else:
+            return []
+        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        new = [h for h in self._look(image_rgb, tile) if tile.holds(h, image_wh)]
+        new = distinct(new, known)
+        if new:
+            self._active[tile] = 0
+        return new
+
+    def _look(self, image_rgb: Image, part: Part) -> list[FoundHand]:
+        """Hands of a part by themselves, nothing followed."""
+        return _found(self._probe.detect(_picture(part.cut(image_rgb))), part)
+
+    def _follower(self, part: Part) -> Any:
+        hands = self._config.most_hands if self._crowded else WEARERS_HANDS
+        key = (part, hands)
+        if key not in self._followers:
+            self._followers[key] = self._landmarker("VIDEO", hands)
+        return self._followers[key]
 
     def _landmarker(self, mode: str, hands: int) -> Any:
         try:
@@ -109,18 +129,23 @@ class HandDetector:
         return self._open[-1]
 
 
-def _found(result: Any, size_wh: tuple[int, int]) -> list[FoundHand]:
+def _picture(image_rgb: Image) -> Any:
+    import mediapipe
+
+    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image_rgb)
+
+
+def _found(result: Any, part: Part) -> list[FoundHand]:
     hands = []
     for label, points, world in zip(
         result.handedness, result.hand_landmarks, result.hand_world_landmarks, strict=True
     ):
         relative = np.array([[p.x, p.y] for p in points])  # 0 and 1 are the picture's outer edges
-        hands.append(
-            FoundHand(
-                side=label[0].category_name.lower(),
-                score=float(label[0].score),
-                raw21_px=relative * size_wh - 0.5,
-                raw21_in_hand=np.array([[p.x, p.y, p.z] for p in world]),
-            )
+        hand = FoundHand(
+            side=label[0].category_name.lower(),
+            score=float(label[0].score),
+            raw21_px=relative * [part.width, part.height] - 0.5,
+            raw21_in_hand=np.array([[p.x, p.y, p.z] for p in world]),
         )
+        hands.append(hand.moved(part.corner))
     return hands

@@ -77,17 +77,22 @@ def turn_to(directions: Floats) -> Floats:
 
 def scaled_guess(evidence: Evidence, shape: HandShape) -> Floats:
     """The detector's hands at the person's size, turned to where they are seen, centred
-    ``(N,21,3)``.
+    ``(N,21,3)``. Where it gave no 3D hand: the picture's, flat across the view.
     """
+    known = np.isfinite(evidence.guess).all(axis=(1, 2))
+    turn = turn_to(normalised(evidence.rays.mean(axis=1)))
+    flat = evidence.rays @ turn * [1.0, 1.0, 0.0]  # across the view, axes as the guess's
+    points = np.where(known[:, None, None], evidence.guess, flat)
     model = landmark_mixing() @ joints_in_palm(np.zeros(21), shape)
     wanted = np.linalg.norm(model[1:] - model[PARENTS[1:]], axis=-1).sum()
-    found = np.linalg.norm(evidence.guess[:, 1:] - evidence.guess[:, PARENTS[1:]], axis=-1).sum(1)
-    centre = evidence.rays.mean(axis=1)
-    turned = evidence.guess @ np.swapaxes(
-        turn_to(centre / np.linalg.norm(centre, axis=1, keepdims=True)), 1, 2
-    )
-    scaled = turned * (wanted / found)[:, None, None]
-    return scaled - scaled.mean(axis=1, keepdims=True)
+    found = np.linalg.norm(points[:, 1:] - points[:, PARENTS[1:]], axis=-1).sum(axis=1)
+    turned = points @ np.swapaxes(turn, 1, 2) * (wanted / found)[:, None, None]
+    return np.asarray(turned - turned.mean(axis=1, keepdims=True))
+
+
+def normalised(vectors: Floats) -> Floats:
+    """Unit vectors."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def placed_guess(rays: Floats, guess: Floats, shape: HandShape) -> Floats:
@@ -101,8 +106,8 @@ def placed_guess(rays: Floats, guess: Floats, shape: HandShape) -> Floats:
 
 def shift_onto_rays(points: Floats, across: Floats) -> Floats:
     """``(N,3)`` shift that brings points ``(N,21,3)`` nearest to their rays; across: `tangents`."""
-    rows = across.reshape(len(points), -1, 3)
-    values = -(across @ points[..., None]).reshape(len(points), -1)
+    rows = across.reshape(len(points), 2 * points.shape[1], 3)
+    values = -(across @ points[..., None]).reshape(len(points), rows.shape[1])
     normal = np.swapaxes(rows, 1, 2) @ rows
     solved: Floats = np.linalg.solve(normal, np.swapaxes(rows, 1, 2) @ values[..., None])
     return solved[..., 0]

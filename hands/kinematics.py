@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 POSE_SIZE = 27
 POSITION, ROTATION, THUMB = slice(0, 3), slice(3, 6), slice(6, 11)
 FINGERS = slice(11, 27)
+STEP = 1e-6  # radians, of finite differences
 DIP_PER_PIP = 0.6  # the two joints share a tendon
 
 _deg = np.deg2rad
@@ -45,6 +46,25 @@ def joints_in_palm(angles: Floats, shape: HandShape) -> Floats:
         chain = (5 + 4 * k, first[k + 1], shape.bones_m[k + 1, 1:])
         _put_chain(joints, chain, _finger_directions(fingers[..., k, :], heading))
     return joints
+
+
+def joints_and_slopes(angles: Floats, shape: HandShape) -> tuple[Floats, Floats]:
+    """Joints ``(N,21,3)`` and their derivatives ``(N,21,3,21)``, by finite differences.
+
+    An angle moves its own finger only, so one step of the k-th angle of every finger at once gives
+    five columns of the Jacobian.
+    """
+    joints = joints_in_palm(angles, shape)
+    slopes = np.zeros((*joints.shape, 21))
+    for k in range(5):
+        columns = _SAME_ANGLE[k]
+        moved = angles.copy()
+        moved[:, columns] += STEP
+        change = (joints_in_palm(moved, shape) - joints) / STEP
+        for column in columns:
+            own = _FINGER_JOINTS[column]
+            slopes[:, own, :, column] = change[:, own]
+    return joints, slopes
 
 
 def place(joints: Floats, rotation: Floats, position: Floats) -> Floats:
@@ -85,3 +105,9 @@ def _thumb_directions(angles: Floats) -> Floats:
 
 
 _Z = np.array([0.0, 0.0, 1.0])
+
+# the k-th angle of the thumb and of every finger; the joints that an angle moves
+_SAME_ANGLE = [[k, *range(5 + k, 21, 4)] for k in range(4)] + [[4]]
+_FINGER_JOINTS = [slice(2, 5)] * 5 + [
+    slice(4 * f + 6, 4 * f + 9) for f in range(4) for _ in range(4)
+]

@@ -78,6 +78,18 @@ def reconstruct(
     )
 
 
+def reconstruct_stills(evidence: Evidence, shape: HandShape, *, config: HandsConfig) -> HandTrack:
+    """Fit N pictures that have nothing to do with each other."""
+    rows = np.flatnonzero(evidence.seen)
+    reason = np.where(evidence.seen, None, "not seen")
+    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=_blank(len(evidence)))
+    offset = np.full(len(evidence), np.nan)
+    return _track(
+        evidence, shape, seen=evidence.seen, poses=poses, reason=reason, offset=offset,
+        times_s=np.arange(len(evidence)) * 1e3, config=config,
+    )  # fmt: skip
+
+
 def stretches(seen: Bools, times_s: Floats, max_gap_s: float) -> list[slice]:
     """Runs of rows from a seen one to a seen one, with no unseen time longer than ``max_gap_s``
     inside.
@@ -199,16 +211,15 @@ def _fit_window(
             robust, poses, seen=seen, times_s=times_s, calmness=calmness, iterations=2
         )
     offset = np.full(len(seen), np.nan)
-    offset[rows] = misses(
-        terms, poses.rows(rows), sigma_rad=evidence.sigma_rad[rows], config=config
-    )
+    offset[rows] = misses(terms, poses.rows(rows))
     return poses, offset
 
 
-def misses(terms: Terms, poses: HandPoses, *, sigma_rad: Floats, config: HandsConfig) -> Floats:
-    """Median landmark miss ``(N,)``, in palms."""
-    palm_rad = sigma_rad / config.landmark_sigma
-    return np.asarray(np.median(ray_offsets(terms, poses) / palm_rad, axis=1))
+def misses(terms: Terms, poses: HandPoses) -> Floats:
+    """Median distance ``(N,)`` of landmarks from their rays, in lengths of the person's palm."""
+    distance = np.linalg.norm(poses.position, axis=1)
+    palm_m = terms.shape.bones_m[2, 0]
+    return np.asarray(np.median(ray_offsets(terms, poses), axis=1) * distance / palm_m)
 
 
 def bridged(poses: HandPoses, seen: Bools, times_s: Floats) -> HandPoses:

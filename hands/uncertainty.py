@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
-from hands.fit import HandPoses
-from hands.kinematics import POSE_SIZE, POSITION, ROTATION
+from hands.fit import HandPoses, joints_and_slopes
+from hands.kinematics import ROTATION
 from hands.proportions import HandShape
 
 Floats = NDArray[np.float64]
 
-STEP = 1e-5
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
 # err together. Calibrated so that 68 % of errors lie inside one sigma.
 CORRELATION_FACTOR = 1.6
@@ -40,7 +39,7 @@ def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s:
     evidence.
     """
     covariance = np.linalg.inv(information) * CORRELATION_FACTOR**2
-    points, jacobian = _landmarks_jacobian(poses, shape)
+    points, jacobian = _landmarks_and_slopes(poses, shape)
     spread = jacobian @ covariance[:, None] @ np.swapaxes(jacobian, -1, -2)  # (T,17,3,3)
     spread += (DRIFT_M_S * unseen_s)[:, None, None, None] ** 2 * np.eye(3)
     distance = np.linalg.norm(points, axis=-1)
@@ -60,11 +59,8 @@ def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s:
     )
 
 
-def _landmarks_jacobian(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
+def _landmarks_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
     """``(T,17,3)`` landmarks and ``(T,17,3,27)`` their derivatives."""
-    points = landmarks17_from_mediapipe21(poses.joints(shape))
-    moved = poses.moved(np.eye(POSE_SIZE)[:, None, :] * STEP)
-    jacobian = (landmarks17_from_mediapipe21(moved.joints(shape)) - points) / STEP
-    jacobian = np.moveaxis(jacobian, 0, -1)
-    jacobian[..., POSITION] = np.eye(3)
-    return points, jacobian
+    joints, slopes = joints_and_slopes(poses, shape)
+    flat = landmarks17_from_mediapipe21(slopes.reshape(len(joints), 21, -1))
+    return landmarks17_from_mediapipe21(joints), flat.reshape(len(joints), 17, 3, -1)

@@ -156,3 +156,14 @@ def _with_visibility(hands: dict[str, WearerHand], camera: Camera) -> dict[str, 
             hand, visible=visible, aperture_m=np.where(tips, hand.aperture_m, np.nan)
         )
     return result
+
+
+def still_sigmas(track: HandTrack, shape: HandShape) -> tuple[Floats, Floats]:
+    """Lateral and ray sigmas ``(N,17)`` of unrelated pictures; NaN where no hand was seen."""
+    rows = np.flatnonzero(track.state == "measured")
+    lateral, ray = np.full((len(track.state), 17), np.nan), np.full((len(track.state), 17), np.nan)
+    found = sigmas(
+        track.poses.rows(rows), track.information[rows], shape, unseen_s=np.zeros(len(rows))
+    )
+    lateral[rows], ray[rows] = found.lateral_m, found.ray_m
+    return lateral, ray

@@ -1,0 +1,116 @@
+"""A hand whose pose is known, seen by known cameras as a perfect or a noisy detector would."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from core.geometry.cameras import camera_from_dict
+from core.geometry.rotations import matrix_from_rotvec
+from hands.evidence import MIRROR, landmark_mixing, turn_to
+from hands.fit import HandPoses
+from hands.kinematics import ANGLE_MEAN
+from hands.proportions import hand_shape
+from hands.sources import SourceHands
+
+LENGTH_MM = 190.0
+CAMERAS = {
+    "pinhole": {
+        "model": "pinhole_radtan",
+        "params": [600.0, 610.0, 322.0, 238.0, -0.2, 0.05, 0.001, -0.001],
+        "size_wh": [640, 480],
+    },
+    "kannala_brandt": {
+        "model": "kannala_brandt",
+        "params": [300.0, 300.0, 320.0, 240.0, 0.01, -0.002, 0.001, 0.0],
+        "size_wh": [640, 480],
+    },
+    "fisheye624": {
+        "model": "fisheye624",
+        "params": [
+            610.0, 704.0, 703.0, 0.4, -0.4, 0.2, 0.1, -0.1, 0.02, 2e-4, -2e-4, 1e-4, 1e-4, 0.0, 0.0
+        ],
+        "size_wh": [1408, 1408],
+    },
+}  # fmt: skip
+# a palm seen from its back, fingers up and away: as the wearer's right hand looks to them
+PALM_AWAY = np.array([[0.0, 1.0, 0.0], [-0.9, 0.0, 0.4358899], [0.4358899, 0.0, 0.9]])
+
+
+@dataclass(frozen=True, eq=False)
+class KnownHand:
+    """T ticks. joints: ``(T,21,3)`` in the camera.   poses: of the right hand in the mirror for
+    "left".
+    """
+
+    side: str
+    joints: np.ndarray
+    poses: HandPoses
+
+    def seen_by(self, camera, *, noise_px=0.0, rng=None, label=None, rows=None) -> SourceHands:
+        """What a detector says of it; its 3D guess is 8 % too large, as MediaPipe's tends to be."""
+        points = landmark_mixing() @ self.joints
+        px, valid = camera.project(points)
+        assert valid.all()
+        if noise_px:
+            px = px + rng.normal(0.0, noise_px, px.shape)
+        rays, _ = camera.unproject(px)
+        centre = rays.mean(axis=1)
+        centre /= np.linalg.norm(centre, axis=1, keepdims=True)
+        upright = 1.08 * (points - points.mean(axis=1, keepdims=True)) @ turn_to(centre)
+        count = len(points)
+        left = np.full(count, 0.95 if (label or self.side) == "left" else 0.05)
+        rows = np.arange(count) if rows is None else np.asarray(rows)
+        return SourceHands(rows.astype(np.int64), left, px, upright)
+
+
+def known_hand(side="right", *, position, turn=None, angles=None) -> KnownHand:
+    """A hand at positions ``(T,3)`` of its wrist, its palm turned by rotation vectors ``(T,3)``."""
+    position = np.atleast_2d(np.asarray(position, dtype=np.float64))
+    count = len(position)
+    mirror = MIRROR if side == "left" else np.ones(3)
+    turn = np.zeros((count, 3)) if turn is None else np.asarray(turn)
+    angles = np.tile(ANGLE_MEAN, (count, 1)) if angles is None else np.asarray(angles)
+    poses = HandPoses(matrix_from_rotvec(turn) @ PALM_AWAY, position * mirror, angles)
+    return KnownHand(side, poses.joints(hand_shape(LENGTH_MM)) * mirror, poses)
+
+
+def merged(*parts: SourceHands) -> SourceHands:
+    """Detections of several hands in one table, by row."""
+    names = ("row", "left_label", "raw21_px", "raw21_in_hand")
+    columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+    order = np.argsort(columns["row"], kind="stable")
+    return SourceHands(*(columns[name][order] for name in names))
+
+
+@pytest.fixture
+def camera():
+    return camera_from_dict(CAMERAS["pinhole"])
+
+
+@pytest.fixture(params=sorted(CAMERAS))
+def any_camera(request):
+    return camera_from_dict(CAMERAS[request.param])
+
+
+@pytest.fixture
+def hand():
+    """`known_hand`."""
+    return known_hand
+
+
+@pytest.fixture
+def merge():
+    """`merged`."""
+    return merged
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def length_mm():
+    """Length of every known hand."""
+    return LENGTH_MM

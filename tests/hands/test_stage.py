@@ -1,0 +1,245 @@
+"""Both stages on whole session folders: hands written, none found, labels, streams, quiet
+terminals.
+"""
+
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from core.errors import BadInputError, HandoffError
+from core.geometry.cameras import camera_from_dict
+from core.session.calibration import Calibration, StreamCalibration
+from core.session.frames import open_video
+from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.layout import HANDS_REPORT
+from core.session.stage import NO_PROGRESS
+from core.session.storage import SessionFolder
+from core.session.tables import Detections, EndEffectors, Frames, Hands, Ticks
+from hands.config import HandsConfig, HandsDetectConfig
+from hands.detect import chunks
+from hands.stage import CONTACT_SHEET, HANDS, HANDS_DETECT
+
+TFJS = "tfjs_handpose/hand-pose-detection/test_data"
+
+
+class Counting:
+    """A progress that remembers."""
+
+    def __init__(self):
+        self.of, self.done = 0, 0
+
+    def total(self, n, unit):
+        self.of = n
+
+    def advance(self, k=1):
+        self.done += k
+
+    def note(self, text):
+        pass
+
+
+def write_video(path, images):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
+        stream.codec_context.time_base = Fraction(1, 30)
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def make_session(root, images, *, hand_length_mm=None, camera=None):
+    """The least session the hand stages need."""
+    (root / "raw").mkdir(parents=True)
+    write_video(root / "raw" / "head.mp4", images)
+    folder = SessionFolder(root)
+    height, width = images[0].shape[:2]
+    streams = (StreamInfo("head", "raw/head.mp4", folder.sha256("raw/head.mp4"), "video"),)
+    SessionInfo(
+        "test-session", Operator("anna", hand_length_mm), "", "", "", "research", streams
+    ).write(folder)
+    frames = open_video(root / "raw" / "head.mp4")
+    count, stamps = len(frames), frames.timestamps_ns + 5_000_000_000
+    Frames(
+        stream=np.full(count, "head", dtype=object),
+        frame_index=frames.frame_index,
+        pts=frames.pts,
+        timestamp_ns=stamps,
+        reason=np.full(count, None, dtype=object),
+    ).write(folder)
+    Ticks(tick=np.arange(count, dtype=np.int64), timestamp_ns=stamps).write(folder)
+    default = {
+        "model": "pinhole_radtan",
+        "params": [600.0, 600.0, width / 2, height / 2, 0, 0, 0, 0],
+        "size_wh": [width, height],
+    }
+    Calibration(
+        {"head": StreamCalibration(camera or camera_from_dict(default))},
+        source="test",
+        date="2026-01-01",
+    ).write(folder)
+    return folder
+
+
+def blank(count, size=(320, 240)):
+    return [np.full((size[1], size[0], 3), 90, dtype=np.uint8)] * count
+
+
+def write_detections(folder, source):
+    count = len(source)
+    px = source.raw21_px.reshape(count, 42)
+    Detections(
+        stream=np.full(count, "head", dtype=object),
+        tick=source.row,
+        side=np.where(source.left_label > 0.5, "left", "right").astype(object),
+        score=np.maximum(source.left_label, 1 - source.left_label).astype(np.float32),
+        box_xyxy_px=np.concatenate([source.raw21_px.min(1), source.raw21_px.max(1)], 1).astype(np.float32),
+        raw21_px=px.astype(np.float32),
+        raw21_in_hand=source.raw21_in_hand.reshape(count, 63).astype(np.float32),
+        raw21_in_hand_valid=np.ones(count, dtype=bool),
+    ).write(folder)  # fmt: skip
+
+
+def test_no_hand_in_any_frame_is_said_and_written(tmp_path, capfd):
+    folder = make_session(tmp_path / "test-session", blank(12))
+    progress = Counting()
+    found = HANDS_DETECT.run(folder, HandsDetectConfig(), progress)
+    assert (progress.of, progress.done) == (12, 12)
+    assert found.warnings == ["no hand was found in any frame"]
+    assert len(Detections.read(folder)) == 0
+    outcome = HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    hands = Hands.read(folder)
+    assert len(hands) == 24
+    assert set(hands.state) == {"missing"}
+    assert set(hands.reason) == {"not seen"}
+    assert any("left hand was never seen" in warning for warning in outcome.warnings)
+    assert capfd.readouterr() == ("", "")  # MediaPipe's log stays off the terminal
+
+
+def test_known_hands_come_out_of_the_stage(tmp_path, hand, merge, camera, length_mm):
+    folder = make_session(
+        tmp_path / "test-session",
+        blank(30, camera.size_wh),
+        hand_length_mm=length_mm,
+        camera=camera,
+    )
+    places = {"left": [-0.1, 0.05, 0.5], "right": [0.1, 0.05, 0.5]}
+    known = {side: hand(side, position=np.tile(p, (30, 1))) for side, p in places.items()}
+    write_detections(folder, merge(*(k.seen_by(camera) for k in known.values())))
+    outcome = HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    assert outcome.outputs[-1] == CONTACT_SHEET
+    assert outcome.warnings == []
+    hands, palms = Hands.read(folder), EndEffectors.read(folder)
+    assert hands.side.tolist() == ["left", "right"] * 30
+    assert set(hands.state) == {"measured"}
+    for k, side in enumerate(("left", "right")):
+        wrist = hands.landmarks_in_head[k::2, :3]
+        np.testing.assert_allclose(wrist, np.tile(places[side], (30, 1)), atol=0.008)
+        assert hands.visible[k::2].mean() > 0.7
+    assert palms.head_from_palm_valid.all()
+    assert np.isfinite(palms.sigma_m).all()
+    report = json.loads(folder.read_bytes(HANDS_REPORT))
+    assert report["scale_source"] == "measured"
+    assert report["both_hands_share"] == 1.0
+    assert report["hands"]["left"]["reprojection_px_median"] < 3.0
+    assert report["hands"]["left"]["calm_jitter_mm"] < 0.5
+
+
+def test_aperture_is_told_only_where_both_tips_are_seen(tmp_path, hand, camera, length_mm):
+    folder = make_session(
+        tmp_path / "test-session",
+        blank(10, camera.size_wh),
+        hand_length_mm=length_mm,
+        camera=camera,
+    )
+    known = hand("right", position=np.tile([0.05, 0.05, 0.5], (10, 1)))
+    write_detections(folder, known.seen_by(camera))
+    HANDS.run(folder, HandsConfig(contact_sheet=False), NO_PROGRESS)
+    hands = Hands.read(folder)
+    given = hands.aperture_m_valid
+    np.testing.assert_array_equal(given, hands.visible[:, 4] & hands.visible[:, 7])
+    assert not given[::2].any()
+    truth = np.linalg.norm(known.joints[0, 4] - known.joints[0, 8])
+    if given.any():
+        np.testing.assert_allclose(hands.aperture_m[given], truth, atol=0.015)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(tmp_path, hand, camera, length_mm):
+    folder = make_session(tmp_path / "test-session", blank(15, camera.size_wh), camera=camera)
+    write_detections(
+        folder, hand("left", position=np.tile([0.0, 0.0, 0.5], (15, 1))).seen_by(camera)
+    )
+    digests = []
+    for _ in range(2):
+        outputs = HANDS.run(folder, HandsConfig(), NO_PROGRESS).outputs
+        digests.append([folder.sha256(path) for path in outputs])
+    assert digests[0] == digests[1]
+
+
+def test_unknown_source_and_bad_settings_are_refused(tmp_path, camera):
+    folder = make_session(tmp_path / "test-session", blank(3, camera.size_wh), camera=camera)
+    with pytest.raises(BadInputError, match="mediapipe"):
+        HANDS.run(folder, HandsConfig(source="crystal_ball"), NO_PROGRESS)
+    with pytest.raises(BadInputError, match="max_gap_s"):
+        HandsConfig(max_gap_s=0.0)
+    with pytest.raises(BadInputError, match="min_tracking_confidence"):
+        HandsDetectConfig(min_tracking_confidence=1.5)
+
+
+def test_a_video_cut_off_is_named_by_the_child(tmp_path):
+    folder = make_session(tmp_path / "test-session", blank(40))
+    video = tmp_path / "test-session" / "raw" / "head.mp4"
+    data = video.read_bytes()
+    broken = bytearray(data)
+    middle = data.find(b"mdat") + 40
+    broken[middle : middle + len(data) // 2] = bytes(len(data) // 2)
+    video.write_bytes(bytes(broken[: len(data) // 3]))
+    with pytest.raises(HandoffError, match=r"head\.mp4"):
+        HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
+
+
+def test_chunks_cover_every_frame_once_whatever_the_workers():
+    config = HandsDetectConfig(chunk_frames=100, warm_up_frames=20)
+    parts = list(chunks(250, config))
+    assert parts == [(0, 0, 100), (80, 100, 200), (180, 200, 250)]
+
+
+def test_labels_are_the_persons_own_sides(tmp_path, recordings):
+    """Two backs of left hands; in the mirror they are right hands. Positions as published, too."""
+    import cv2
+
+    path = recordings / TFJS / "hands.jpg"
+    picture = cv2.imread(str(path))[..., ::-1]
+    expected = json.loads((path.parent / "hands_expected.json").read_text(encoding="utf-8"))
+    truth = np.array(expected["keypoints_xy"], dtype=np.float64)
+    for mirrored, side in ((False, "left"), (True, "right")):
+        image = picture[:, ::-1] if mirrored else picture
+        folder = make_session(tmp_path / f"session-{side}", [image] * 8)
+        HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
+        table = Detections.read(folder)
+        last = table.take(table.tick == 7)
+        assert last.side.tolist() == [side, side]
+        px = last.raw21_px.reshape(-1, 21, 2).astype(np.float64)
+        if mirrored:
+            px[..., 0] = picture.shape[1] - 1 - px[..., 0]
+        order = np.argsort(px[:, 0, 0])
+        miss = np.linalg.norm(px[order] - truth[np.argsort(truth[:, 0, 0])], axis=-1)
+        assert np.median(miss) < 8.0
+
+
+def test_both_hands_of_a_person_at_work(tmp_path, recordings):
+    """Forty frames of a real head view: both hands in every frame, no swap, calm."""
+    with open_video(recordings / "ego_video" / "egodex_sample.mp4") as frames:
+        images = [frame.image_rgb[::2, ::2] for frame in frames.iterate(start=20, stop=60)]
+    folder = make_session(tmp_path / "test-session", images)
+    HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
+    HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    hands = Hands.read(folder)
+    assert np.mean(hands.state == "measured") > 0.95
+    wrist = hands.landmarks_in_head.reshape(-1, 2, 51)[:, :, 0]
+    assert (wrist[:, 0] < wrist[:, 1]).all()  # the left hand is left of the right one here
