@@ -1,9 +1,12 @@
 """`handoff sim`: synthetic recordings with exact truth, and scripted robot episodes."""
 
 import argparse
-from pathlib import Path
+import dataclasses
+import json
+from typing import Any
 
-from app.page import Page, PageFormatter, add_command
+from app.numbers import at_least_one
+from app.page import Page, add_command, add_json
 
 PAGE = Page(
     name="sim",
@@ -21,40 +24,53 @@ PAGE = Page(
     then=("handoff ingest demo-recording",),
 )
 
+RECORD = Page(
+    name="record",
+    summary="a synthetic recording: rig folder and truth",
+    about="Renders a recording of a person at a desk, with labels and exact truth. The same seed "
+    "gives the same take.",
+    examples=("handoff sim record demo-recording --seconds 10 --seed 3",),
+    writes=("FOLDER: videos, imu.csv, rig.toml, labels.csv, truth/",),
+    then=("handoff ingest demo-recording", "handoff evaluate sessions/<id>   (after handoff run)"),
+)
+ROBOT = Page(
+    name="robot",
+    summary="scripted episodes of a two-gripper robot",
+    about="Renders scripted episodes of a two-gripper robot as a LeRobot v3 dataset.",
+    examples=("handoff sim robot datasets/robot --episodes 4",),
+    writes=("FOLDER: a LeRobot v3 dataset",),
+    then=("handoff train datasets/first datasets/robot --run runs/both --minutes 5",),
+)
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = add_command(commands, PAGE, run=lambda _: _which(parser))
     kinds = parser.add_subparsers(title="what to make", metavar="KIND")
-    record = kinds.add_parser(
-        "record",
-        help="a synthetic recording: rig folder and truth",
-        description="Renders a recording of a person at a desk, with labels and exact truth.",
-        epilog="example:\n  handoff sim record demo-recording --seconds 10 --seed 3\n\n"
-        "next:\n  handoff ingest demo-recording",
-        formatter_class=PageFormatter,
-    )
-    record.add_argument("out", type=Path, metavar="FOLDER", help="the rig folder to make")
-    record.add_argument("--task", default="blocks_to_tray", help="what is done (blocks_to_tray)")
-    record.add_argument("--seconds", type=float, default=10.0, help="length of the take (10)")
-    record.add_argument("--seed", type=int, default=0, help="scene, task and noise (0)")
-    record.set_defaults(run=run_record)
-    robot = kinds.add_parser(
-        "robot",
-        help="scripted episodes of a two-gripper robot",
-        description="Renders scripted episodes of a two-gripper robot as a LeRobot v3 dataset.",
-        epilog="example:\n  handoff sim robot datasets/robot --episodes 4\n\n"
-        "next:\n  handoff train datasets/first datasets/robot --run runs/both --minutes 5",
-        formatter_class=PageFormatter,
-    )
-    robot.add_argument("out", type=Path, metavar="FOLDER", help="the dataset folder to make")
-    robot.add_argument("--episodes", type=int, default=4, help="how many (4)")
-    robot.add_argument("--seed", type=int, default=0, help="of the scenes (0)")
-    robot.set_defaults(run=run_robot)
+    record = add_command(kinds, RECORD, run=run_record)
+    record.add_argument("out", metavar="FOLDER", help="the rig folder to make")
+    record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
+    record.add_argument("--rig", metavar="NAME", help="default, small (320x240) or head")
+    record.add_argument("--preset", metavar="NAME", help="sensors: clean, default or harsh")
+    robot = add_command(kinds, ROBOT, run=run_robot)
+    robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
+    robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
+    robot.add_argument("--robot", metavar="NAME", help="its build: alder or birch (alder)")
+    robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
+    for kind in (record, robot):
+        kind.add_argument("--task", metavar="NAME", help="what is done (blocks_to_tray)")
+        kind.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+        add_json(kind)
 
 
 def _which(parser: argparse.ArgumentParser) -> int:
     parser.print_help()
     return 2
+
+
+def _asked(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given; the rest keeps the room's own defaults."""
+    given = {name: getattr(arguments, name) for name in ("task", "seed", *names)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def run_record(arguments: argparse.Namespace) -> int:
@@ -64,14 +80,12 @@ def run_record(arguments: argparse.Namespace) -> int:
 
     with needing("sim"):
         from sim.record import record
-    with Bar("sim record") as bar:
-        report = record(
-            arguments.out,
-            task=arguments.task,
-            seconds=arguments.seconds,
-            seed=arguments.seed,
-            progress=bar,
-        )
+    with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
+        asked = _asked(arguments, "seconds", "rig", "preset")
+        report = record(arguments.out, **asked, progress=bar)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(report)))
+        return 0
     pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
     print(f"{report.folder}: {report.task}, {report.seconds:g} s, pictures: {pictures}")
     print(f"{report.episodes} episodes, {report.subtasks} subtasks labelled")
@@ -85,8 +99,14 @@ def run_robot(arguments: argparse.Namespace) -> int:
     from app.sessions import Bar
 
     with needing("sim"):
-        from sim.robot_dataset import record_robot
-    with Bar("sim robot") as bar:
-        record_robot(arguments.out, episodes=arguments.episodes, seed=arguments.seed, progress=bar)
-    print(f"{arguments.out}: {arguments.episodes} episodes")
+        from sim.robot import record_robot
+    with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
+        asked = _asked(arguments, "episodes", "robot", "fps")
+        report = record_robot(arguments.out, **asked, progress=bar)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(report)))
+        return 0
+    print(f"{report.root}: {report.robot}, {report.task}: ", end="")
+    print(f"{report.episodes} episodes, {report.frames} frames")
+    print(f"next: handoff train datasets/first {report.root} --run runs/both --minutes 5")
     return 0
