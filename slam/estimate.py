@@ -23,7 +23,6 @@ from slam.poses import pose_frames
 from slam.scene import Scene
 from slam.tracks import Tracks
 
-CAMERA_ONLY_GAP_FACTOR = 4.0  # without an IMU keyframes of a still view may be this much sparser
 MIN_STILL_S = 0.5
 
 
@@ -56,8 +55,7 @@ def estimate(
 
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
-    gap_s = config.keyframe_max_s * (1.0 if imu is not None else CAMERA_ONLY_GAP_FACTOR)
-    keyframes = choose_keyframes(tracks, config, max_gap_s=gap_s)
+    keyframes = choose_keyframes(tracks, config)
     note(f"mapping from {len(keyframes)} keyframes")
     maps, leftover = build_maps(tracks, keyframes, config)
     path = CameraPath(len(tracks.timestamps_ns))

@@ -20,7 +20,9 @@ from slam.twoview import epipolar_inliers
 BORDER_PX = 6
 ANCHOR_SHARE = 0.6  # a new anchor once fewer than this share of its corners is left
 ANCHOR_FRAMES = 12
-MIN_CONTRAST = 2e-4  # smallest eigenvalue of the gradient matrix that is still a corner
+# A corner's smaller eigenvalue of the gradient matrix must reach a share of the upper quartile over
+# the image's cells, within bounds: a bare wall gives what it has, a rich scene only its good ones.
+CONTRAST_SHARE, CONTRAST_BOUNDS = 0.05, (2e-5, 5e-4)
 
 
 @dataclass(eq=False)
@@ -169,7 +171,8 @@ class Follower:
         blocks = strength[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
         blocks = blocks.transpose(0, 2, 1, 3).reshape(rows * columns, cell * cell)
         best = blocks.argmax(axis=1)
-        strong = blocks[np.arange(len(best)), best] > MIN_CONTRAST
+        contrast = blocks[np.arange(len(best)), best]
+        strong = contrast > np.clip(CONTRAST_SHARE * np.quantile(contrast, 0.75), *CONTRAST_BOUNDS)
         index = np.arange(rows * columns)
         uv = np.stack(
             [index % columns * cell + best % cell, index // columns * cell + best // cell], axis=1

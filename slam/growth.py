@@ -19,8 +19,8 @@ from slam.tracks import shared
 from slam.twoview import TwoView, two_view
 
 WINDOW = 8  # keyframes refined together while the map grows
-MIN_SEED_POINTS = 40
-SEED_PARALLAX_PX = 12.0
+MIN_SEED_POINTS = 30
+SEED_PARALLAX_PX = 4.0
 SEED_TRIES = 12
 
 

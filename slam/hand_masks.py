@@ -10,6 +10,7 @@ from core.session.tables import Detections
 
 WRIST, MIDDLE_MCP = 0, 9
 GROW = 1.3  # the hull of the 21 points is the skeleton; skin and sleeve lie outside
+FOREARM = 3.0  # its length, in distances from the wrist to the middle knuckle
 REACH_TICKS = 1  # a hand seen at one tick is masked at its neighbours too
 
 
@@ -39,12 +40,12 @@ class HandMasks:
         return taken == 0
 
     def _outline(self, points_px: Floats) -> Any:
-        """Hull of the hand, grown, with the forearm as far behind the wrist as the hand is long."""
+        """Hull of the hand, grown, with the forearm behind the wrist."""
         if not np.isfinite(points_px).all():
             return None
         centre = points_px.mean(axis=0)
         grown = centre + GROW * (points_px - centre)
         back = points_px[WRIST] - points_px[MIDDLE_MCP]
-        forearm = grown[[1, 5, 17]] + 2.0 * back
+        forearm = grown[[1, 5, 17]] + FOREARM * back
         outline = (np.concatenate([grown, forearm]) + 0.5) * self._scale - 0.5
         return cv2.convexHull(np.rint(outline).astype(np.int32))

@@ -11,15 +11,15 @@ from slam.tracks import Tracks, shared
 MIN_SHARED = 12
 
 
-def choose_keyframes(tracks: Tracks, config: SlamConfig, *, max_gap_s: float | None = None) -> Ints:
+def choose_keyframes(tracks: Tracks, config: SlamConfig) -> Ints:
     """Rising frame rows. A frame is a keyframe when the view has moved (rotation taken out), when
-    too few corners of the last keyframe are left, or when ``max_gap_s`` has passed."""
+    too few corners of the last keyframe are left, or when ``keyframe_max_s`` has passed."""
     n_frames = len(tracks.timestamps_ns)
     if not n_frames:
         return np.zeros(0, np.int64)
     starts, chosen = tracks.starts, [0]
     min_gap_ns = int(config.keyframe_min_s * 1e9)
-    max_gap_ns = int((max_gap_s or config.keyframe_max_s) * 1e9)
+    max_gap_ns = int(config.keyframe_max_s * 1e9)
     for frame in range(1, n_frames):
         gap_ns = tracks.timestamps_ns[frame] - tracks.timestamps_ns[chosen[-1]]
         if gap_ns < min_gap_ns:

@@ -14,7 +14,11 @@ from slam.mapping import SceneMap
 from slam.visual_inertial import Inertial
 
 ROUNDS = 3
-DATASHEET_FACTORS = (3.0, 10.0)  # gyro, accelerometer: the first guess of the effective noise
+# Accelerometer datasheets leave out vibration, scale and axis errors; gyros mostly keep theirs.
+ACCEL_FACTOR = 10.0
+LEAST_GYRO_NOISE, LEAST_ACCEL_NOISE = 1e-4, 1e-2  # where a calibration claims less
+DOUBTFUL = 10.0  # a gyro this many times worse than it says is taken at what it shows
+LONG_S = 2.0  # spans over which the gyro is compared: the camera's own noise counts little there
 
 
 def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
@@ -44,8 +48,11 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         states, graph, values = visual_inertial.refine(
             scene, noisy, posed, inertial=states, config=config
         )
-        gyro_noise, accel_noise = visual_inertial.effective_noise(imu, graph, values)
-        noisy = replace(noisy, gyro_noise=gyro_noise, accel_noise=accel_noise)
+        seen = gyro_noise(
+            noisy, times_ns, scene.rotation[posed], bias=states.gyro_bias.mean(axis=0)
+        )
+        if seen > DOUBTFUL * noisy.gyro_noise:
+            noisy = replace(noisy, gyro_noise=seen)
         scene.drop_outliers(config.outlier_px)
         growth.replace_points(scene, config, posed)
     scene_map.covariance = covariances(graph, values, posed)
@@ -58,8 +65,27 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
 
 
 def _guessed_noise(imu: ImuData) -> ImuData:
-    gyro, accel = DATASHEET_FACTORS
-    return replace(imu, gyro_noise=gyro * imu.gyro_noise, accel_noise=accel * imu.accel_noise)
+    return replace(
+        imu,
+        gyro_noise=max(imu.gyro_noise, LEAST_GYRO_NOISE),
+        accel_noise=max(ACCEL_FACTOR * imu.accel_noise, LEAST_ACCEL_NOISE),
+    )
+
+
+def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) -> float:
+    """Noise density by which gyro and camera rotations ``(K,3,3)`` differ over `LONG_S`; 0 if the
+    recording is shorter."""
+    off = []
+    start = 0
+    turned = integrate(imu.without_bias(bias, np.zeros(3)), times_ns).rotation
+    in_imu = rotation @ imu.camera_from_imu.rotation
+    for end in range(len(times_ns)):
+        seconds = (times_ns[end] - times_ns[start]) * 1e-9
+        if seconds >= LONG_S:
+            gyro, camera = (r[start].T @ r[end] for r in (turned, in_imu))
+            off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
+            start = end
+    return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
 
 
 def _scale_sigma(position: Floats, covariance: Floats) -> float:

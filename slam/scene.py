@@ -119,9 +119,18 @@ class Scene:
         bad = self.errors_px(rows) > max_px
         self.used[rows[bad]] = False
         rows = rows[~bad]
-        count = np.bincount(self.views.track[rows], minlength=len(self.known))
-        self.known &= count >= 2
+        self.known &= self._spread(rows) > 0.5 * MIN_SPREAD_RAD
         return int(bad.sum())
+
+    def _spread(self, rows: Ints) -> Floats:
+        """``(P,)`` rms spread of the world directions of every track; 0 with fewer than two."""
+        turned = np.einsum(
+            "nij,nj->ni", self.rotation[self.views.frame[rows]], self.views.rays[rows]
+        )
+        track, n_tracks = self.views.track[rows], len(self.known)
+        total = np.stack([np.bincount(track, turned[:, k], n_tracks) for k in range(3)], axis=1)
+        mean = np.linalg.norm(total, axis=1) / np.maximum(np.bincount(track, minlength=n_tracks), 1)
+        return np.sqrt(np.maximum(1 - mean**2, 0)) * (mean > 0)
 
     def moved(self, world_from_old: SE3, scale: float = 1.0) -> None:
         """Carry the whole scene into another frame: scaled first, then moved."""

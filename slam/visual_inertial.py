@@ -184,24 +184,3 @@ def _gauge(world_from_imu: SE3) -> Any:
     covariance = np.zeros((6, 6))
     covariance[:3, :3], covariance[3:, 3:] = loose, 1e-8 * np.eye(3)
     return gtsam.noiseModel.Gaussian.Covariance(covariance)
-
-
-def effective_noise(imu: ImuData, graph: Any, values: Any) -> tuple[float, float]:
-    """Gyro and accelerometer noise densities that the residuals show; never below the datasheet's.
-
-    Datasheets leave out scale errors, vibration and timing, which differ from rig to rig.
-    """
-    gtsam = load_gtsam()
-    off, seconds = [], []
-    for k in range(graph.size()):
-        factor = graph.at(k)
-        if isinstance(factor, gtsam.CombinedImuFactor):
-            off.append(factor.unwhitenedError(values)[:9])
-            seconds.append(factor.preintegratedMeasurements().deltaTij())
-    per_root_s = np.array(off) / np.sqrt(np.array(seconds))[:, None]
-    # the velocity at every keyframe is free and takes up about a third of the residual
-    gyro, accel = (
-        float(np.sqrt(np.mean(per_root_s[:, part] ** 2) * share))
-        for part, share in ((slice(0, 3), 1.1), (slice(6, 9), 1.5))
-    )
-    return max(gyro, imu.gyro_noise), max(accel, imu.accel_noise)
