@@ -144,7 +144,7 @@ def _parts(source: SessionSource, config: ExportConfig, report: ExportReport) ->
     if not source.metric_scale:
         report.warnings.append(
             f"session {source.info.id}: scale unknown ({source.scale_source}): values that need "
-            "metres along the head's path stay masked"
+            "metres along the head's path stay masked; its palms train under the per_tick reference"
         )
     if not source.gravity:
         report.warnings.append(
