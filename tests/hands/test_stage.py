@@ -98,7 +98,7 @@ def write_detections(folder, source):
         tick=source.row,
         side=np.where(source.left_label > 0.5, "left", "right").astype(object),
         score=np.maximum(source.left_label, 1 - source.left_label).astype(np.float32),
-        box_xyxy_px=np.concatenate([source.raw21_px.min(1), source.raw21_px.max(1)], 1).astype(np.float32),
+        box_xyxy_px=np.hstack([source.raw21_px.min(1), source.raw21_px.max(1)]).astype(np.float32),
         raw21_px=px.astype(np.float32),
         raw21_in_hand=source.raw21_in_hand.reshape(count, 63).astype(np.float32),
         raw21_in_hand_valid=np.ones(count, dtype=bool),
@@ -236,7 +236,9 @@ def test_both_hands_of_a_person_at_work(tmp_path, recordings):
     """Forty frames of a real head view: both hands in every frame, no swap, calm."""
     with open_video(recordings / "ego_video" / "egodex_sample.mp4") as frames:
         images = [frame.image_rgb[::2, ::2] for frame in frames.iterate(start=20, stop=60)]
-    folder = make_session(tmp_path / "test-session", images)
+    known = {"model": "pinhole_radtan", "params": [736.63, 736.63, 960, 540, 0, 0, 0, 0]}
+    camera = camera_from_dict({**known, "size_wh": [1920, 1080]}).scaled((960, 540))
+    folder = make_session(tmp_path / "test-session", images, camera=camera)
     HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
     HANDS.run(folder, HandsConfig(), NO_PROGRESS)
     hands = Hands.read(folder)
