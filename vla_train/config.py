@@ -30,13 +30,13 @@ class HoldoutConfig:
 class SmallConfig:
     """The small policy: about a million weights, trains on a laptop's processor."""
 
-    width: int = 128
+    width: int = 96
     heads: int = 4
     observation_layers: int = 2
-    expert_layers: int = 3
+    expert_layers: int = 2
     steps_per_token: int = 5  # chunk steps that share one action token
     keypoints: int = 32  # soft keypoints per camera
-    draws: int = 4  # noise draws per observation and step: the observation is encoded once
+    draws: int = 2  # noise draws per observation and step: the observation is encoded once
     dropout: float = 0.1
     camera_dropout: float = 0.1  # chance that a camera is hidden from a training sample
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+KeysValues = tuple[Tensor, Tensor]
+
 
 def time_features(times_B: Tensor, width: int) -> Tensor:
     """Sines and cosines of the flow time, ``(B, width)``; periods 4e-3 to 4 as in openpi."""
@@ -25,13 +27,17 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, queries_BNW: Tensor, keys_BMW: Tensor, valid_BM: Tensor) -> Tensor:
+    def keys_values(self, tokens_BMW: Tensor) -> KeysValues:
+        """What others may attend to, per head: two tensors ``(B, heads, M, W / heads)``."""
+        keys, values = self.key_value(tokens_BMW).chunk(2, dim=-1)
+        return self._split(keys), self._split(values)
+
+    def forward(self, queries_BNW: Tensor, seen: KeysValues, valid_BM: Tensor) -> Tensor:
         """Every query sees the keys where ``valid_BM``; at least one per sample must be."""
         query = self._split(self.query(queries_BNW))
-        key, value = map(self._split, self.key_value(keys_BMW).chunk(2, dim=-1))
         mask = valid_BM[:, None, None, :]
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.out(seen.transpose(1, 2).flatten(2))
+        mixed = functional.scaled_dot_product_attention(query, *seen, attn_mask=mask)
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -56,7 +62,9 @@ class ObservationBlock(nn.Module):
 
     def forward(self, tokens_BNW: Tensor, valid_BN: Tensor) -> Tensor:
         normed = self.norm_attention(tokens_BNW)
-        tokens_BNW = tokens_BNW + self.dropout(self.attention(normed, normed, valid_BN))
+        tokens_BNW = tokens_BNW + self.dropout(
+            self.attention(normed, self.attention.keys_values(normed), valid_BN)
+        )
         return tokens_BNW + self.dropout(self.forward_part(self.norm_forward(tokens_BNW)))
 
 
@@ -77,15 +85,16 @@ class ExpertBlock(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(
-        self, actions_BNW: Tensor, condition_BW: Tensor, memory: tuple[Tensor, Tensor]
+        self, actions_BNW: Tensor, condition_BW: Tensor, *, memory: KeysValues, valid_BM: Tensor
     ) -> Tensor:
-        memory_BMW, valid_BM = memory
+        """``memory`` are this block's keys and values of the observation, made once per chunk."""
         parts = self.modulation(condition_BW)[:, None].chunk(6, dim=-1)
         scale, shift, gate, scale_forward, shift_forward, gate_forward = parts
         normed = self.norm_attention(actions_BNW) * (1 + scale) + shift
-        keys = torch.cat([memory_BMW, normed], dim=1)
-        own = torch.ones(actions_BNW.shape[:2], dtype=torch.bool, device=valid_BM.device)
-        valid = torch.cat([valid_BM, own], dim=1)
-        actions_BNW = actions_BNW + gate * self.attention(normed, keys, valid)
+        own = self.attention.keys_values(normed)
+        seen = (torch.cat([memory[0], own[0]], dim=2), torch.cat([memory[1], own[1]], dim=2))
+        own_valid = torch.ones(actions_BNW.shape[:2], dtype=torch.bool, device=valid_BM.device)
+        valid = torch.cat([valid_BM, own_valid], dim=1)
+        actions_BNW = actions_BNW + gate * self.attention(normed, seen, valid)
         normed = self.norm_forward(actions_BNW) * (1 + scale_forward) + shift_forward
         return actions_BNW + gate_forward * self.forward_part(normed)

@@ -6,20 +6,38 @@ with masks; nothing tells it which body it moves but what it sees and which slot
 Legend: B samples, H steps, D = 32 slots, N action tokens, M observation tokens, W width, K draws.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from core.dataset.slots import SLOT_WIDTH
 from vla_train.config import SmallConfig
 from vla_train.flow import EULER_STEPS, draw_times, integrate, masked_flow_loss, noisy
-from vla_train.layers import ExpertBlock, ObservationBlock, time_features
+from vla_train.layers import ExpertBlock, KeysValues, ObservationBlock, time_features
 from vla_train.policy import STATE_WIDTH, Batch
 from vla_train.text import PADDING
 from vla_train.vision import ImageTokens
 
-Memory = tuple[Tensor, Tensor]
 ARMS = 2
 SHORTEST_TIME = 1.0 / EULER_STEPS  # sampling never asks for less
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What the expert knows of an observation, made once per chunk.
+
+    summary: ``(B, W)``.   layers: keys and values per expert block.   valid: ``(B, M)``.
+    """
+
+    summary: Tensor
+    layers: list[KeysValues]
+    valid: Tensor
+
+    def repeated(self, times: int) -> "Memory":
+        """The same observations several times over, along the batch."""
+        layers = [(k.repeat(times, 1, 1, 1), v.repeat(times, 1, 1, 1)) for k, v in self.layers]
+        return Memory(self.summary.repeat(times, 1), layers, self.valid.repeat(times, 1))
 
 
 class SmallPolicy(nn.Module):
@@ -63,7 +81,7 @@ class SmallPolicy(nn.Module):
         self.action_out = nn.Linear(width, patch)
 
     def encode(self, batch: Batch) -> Memory:
-        """Observation tokens ``(B, M, W)`` and which of them exist ``(B, M)``."""
+        """See the observation once: tokens among themselves, then what each expert block needs."""
         seen = self._camera_valid(batch.camera_valid)
         images = self.vision(batch.images)
         images_valid = seen.repeat_interleave(self.vision.tokens_per_camera, dim=1)
@@ -79,7 +97,10 @@ class SmallPolicy(nn.Module):
         tokens_valid = torch.cat([states_valid, batch.tokens != PADDING, images_valid], dim=1)
         for block in self.observation:
             tokens = block(tokens, tokens_valid)
-        return self.observation_norm(tokens), tokens_valid
+        tokens = self.observation_norm(tokens)
+        layers = [block.attention.keys_values(tokens) for block in self.expert]
+        summary = self.summary(tokens[:, :ARMS].flatten(1))
+        return Memory(summary, layers, tokens_valid)
 
     def velocity(
         self, x_BHD: Tensor, times_B: Tensor, *, mask_BHD: Tensor, memory: Memory
@@ -94,10 +115,9 @@ class SmallPolicy(nn.Module):
         patched = (x_BHD.shape[1] // self.config.steps_per_token, -1)
         entering = torch.cat([x_BHD * mask, mask], dim=-1).unflatten(1, patched).flatten(2)
         tokens = self.action_in(entering) + self.step_place
-        condition = self.time(time_features(times_B, self.config.width))
-        condition = condition + self.summary(memory[0][:, :ARMS].flatten(1))
-        for block in self.expert:
-            tokens = block(tokens, condition, memory)
+        condition = self.time(time_features(times_B, self.config.width)) + memory.summary
+        for block, seen in zip(self.expert, memory.layers, strict=True):
+            tokens = block(tokens, condition, memory=seen, valid_BM=memory.valid)
         leaving = self.action_out(self.expert_norm(tokens))
         clean = leaving.unflatten(2, (-1, SLOT_WIDTH)).flatten(1, 2)
         return (x_BHD - clean) / times_B.clamp(min=SHORTEST_TIME)[:, None, None] * mask
@@ -110,8 +130,7 @@ class SmallPolicy(nn.Module):
         where only the observation can.
         """
         draws = self.config.draws
-        memory_BMW, valid_BM = self.encode(batch)
-        memory = (memory_BMW.repeat(draws, 1, 1), valid_BM.repeat(draws, 1))
+        memory = self.encode(batch).repeated(draws)
         actions = batch.actions.repeat(draws, 1, 1)
         mask = batch.action_mask.repeat(draws, 1, 1)
         noise, times = torch.randn_like(actions), draw_times(len(actions), device=actions.device)

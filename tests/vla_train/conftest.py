@@ -5,7 +5,7 @@ goals are random per episode and appear only in the head image, as a red (left) 
 square.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -45,8 +45,10 @@ def glide_episode(rng, embodiment, frames=8, camera_valid=(True, False, False), 
     poses = [pose_rows(track[:, side]) for side in range(2)]
     grip = [np.linalg.norm(track[:, s] - goals[s], axis=1, keepdims=True) < 0.1 for s in range(2)]
     arms = np.concatenate([poses[0], grip[0], poses[1], grip[1]], axis=1)
-    head = np.tile([0.0, 0.0, 1.5, 0.5, -0.5, 0.5, -0.5], (frames, 1))  # z forward, level
     has_grip = embodiment.kind == "robot"
+    level = [0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0]  # a base: x forward, z up
+    looking = [0.0, 0.0, 1.5, 0.5, -0.5, 0.5, -0.5]  # a camera: z forward, y down
+    head = np.tile(level if has_grip else looking, (frames, 1))
     valid = np.tile([True, has_grip, True, has_grip, True], (frames, 1))
     return goals, Episode(
         fps=fps,
@@ -118,14 +120,20 @@ def opener(toy_datasets):
     return toy_datasets.__getitem__
 
 
-@pytest.fixture
-def toy_config(tmp_path):
-    """A short run on both toy datasets."""
+@pytest.fixture(scope="session")
+def toy_settings():
+    """A short run on both toy datasets; tests give it a folder."""
     config = TrainConfig(
         datasets=("human", "robot"),
-        run=str(tmp_path / "run"),
+        run="unset",
         steps=20,
+        threads=1,
         chunk=TOY_CHUNK,
         augment=AugmentConfig(shift_fraction=0.0),
     )
     return debug(config)
+
+
+@pytest.fixture
+def toy_config(toy_settings, tmp_path):
+    return replace(toy_settings, run=str(tmp_path / "run"))
