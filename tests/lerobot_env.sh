@@ -9,7 +9,8 @@ folder=$(cd "$1" && pwd)
 python=$folder/venv/bin/python
 install() { "$python" -m pip install --quiet --disable-pip-version-check "$@"; }
 
-# LeRobot 0.4.4 is the newest for Python 3.11; its own pins exclude a torch that exists for CPU only.
+# LeRobot 0.4.4 is the newest for Python 3.11; its own pins exclude a torch that exists for CPU only, so pip
+# complains about them here: that is expected, the last line proves that the result imports.
 install "torch==2.13.0+cpu" 2>/dev/null || install torch==2.13.0
 install --no-deps lerobot==0.4.4 torchvision==0.28.0 torchcodec==0.13.0 accelerate
 install "numpy<2.4" "pandas<3" pyarrow==24.0.0 datasets==4.8.5 huggingface-hub av==15.1.0 pillow einops draccus==0.10.0 \
