@@ -193,3 +193,20 @@ def test_passwords_are_not_shown():
     with pytest.raises(BadInputError) as caught:
         open_catalogue("nosuch://anna:secret@host/db")
     assert "secret" not in str(caught.value)
+
+
+def test_the_next_migration_is_numbered_and_empty_when_nothing_changed(tmp_path, monkeypatch):
+    import shutil
+
+    import core.catalogue.open as opening
+    from core.catalogue.revise import revise
+
+    history = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, history)
+    monkeypatch.setattr(opening, "MIGRATIONS", history)
+    last = max(path.name[:4] for path in (history / "versions").glob("*.py"))
+    revise("nothing at all")
+    written = next((history / "versions").glob(f"{int(last) + 1:04d}_nothing_at_all.py"))
+    text = written.read_text(encoding="utf-8")
+    assert f'down_revision = "{last}"' in text.replace("'", '"')
+    assert "op." not in text.partition("def upgrade")[2]

@@ -1,1 +1,1 @@
-"""The one Alembic history of the catalogue. New revision: see CONTRIBUTING.md."""
+"""The one Alembic history of the catalogue. The next step of it: core.catalogue.revise."""
