@@ -3,7 +3,7 @@
 Only tables that a finished stage stands for are read; the rest is None and left out of pictures.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotate.stage import metric_trajectory
+from app.evaluate.figures import match_times
 from core.errors import BadInputError, StaleError
 from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3
@@ -142,6 +143,19 @@ class Scene:
     def truth_trajectory(self) -> Trajectory | None:
         """The exact trajectory of a synthetic session."""
         return table_of(self.folder, Trajectory, root=TRUTH)
+
+    def truth_landmarks(self) -> dict[str, Floats]:
+        """Side -> exact landmarks ``(T,17,3)`` at the ticks, by time; empty without truth."""
+        trajectory, hands = self.truth_trajectory(), self.truth_hands()
+        if trajectory is None or hands is None:
+            return {}
+        rows, exact = match_times(self.ticks.timestamp_ns, trajectory.timestamp_ns)
+        clock = replace(self.ticks.take(rows), tick=trajectory.tick[exact])
+        found = {}
+        for side in SIDES:
+            found[side] = np.full((len(self.ticks), 17, 3), np.nan)
+            found[side][rows] = landmarks_at(clock, hands, side)
+        return found
 
     def truth_hands(self) -> Hands | None:
         """The exact hands of a synthetic session."""

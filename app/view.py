@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluate.figures import match_times
-from app.scene import Scene, landmarks_at
+from app.scene import Scene
 from core.errors import MissingExtraError
 from core.geometry.landmarks import BONES, SIDES
 from core.geometry.se3 import SE3
@@ -189,28 +188,17 @@ def _log_labels(rr: Any, recording: Any, scene: Scene) -> None:
 
 def _log_truth(rr: Any, recording: Any, scene: Scene) -> None:
     """The exact path in its own world, and the exact hands in the head frame."""
-    trajectory, hands = scene.truth_trajectory(), scene.truth_hands()
+    trajectory = scene.truth_trajectory()
     if trajectory is not None:
         track = trajectory.world_from_head[:, :3]
         strips = _pieces(track, trajectory.world_from_head_valid, trajectory.map_id)
         lines = rr.LineStrips3D(strips, colors=[TRUTH_COLOR], radii=0.0015)
         recording.log("world/truth/head", lines, static=True)
-    if hands is None or trajectory is None:
-        return
-    rows, exact = match_times(scene.ticks.timestamp_ns, trajectory.timestamp_ns)
-    clock = scene.ticks.take(rows)
-    for side in SIDES:
-        points = landmarks_at(_with_ticks(clock, trajectory.tick[exact]), hands, side)
-        for row, tick in enumerate(rows):
-            recording.set_time("session", duration=float(scene.seconds[tick]))
+    for side, points in scene.truth_landmarks().items():
+        for tick, second in enumerate(scene.seconds):
+            recording.set_time("session", duration=float(second))
             path = f"{HEAD}/truth_{side}"
-            _log_hand(rr, recording, path, points=points[row], side="truth")
-
-
-def _with_ticks(ticks: Any, numbers: NDArray[np.int64]) -> Any:
-    from dataclasses import replace
-
-    return replace(ticks, tick=numbers)
+            _log_hand(rr, recording, path, points=points[tick], side="truth")
 
 
 def _log_pictures(

@@ -54,6 +54,6 @@ def hand_errors(comparison: HandComparison) -> str | None:
         names = [name.replace("_", " ") for name in LANDMARKS]
         axis.set_xticks(places, names, rotation=40, ha="right")
         axis.set(title="mean error of each landmark (blue left, orange right)", ylabel="mm")
-        axis.set_ylim(0, None)
+        axis.set_ylim(0, 1.2 * axis.get_ylim()[1])
         axis.legend(loc="upper left", ncols=3)
     return plot.image

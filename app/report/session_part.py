@@ -14,12 +14,15 @@ from app.scene import Scene, finished
 from core.geometry.landmarks import SIDES
 from core.session.documents import read_document
 from core.session.layout import HANDS_REPORT, QUALITY, SLAM_REPORT
+from core.session.marks import read_mark
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from pipeline.look import status
 from pipeline.results import StageResult
+from pipeline.stages import all_stages
 
 LIGHTS = {"green": "good", "amber": "usable, with losses", "red": "not usable as it is"}
+RANK = tuple(LIGHTS)
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,15 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
     progress.note(scene.info.id)
     quality = read_document(folder, QUALITY) if finished(folder, QUALITY) else {}
     measured = _evaluation(folder)
-    light = str(quality.get("light", "amber"))
+    stages = list(status([folder])[0].stages)
+    findings = _findings(folder, quality, stages)
+    light = max((finding["light"] for finding in findings), key=RANK.index, default="green")
     return SessionPart(
         name=scene.info.id,
         facts=_facts(scene),
         light=light,
-        light_word=LIGHTS.get(light, light),
-        findings=list(quality.get("findings", [])),
+        light_word=LIGHTS[light],
+        findings=findings,
         notes=[str(note) for note in quality.get("notes", [])],
         streams=_streams(quality),
         shares=_shares(scene),
@@ -80,11 +85,28 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         sheet=contact_sheet(scene, progress=progress),
         path=path_plot(scene, measured.trajectory if measured else None),
         timeline=timeline(scene),
-        stages=list(status([folder])[0].stages),
+        stages=stages,
         figures=measured.figures if measured else [],
         truth_plots=_truth_plots(measured),
         labels=_labels(scene),
     )
+
+
+def _findings(
+    folder: SessionFolder, quality: dict[str, Any], stages: list[StageResult]
+) -> list[dict[str, str]]:
+    """What is wrong, the worst first: of the take, what later stages warn of, and what failed."""
+    found = [{"light": f["light"], "text": f["text"]} for f in quality.get("findings", [])]
+    found += [
+        {"light": "red", "text": f"{stage.stage} failed: {stage.message}"}
+        for stage in stages
+        if stage.state == "failed"
+    ]
+    for stage in all_stages():
+        mark = read_mark(folder, stage.room, stage.name)
+        if mark is not None and stage.name != "capture":  # quality.json speaks for capture
+            found += [{"light": "amber", "text": f"{stage.name}: {w}"} for w in mark.warnings]
+    return sorted(found, key=lambda finding: -RANK.index(finding["light"]))
 
 
 def _evaluation(folder: SessionFolder) -> Evaluation | None:

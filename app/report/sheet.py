@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.report.overlay import draw_frame, draw_hand, project
-from app.report.pictures import SIDE_COLOR, photo, rgb
+from app.report.pictures import SIDE_COLOR, TRUTH, photo, rgb
 from app.scene import Scene
 from core.geometry.cameras import Camera
 from core.geometry.landmarks import SIDES
@@ -30,14 +30,17 @@ def contact_sheet(
 ) -> list[Picture]:
     """`count` redacted pictures of the head camera, evenly spread, hands and palms drawn.
 
-    All show the same part of the view: the one in which the hands are.
+    All show the same part of the view: the one in which the hands are. The truth of synthetic
+    sessions lies below in thin green.
     """
     ticks = np.unique(np.linspace(0, len(scene.ticks) - 1, count).round().astype(int))
     camera = scene.calibration.stream("head").camera
     landmarks = {side: scene.landmarks_in_head(side) for side in SIDES}
     palms = {side: scene.palm_in_head(side) for side in SIDES}
+    exact = scene.truth_landmarks()
     states = {side: scene.states(side) for side in SIDES}
     window = window_of_hands(camera, [points[ticks] for points in landmarks.values()])
+    thin = max(1, round((window[2] - window[0]) / 420))
     width = max(2, round((window[2] - window[0]) / 210))
     pictures = []
     progress.total(len(ticks), "picture")
@@ -45,6 +48,9 @@ def contact_sheet(
         for tick in ticks:
             image = np.array(frames.near(int(scene.ticks.timestamp_ns[tick])).image_rgb)
             said = [f"{scene.seconds[tick]:.2f} s"]
+            for points in exact.values():
+                if np.isfinite(points[tick]).all():
+                    draw_hand(image, camera, points[tick], color=rgb(TRUTH), width=thin)
             for side in SIDES:
                 said.append(f"{side} {states[side][tick]}")
                 if np.isfinite(landmarks[side][tick]).all():
