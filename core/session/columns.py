@@ -94,6 +94,12 @@ class Column:
         fill: Any = False if self.kind == "bool" else -1 if self.kind in {"i32", "i64"} else np.nan
         return np.full(self.shape(rows), fill, dtype=self.numpy_type)
 
+    def left_out(self, rows: int) -> NDArray[Any]:
+        """What an absent column stands for: missing cells; of an optional sigma, nothing known."""
+        if self.optional and self.unbounded:
+            return np.full(self.shape(rows), np.inf, dtype=self.numpy_type)
+        return self.missing(rows)
+
 
 def column(kind: Kind, width: int | None = None, **options: Any) -> Any:
     """Declare a column of a table (options: see Column). One that may be missing can be left

@@ -89,7 +89,7 @@ class Table:
             if getattr(self, name) is None:
                 if spec.has_twin and getattr(self, f"{name}_valid") is not None:
                     raise CellError(f"column '{name}' is left out but '{name}_valid' is given")
-                self._set(name, spec.missing(rows))
+                self._set(name, spec.left_out(rows))
                 if spec.has_twin:
                     self._set(f"{name}_valid", np.zeros(rows, dtype=bool))
             else:

@@ -128,6 +128,11 @@ class Detections(Table):
     raw21_in_hand_valid: Flags = validity()
 
 
+def _wrist_sigma(side: str) -> Any:
+    pose = f"world_from_{side}_wrist_camera"
+    return column("f32", 3, follows=pose, optional=True, unbounded=True)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trajectory(Table):
     """Where the head camera was at each tick. Rows without a pose say why; a new map_id starts a
@@ -151,8 +156,12 @@ class Trajectory(Table):
     reason: Texts = column("text", nullable=True)
     world_from_left_wrist_camera: F64 = pose_column(optional=True)
     world_from_left_wrist_camera_valid: Flags = validity()
+    left_wrist_camera_sigma_m: F32 = _wrist_sigma("left")
+    left_wrist_camera_sigma_rad: F32 = _wrist_sigma("left")
     world_from_right_wrist_camera: F64 = pose_column(optional=True)
     world_from_right_wrist_camera_valid: Flags = validity()
+    right_wrist_camera_sigma_m: F32 = _wrist_sigma("right")
+    right_wrist_camera_sigma_rad: F32 = _wrist_sigma("right")
 
     def _check_rules(self) -> None:
         self.refuse_not_rising("tick")

@@ -356,6 +356,16 @@ def test_optional_columns_may_be_absent_on_disk(tmp_path):
     assert not Trajectory.read(folder).world_from_left_wrist_camera_valid.any()
 
 
+def test_an_optional_sigma_that_is_left_out_is_unbounded_where_there_is_a_pose():
+    valid = np.array([True, False, True, True])
+    poses = np.tile([0.0, 0, 0, 1, 0, 0, 0], (4, 1))
+    table = trajectory(world_from_left_wrist_camera=poses, world_from_left_wrist_camera_valid=valid)
+    assert np.isposinf(table.left_wrist_camera_sigma_m[valid]).all()
+    assert np.isnan(table.left_wrist_camera_sigma_m[~valid]).all()
+    with pytest.raises(BadInputError, match="column 'sigma_m', row 0: .* is not finite"):
+        trajectory(sigma_m=None)
+
+
 # damaged files
 
 PROBLEMS = {
