@@ -362,7 +362,7 @@ def test_an_optional_sigma_that_is_left_out_is_unbounded_where_there_is_a_pose()
     table = trajectory(world_from_left_wrist_camera=poses, world_from_left_wrist_camera_valid=valid)
     assert np.isposinf(table.left_wrist_camera_sigma_m[valid]).all()
     assert np.isnan(table.left_wrist_camera_sigma_m[~valid]).all()
-    with pytest.raises(BadInputError, match="column 'sigma_m', row 0: .* is not finite"):
+    with pytest.raises(BadInputError, match=r"column 'sigma_m', row 0: .* is not finite"):
         trajectory(sigma_m=None)
 
 
