@@ -39,7 +39,8 @@ def contact_sheet(
     palms = {side: scene.palm_in_head(side) for side in SIDES}
     exact = scene.truth_landmarks()
     states = {side: scene.states(side) for side in SIDES}
-    window = window_of_hands(camera, [points[ticks] for points in landmarks.values()])
+    shown = [points[ticks] for points in (*landmarks.values(), *exact.values())]
+    window = window_of_hands(camera, shown)
     thin = max(1, round((window[2] - window[0]) / 420))
     width = max(2, round((window[2] - window[0]) / 210))
     pictures = []

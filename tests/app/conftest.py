@@ -152,8 +152,17 @@ def mark(folder: SessionFolder, room: str, stage: str, *, outputs: list[str]) ->
 
 
 def write_capture(folder: SessionFolder) -> None:
-    video = StreamInfo(name="head", path="raw/head.mp4", sha256="0" * 64, kind="video")
-    labels = StreamInfo(name="labels", path="raw/labels.csv", sha256="0" * 64, kind="labels")
+    path = Path(folder.url) / "raw/head.mp4"
+    write_video(path)
+    rows = f'track,start_s,end_s,text\nleft,0.5,2,"{SPOKEN}"\n'
+    folder.write_bytes("raw/labels.csv", rows.encode())
+    streams = tuple(
+        StreamInfo(name=name, path=place, sha256=folder.sha256(place), kind=kind)
+        for name, place, kind in (
+            ("head", "raw/head.mp4", "video"),
+            ("labels", "raw/labels.csv", "labels"),
+        )
+    )
     SessionInfo(
         id="anna-0001",
         operator=Operator("anna", 185.0),
@@ -161,16 +170,11 @@ def write_capture(folder: SessionFolder) -> None:
         scene="desk",
         device="rig",
         consent="research",
-        streams=(video, labels),
+        streams=streams,
         clock_origin=ORIGIN_NS,
     ).write(folder)
-    path = Path(folder.url) / "raw/head.mp4"
-    write_video(path)
     with av.open(str(path)) as container:
         pts = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
-    folder.write_bytes(
-        "raw/labels.csv", f'track,start_s,end_s,text\nleft,0.5,2,"{SPOKEN}"\n'.encode()
-    )
     Frames(
         stream=np.full(N, "head", dtype=object),
         frame_index=np.arange(N, dtype=np.int32),
