@@ -1,12 +1,20 @@
 """What an export did, for people."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
+
+from core.dataset.episode import Episode
 
 
 @dataclass
 class ExportReport:
-    """What came out. dropped: parts left out, by reason.   warnings: one line each."""
+    """What came out. dropped: parts left out, by reason.   warnings: one line each.
+
+    left_valid ... labelled: shares of frames.   unchanged: it was there already and nothing was
+    done.
+    """
 
     path: Path
     sessions: int = 0
@@ -19,6 +27,28 @@ class ExportReport:
     labelled: float = 0.0
     dropped: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    unchanged: bool = False
+
+    def count(self, episode: Episode, **frames: int) -> None:
+        """Add an episode; frames: in how many of its frames left, right, head, labelled hold."""
+        total = self.frames + len(episode)
+        for name, number in frames.items():
+            key = name if name == "labelled" else f"{name}_valid"
+            setattr(self, key, (getattr(self, key) * self.frames + number) / total)
+        self.frames = total
+        self.episodes += 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values, without where it is."""
+        values = dataclasses.asdict(self)
+        del values["path"], values["unchanged"]
+        return {**values, "cameras": list(self.cameras)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, path: Path, unchanged: bool) -> Self:
+        """Back from `to_dict`."""
+        cameras = tuple(values["cameras"])
+        return cls(**{**values, "cameras": cameras, "path": path, "unchanged": unchanged})
 
     def lines(self) -> list[str]:
         """For a terminal."""
@@ -27,7 +57,9 @@ class ExportReport:
             f"head {self.head_valid:.0%}; with subtask text: {self.labelled:.0%}"
         )
         lost = [f"left out: {count} x {reason}" for reason, count in self.dropped.items()]
+        again = ["nothing to do: this dataset was made of these sessions"] if self.unchanged else []
         return [
+            *again,
             f"{self.path}: {self.episodes} episodes, {self.frames} frames from {self.sessions} "
             f"sessions, cameras {', '.join(self.cameras)}",
             shares,

@@ -24,6 +24,7 @@ from core.session.layout import (
 from core.session.marks import read_mark, require_output
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Frames, Hands, Segments, Ticks, Trajectory
+from export.pictures import picture_size
 
 STAGES = (("capture", "capture"), ("slam", "slam"), ("hands", "hands"), ("annotate", "annotate"))
 TABLES = (FRAMES, TICKS, TRAJECTORY, HANDS, END_EFFECTORS, SEGMENTS)
@@ -63,6 +64,15 @@ class SessionSource:
         """Whether any good picture of this stream exists."""
         names = np.array([name == camera for name in self.frames.stream], dtype=bool)
         return bool((names & (self.frames.frame_index >= 0)).any())
+
+    def picture_size(self, camera: str) -> tuple[int, int]:
+        """Width and height of a stream's upright pictures, from the calibration where it has
+        one.
+        """
+        known = self.calibration.streams.get(camera)
+        if known is None:
+            return picture_size(self.folder, camera)
+        return int(known.camera.size_wh[0]), int(known.camera.size_wh[1])
 
     def facts(self) -> dict[str, Any]:
         """The session's line in `meta/handoff.json`."""
@@ -117,5 +127,11 @@ def read_source(folder: SessionFolder) -> SessionSource:
         gravity_source=str(slam.get("gravity_source", "unknown")),
         hand_scale_source=str(hands.get("scale_source", "unknown")),
         redacted=folder.exists(REDACTIONS),
-        fingerprint=f"{info.id}\n{folder.sha256(CALIBRATION)}\n{fingerprint}",
+        fingerprint=f"{info.id}\n{_boxes_hash(folder)}\n{fingerprint}",
     )
+
+
+def _boxes_hash(folder: SessionFolder) -> str:
+    """What decides a picture besides the video itself: calibration and redacted boxes."""
+    paths = [path for path in (CALIBRATION, REDACTIONS) if folder.exists(path)]
+    return " ".join(folder.sha256(path) for path in paths)

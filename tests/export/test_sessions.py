@@ -7,7 +7,7 @@ import pytest
 
 from core.dataset.chunks import ChunkSettings, encode_chunk
 from core.dataset.lerobot_reader import Dataset
-from core.errors import BadInputError, StaleError
+from core.errors import BadInputError, StaleError, StorageError
 from core.session.layout import HANDS, REDACTIONS
 from core.session.marks import remove_mark
 from core.session.tables import Redactions
@@ -218,6 +218,30 @@ def test_wrong_requests_are_refused(tmp_path, make_session):
         ExportConfig(fps=0)
     with pytest.raises(BadInputError, match="keep head"):
         ExportConfig(cameras=("left_wrist",))
+
+
+def test_exporting_again_does_nothing(tmp_path, make_session):
+    folder = make_session(tmp_path, segments=EPISODES)
+    first, _ = export([folder], tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in first.path.rglob("*")}
+    again, _ = export([folder], tmp_path)
+    assert again.lines()[0].startswith("nothing to do")
+    assert again.lines()[1:] == first.lines()
+    assert {p: p.stat().st_mtime_ns for p in first.path.rglob("*")} == before
+    with pytest.raises(BadInputError, match="exists already"):
+        export([folder], tmp_path, fps=15)
+    config = ExportConfig(fps=15)
+    slower = export_sessions(
+        [folder], tmp_path / "datasets", name="eggs", config=config, replace=True
+    )
+    assert (slower.frames, first.frames) == (30, 60)
+    assert Dataset(slower.path).fps == 15
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, make_session):
+    (tmp_path / "datasets").write_text("a file in the way")
+    with pytest.raises(StorageError, match=r"eggs.*cannot be written"):
+        export([make_session(tmp_path)], tmp_path)
 
 
 def test_an_interrupted_export_goes_on_and_ends_identical(tmp_path, make_session, monkeypatch):
