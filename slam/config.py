@@ -20,7 +20,7 @@ class SlamConfig:
     epipolar_px: float = 1.5  # distance from the epipolar plane above which a corner is dropped
     pixel_sigma: float = 0.5  # standard deviation of a tracked corner
     outlier_px: float = 2.5  # reprojection error above which an observation leaves the map
-    keyframe_parallax_px: float = 8.0  # median movement, rotation taken out, that makes a keyframe
+    keyframe_parallax_px: float = 12.0  # movement, rotation taken out, that makes a keyframe
     keyframe_share: float = 0.4  # and so does losing more than this share of the corners
     keyframe_min_s: float = 0.08  # keyframes are never closer than this
     keyframe_max_s: float = 0.35  # nor further apart

@@ -49,8 +49,11 @@ def _moved(tracks: Tracks, config: SlamConfig, *, last: slice, here: slice) -> b
 
 
 def parallax_px(tracks: Tracks, first: Ints, second: Ints) -> float:
-    """Median movement between two observations of the same points, the best rotation taken out."""
+    """Movement between two observations of the same points, the best rotation taken out.
+
+    The upper third counts: before a wall a sideways step looks like a turn to most of the corners.
+    """
     source, target = tracks.rays[first], tracks.rays[second]
     turn = fit_rotation(source, target)
     moved = np.linalg.norm(target - source @ turn.T, axis=1)
-    return float(np.median(moved / tracks.rad_per_px[second]))
+    return float(np.quantile(moved / tracks.rad_per_px[second], 0.67))

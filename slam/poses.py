@@ -36,20 +36,18 @@ def pose_frames(
         if path.tracked[frame]:
             continue
         prior = PosePrior(pose.inverse(), _information(scene_map, near))
-        found = _look(tracks.subset(rows), scene_map, config, prior=prior)
-        if found is None:
+        if not _put_seen(
+            path,
+            tracks.subset(rows),
+            scene_map,
+            config=config,
+            frame=frame,
+            near=near,
+            prior=prior,
+        ):
             path.reason[frame] = "too_few_points"
-            continue
-        localised, error_px = found
-        world_from_camera = localised.camera_from_world.inverse()
-        path.put(
-            frame,
-            world_from_camera,
-            map_id=scene_map.map_id,
-            sigma=_sigma(world_from_camera, localised.covariance, scene_map.covariance[near]),
-            error_px=error_px,
-        )
     _carry_over_gaps(tracks.timestamps_ns, guess, scene_map, path=path, config=config)
+    _reach_out(tracks, scene_map, config, path=path)
 
 
 def _put_keyframe(path: CameraPath, scene_map: SceneMap, *, frame: int, near: int) -> None:
@@ -65,6 +63,51 @@ def _put_keyframe(path: CameraPath, scene_map: SceneMap, *, frame: int, near: in
         sigma=(np.sqrt(variance[3:]), np.sqrt(variance[:3])),
         error_px=float(np.median(error)) if len(error) else float("nan"),
     )
+
+
+def _put_seen(
+    path: CameraPath,
+    seen: Tracks,
+    scene_map: SceneMap,
+    *,
+    config: SlamConfig,
+    frame: int,
+    near: int,
+    prior: PosePrior,
+) -> bool:
+    """Pose one frame from the map's points it saw; False where they do not suffice."""
+    found = _look(seen, scene_map, config, prior=prior)
+    if found is None:
+        return False
+    localised, error_px = found
+    world_from_camera = localised.camera_from_world.inverse()
+    path.put(
+        frame,
+        world_from_camera,
+        map_id=scene_map.map_id,
+        sigma=_sigma(world_from_camera, localised.covariance, scene_map.covariance[near]),
+        error_px=error_px,
+    )
+    return True
+
+
+def _reach_out(
+    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
+) -> None:
+    """Frames before the first and after the last keyframe, one by one, while they see the map."""
+    frames, starts = scene_map.frames[scene_map.posed], tracks.starts
+    sigmas = np.repeat([0.2, 0.2 * scene_map.typical_depth], 3)
+    for end, step, near in ((int(frames[0]), -1, 0), (int(frames[-1]), 1, len(frames) - 1)):
+        frame = end + step
+        while 0 <= frame < path.n_frames and not path.tracked[frame]:
+            last = path.world_from_camera[frame - step]
+            seen = tracks.subset(np.arange(starts[frame], starts[frame + 1]))
+            prior = PosePrior(last.inverse(), np.diag(1 / sigmas**2))
+            if not _put_seen(
+                path, seen, scene_map, config=config, frame=frame, near=near, prior=prior
+            ):
+                break
+            frame += step
 
 
 def _look(

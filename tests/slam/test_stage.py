@@ -1,0 +1,124 @@
+"""The stage on small session folders written here: what it writes, refuses and repeats."""
+
+from dataclasses import replace
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from core.errors import BadInputError
+from core.geometry.cameras import pinhole
+from core.session.calibration import Calibration, StreamCalibration
+from core.session.documents import read_document
+from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.layout import SLAM_REPORT
+from core.session.stage import NO_PROGRESS
+from core.session.storage import SessionFolder
+from core.session.tables import Frames, MapPoints, Ticks, Trajectory
+from slam.config import SlamConfig
+from slam.stage import SLAM
+
+SIZE = (320, 240)
+N = 24
+
+
+def pictures(moving):
+    """A textured wall 1 m away with boards in front of it, seen by a sliding camera."""
+    rng = np.random.default_rng(0)
+    layers = []
+    for depth, share in ((2.0, 1.0), (1.0, 0.35)):
+        noise = cv2.GaussianBlur(rng.uniform(0, 255, (400, 700)).astype(np.float32), (0, 0), 2.5)
+        picture = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
+        blobs = cv2.GaussianBlur(rng.uniform(0, 1, (400, 700)).astype(np.float32), (0, 0), 25)
+        layers.append((depth, picture, (blobs <= np.quantile(blobs, share)).astype(np.float32)))
+    for k in range(N):
+        across = 0.01 * k * moving
+        image = np.zeros((SIZE[1], SIZE[0]), np.float32)
+        for depth, picture, cover in layers:
+            move = np.array([[1, 0, -60 - 300 * across / depth], [0, 1, -60]], np.float32)
+            seen, there = (
+                cv2.warpAffine(x, move, SIZE, flags=cv2.INTER_LINEAR) for x in (picture, cover)
+            )
+            image = np.where(there > 0.5, seen, image)
+        yield np.repeat(image.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def write_session(root, *, moving=1.0, camera=None):
+    folder = SessionFolder(root)
+    path = root / "raw" / "head.mp4"
+    path.parent.mkdir(parents=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for image in pictures(moving):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        pts = np.array(sorted(p.pts for p in container.demux(video) if p.pts is not None))
+        stamps = np.rint(pts * float(video.time_base) * 1e9).astype(np.int64)
+    SessionInfo(
+        id="made-session", operator=Operator("anna"), task="", scene="", device="made",
+        consent="research", streams=(StreamInfo("head", "raw/head.mp4", "0" * 64, "video"),),
+    ).write(folder)  # fmt: skip
+    Frames(
+        stream=np.full(N, "head", object), frame_index=np.arange(N, dtype=np.int32),
+        pts=pts, timestamp_ns=stamps,
+    ).write(folder)  # fmt: skip
+    Ticks(tick=np.arange(N), timestamp_ns=stamps).write(folder)
+    stream = StreamCalibration(camera or pinhole(300.0, SIZE))
+    Calibration({"head": stream}, source="made", date="2025-01-01").write(folder)
+    return folder
+
+
+def run(folder, config=None):
+    return SLAM.run(folder, config or SlamConfig(), NO_PROGRESS)
+
+
+def test_a_sliding_camera_gives_a_straight_path(tmp_path):
+    folder = write_session(tmp_path / "made-session")
+    outcome = run(folder)
+    trajectory = Trajectory.read(folder)
+    assert outcome.counts["tracked"] == N
+    assert trajectory.tracked.all()
+    position = trajectory.world_from_head[:, :3]
+    along = position @ (position[-1] / np.linalg.norm(position[-1]))
+    np.testing.assert_allclose(along / along[-1], np.linspace(0, 1, N), atol=0.05)
+    assert np.isinf(trajectory.sigma_m).all()  # lengths are not metres
+    assert np.isfinite(trajectory.sigma_rad).all()
+    assert len(MapPoints.read(folder)) > 50
+    report = read_document(folder, SLAM_REPORT)
+    assert report["scale_source"] == "unknown"
+    assert report["gravity_source"] == "none"
+    assert report["reprojection_error_px"] < 1.0
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    folder = write_session(tmp_path / "made-session")
+    first = [folder.sha256(path) for path in run(folder).outputs]
+    second = [folder.sha256(path) for path in run(folder).outputs]
+    assert first == second
+
+
+def test_a_camera_on_a_table_does_not_fail(tmp_path):
+    folder = write_session(tmp_path / "made-session", moving=0.0)
+    run(folder)
+    trajectory = Trajectory.read(folder)
+    assert trajectory.tracked.all()
+    assert np.abs(trajectory.world_from_head[:, :3]).max() < 0.01
+    assert read_document(folder, SLAM_REPORT)["scale_source"] == "unknown"
+
+
+def test_an_optical_axis_outside_the_image_is_refused(tmp_path):
+    wrong = replace(pinhole(300.0, SIZE), params=(1400.0, 1400.0, 960.0, 540.0, 0, 0, 0, 0, 0))
+    folder = write_session(tmp_path / "made-session", camera=wrong)
+    with pytest.raises(BadInputError, match=r"calibration.json.*320x240.*intrinsics"):
+        run(folder)
+
+
+def test_no_frames_is_refused(tmp_path):
+    folder = write_session(tmp_path / "made-session")
+    Ticks.empty().write(folder)
+    with pytest.raises(BadInputError, match="no frames"):
+        run(folder)
