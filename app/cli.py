@@ -84,6 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe (`| head`) went away: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a read-only folder: nothing of ours to debug
+        place = f"{error.filename}: " if error.filename else ""
+        why = error.strerror or type(error).__name__
+        print(f"handoff: {place}{why}; check the path, its rights, free space", file=sys.stderr)
+        return 1
     return code
 
 

@@ -3,9 +3,14 @@
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
+
+if TYPE_CHECKING:
+    from vla_train.config import TrainConfig
 
 PAGE = Page(
     name="train",
@@ -17,12 +22,30 @@ PAGE = Page(
     examples=(
         "handoff train datasets/first --run runs/first --minutes 5",
         "handoff train datasets/first samples/robot --run runs/both --steps 2000",
+        "handoff train datasets/first --run runs/headless --minutes 5 --reference per_tick",
         "handoff train datasets/first --run runs/control --steps 2000 --shuffle-labels",
     ),
     writes=("<run>: config, log.jsonl, checkpoints; the run a second time does nothing",),
     then=("handoff predict runs/first datasets/first", "handoff report --run runs/first"),
 )
-CHANGEABLE = ("batch", "learning_rate", "image_px", "seed", "threads", "human_fraction")
+CHANGEABLE: dict[str, tuple[type, str]] = {
+    "policy": (str, "which policy (small)"),
+    "batch": (int, "frames per step"),
+    "learning_rate": (float, "at its peak"),
+    "image_px": (int, "pictures are shrunk to so many pixels"),
+    "human_fraction": (float, "share of people in a batch"),
+    "checkpoint_every": (int, "steps between checkpoints"),
+    "log_every": (int, "steps between lines of the log"),
+    "seed": (int, "of everything random"),
+    "threads": (int, "processor threads (all)"),
+}
+CHUNK = {
+    "reference": "reference",
+    "steps": "chunk_steps",
+    "duration_s": "chunk_seconds",
+    "base_alignment": "base_alignment",
+}
+HOLDOUT = {"fraction": "holdout_fraction"}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,13 +55,48 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=at_least_one, help="train for so many steps")
     length.add_argument("--minutes", type=float, help="train for about so long")
-    for name in CHANGEABLE:
-        kind = float if name in {"learning_rate", "human_fraction"} else int
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
-    parser.add_argument(
+    chunks = parser.add_argument_group("what a policy predicts")
+    chunks.add_argument(
+        "--reference",
+        choices=("chunk_head", "per_tick"),
+        help="hands in the room, or in each moment's head frame, which needs no head path",
+    )
+    chunks.add_argument("--chunk-steps", type=at_least_one, metavar="N", help="steps of a chunk")
+    chunks.add_argument("--chunk-seconds", type=float, metavar="S", help="length of a chunk")
+    chunks.add_argument("--base-alignment", choices=("shared", "separate"), help="head and base")
+    more = parser.add_argument_group("how it is trained")
+    for name, (kind, word) in CHANGEABLE.items():
+        more.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=word)
+    more.add_argument("--holdout-fraction", type=float, metavar="X", help="frames never seen")
+    more.add_argument(
         "--shuffle-labels", action="store_true", help="control: exchange actions among frames"
     )
+    more.add_argument("--debug", action="store_true", help="a tiny policy: seconds, not minutes")
     add_json(parser)
+
+
+def _given(arguments: argparse.Namespace, names: Mapping[str, str]) -> dict[str, Any]:
+    """Field -> value for the options that were given; the rest keeps the room's defaults."""
+    asked = {field: getattr(arguments, option) for field, option in names.items()}
+    return {field: value for field, value in asked.items() if value is not None}
+
+
+def config_of(arguments: argparse.Namespace) -> "TrainConfig":
+    """The run's configuration. Raises BadInputError for values that cannot be."""
+    from core.dataset.chunk_settings import ChunkSettings
+    from vla_train.config import HoldoutConfig, TrainConfig, debug
+
+    config = TrainConfig(
+        datasets=tuple(arguments.datasets),
+        run=arguments.training,
+        steps=arguments.steps,
+        minutes=arguments.minutes,
+        shuffle_labels=arguments.shuffle_labels,
+        chunk=ChunkSettings(**_given(arguments, CHUNK)),
+        holdout=HoldoutConfig(**_given(arguments, HOLDOUT)),
+        **_given(arguments, {name: name for name in CHANGEABLE}),
+    )
+    return debug(config) if arguments.debug else config
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,17 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
     from app.sessions import Bar
 
     with needing("train"):
-        from vla_train.config import TrainConfig
         from vla_train.loop import train
-    asked = {name: getattr(arguments, name) for name in CHANGEABLE}
-    config = TrainConfig(
-        datasets=tuple(arguments.datasets),
-        run=arguments.training,
-        steps=arguments.steps,
-        minutes=arguments.minutes,
-        shuffle_labels=arguments.shuffle_labels,
-        **{name: value for name, value in asked.items() if value is not None},
-    )
+    config = config_of(arguments)
     with Bar("train", quiet=arguments.json) as bar:
         result = train(config, progress=bar)
     if arguments.json:

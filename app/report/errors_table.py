@@ -58,6 +58,8 @@ def _value(errors: dict[str, Any], path: tuple[str, str, str]) -> float | None:
 def as_text(report: dict[str, Any]) -> str:
     """A table for a terminal."""
     lines = [f"  {report['embodiment']}: {report['count']} frames ({report['frames']})"]
+    if not rows_of(report):
+        return f"{lines[0]}\n  no arm, gripper or head had a valid truth to compare with"
     lines.append(f"  {'':<32}{'':<20}" + "".join(f"{who:>14}" for who in WHO))
     for row in rows_of(report):
         cells = "".join(f"{row.shown(who):>14}" for who in WHO)

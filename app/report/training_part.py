@@ -136,8 +136,8 @@ def _prediction(stem: Path) -> PredictionPart:
 def _protocol(report: dict[str, Any]) -> str:
     frames = f"{report['count']} frames ({str(report['frames']).replace('_', ' ')})"
     samples = report["samples_averaged"]
-    held_out = report.get("held_out")
-    how = f" Held out: {held_out}." if isinstance(held_out, str) and held_out else ""
+    held_out = report.get("held_out") or {}
+    how = f" Held out: {held_out['protocol']}." if "protocol" in held_out else ""
     return f"{frames}; a prediction is the mean of {samples} samples.{how}"
 
 

@@ -82,6 +82,14 @@ def test_errors_of_many_lines_become_one(capsys, monkeypatch):
     assert capsys.readouterr().err == "handoff: first second\n"
 
 
+def test_a_place_that_cannot_be_written_is_one_line(session, tmp_path, capsys):
+    (tmp_path / "taken").write_text("a file", "utf-8")
+    assert main(["view", session.url, "--save", str(tmp_path / "taken" / "x.rrd")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"handoff: {tmp_path / 'taken'}")
+    assert error.count("\n") == 1
+
+
 def test_ctrl_c_is_a_short_word_and_130(capsys, monkeypatch):
     def stop(_):
         raise KeyboardInterrupt

@@ -102,7 +102,7 @@ def write_run(root):
         "samples_averaged": 8,
         "chunk": chunk,
         "dataset": "nowhere/people",
-        "held_out": "blocks of time",
+        "held_out": {"protocol": "blocks of time"},
     }
     (root / "predictions" / "people.json").write_text(json.dumps(report), "utf-8")
     zeros = np.zeros((3, 4, 32), dtype=np.float32)
