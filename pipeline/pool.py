@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from core.errors import HandoffError
 from core.session.stage import Progress, Stage
 from core.session.storage import SessionFolder
 from pipeline.results import SessionResult, StageResult
@@ -54,6 +55,7 @@ class Worker:
     stage_begun: float = 0.0
     heard: list[StageResult] = field(default_factory=list)
     result: SessionResult | None = None
+    gone: bool = False  # it had ended before its last messages were read
 
 
 def stages_of(task: Task) -> tuple[Stage, ...]:
@@ -127,6 +129,7 @@ def _listen(running: list[Worker], show: Show) -> None:
     sources += [worker.process.sentinel for worker in running]
     wait(sources, timeout=1.0)
     for worker in running:
+        worker.gone = worker.process.exitcode is not None
         while _take_message(worker, show):
             pass
 
@@ -154,7 +157,7 @@ def _take_message(worker: Worker, show: Show) -> bool:
 
 
 def _ended(worker: Worker) -> bool:
-    if worker.result is None and not worker.connection.closed:
+    if worker.result is None and not worker.connection.closed and not worker.gone:
         return False
     worker.process.join(timeout=LAST_WORDS_S)
     if worker.process.is_alive():  # a library's thread keeps it from ending; its work is done
@@ -176,7 +179,7 @@ def _crashed(worker: Worker, trace: str) -> SessionResult:
     folder = SessionFolder(worker.task.url)
     stages = [stage for stage in stages_of(worker.task) if stage.name in worker.task.chosen]
     results = {result.stage: result for result in worker.heard}
-    died = RuntimeError(_cause_of_death(worker.process.exitcode))
+    died = HandoffError(_cause_of_death(worker.process.exitcode))
     for stage in stages:
         if stage.name in results:
             continue
@@ -193,7 +196,8 @@ def _crashed(worker: Worker, trace: str) -> SessionResult:
 
 def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
+        names = {int(known): known.name for known in signal.Signals}
+        name = names.get(-exit_code, f"signal {-exit_code}")
         hint = "; out of memory is the usual reason" if name == "SIGKILL" else ""
         return f"the process was ended by {name}{hint}"
     return f"the process ended by itself with code {exit_code}"

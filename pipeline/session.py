@@ -100,6 +100,7 @@ class _Run:
         self.tried: set[str] = set()
 
     def of(self, chosen: Sequence[Stage]) -> list[StageResult]:
+        """The results of the chosen stages, each run or skipped in order."""
         names = {stage.name for stage in chosen}
         results = []
         for stage in self.stages:

@@ -39,6 +39,11 @@ def make_trouble(folder, config):
         ctypes.string_at(0)
     if kind == "linger":  # a thread that keeps the process from ending
         threading.Thread(target=time.sleep, args=(60,)).start()
+    if kind == "forked":  # a child of the stage that outlives it, and holds its pipes open
+        if os.fork() == 0:
+            time.sleep(4)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
     if kind == "quit":
         os._exit(7)
 
