@@ -31,10 +31,11 @@ from core.session.layout import HANDS_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Frames, Hands, Ticks
+from hands.bones import own_bones
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.evidence import MIRROR, Evidence
 from hands.model_file import hand_model_path
-from hands.proportions import hand_shape
+from hands.proportions import HandShape, hand_shape
 from hands.reconstruct import reconstruct_stills
 from hands.stage import HANDS, HANDS_DETECT
 from hands.stills import StillDetector
@@ -89,7 +90,14 @@ def handgraph(folder: Path) -> dict[str, Any]:
             px[k] = (hand.raw21_px + 0.5) * [w / 256, h / 256] - 0.5 + [x, y]
             guess[k] = hand.raw21_in_hand
     intrinsics = truth["fx_fy_u0_v0_px"].astype(np.float64)
-    ours, lateral, ray = reconstructed(px, guess, intrinsics)
+    evidence = evidence_of_stills(px, guess, intrinsics)
+    average = hand_shape(None)
+    ours, lateral, ray = reconstructed(evidence, average)
+    settings = HandsConfig()
+    own = own_bones(
+        [evidence], average, guess_sigma_m=settings.guess_sigma_m, frames=2 * len(joints)
+    )
+    with_bones, _, _ = reconstructed(evidence, own)
     raw = np.array([pnp(*row) for row in zip(px, guess, intrinsics, strict=True)])
     near = raw * (np.median(joints[:, 0, 2]) / raw[:, :1, 2:])  # every wrist at one depth
     result = {
@@ -97,6 +105,7 @@ def handgraph(folder: Path) -> dict[str, Any]:
         "detection_rate": float(seen.mean()),
         "label_is_right_rate": float(np.mean([h is not None and h.side == SIDE for h in found])),
         "ours": errors(ours[seen], joints[seen]),
+        "ours_bones_from_all_pictures": errors(with_bones[seen], joints[seen]),
         "mediapipe_pnp": errors(raw[seen], joints[seen]),
         "constant_depth_absolute_mm": 1e3 * mpjpe(near[seen], joints[seen]),
         "published_mediapipe_pnp": PUBLISHED,
@@ -118,18 +127,21 @@ def detect_stills(images: list[Path]) -> list[FoundHand | None]:
     return hands
 
 
-def reconstructed(px: Floats, guess: Floats, intrinsics: Floats) -> tuple[Floats, Floats, Floats]:
-    """Joints ``(N,21,3)`` and their landmarks' sigmas ``(N,17)``, each picture by itself."""
-    config, shape = HandsConfig(), hand_shape(None)
+def evidence_of_stills(px: Floats, guess: Floats, intrinsics: Floats) -> Evidence:
+    """Left hands of the pictures, as right hands in the mirror."""
     seen = np.isfinite(px).all(axis=(1, 2))
     rays = np.where(seen[:, None, None], unproject(px, intrinsics), [0.0, 0.0, 1.0])
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
     long = np.linalg.norm(px[:, 9] - px[:, 0], axis=1)
     palm_px = np.maximum(long, 1.4 * np.linalg.norm(px[:, 5] - px[:, 17], axis=1))
-    sigma = np.where(seen, config.landmark_sigma * palm_px / intrinsics[:, 0], 1.0)
-    evidence = Evidence(rays * MIRROR, np.tile(sigma[:, None], (1, 21)), guess * MIRROR, seen)
-    track = reconstruct_stills(evidence, shape, config=config)
-    joints = np.where(seen[:, None, None], track.poses.joints(shape) * MIRROR, np.nan)
+    sigma = np.where(seen, HandsConfig().landmark_sigma * palm_px / intrinsics[:, 0], 1.0)
+    return Evidence(rays * MIRROR, np.tile(sigma[:, None], (1, 21)), guess * MIRROR, seen)
+
+
+def reconstructed(evidence: Evidence, shape: HandShape) -> tuple[Floats, Floats, Floats]:
+    """Joints ``(N,21,3)`` and their landmarks' sigmas ``(N,17)``, each picture by itself."""
+    track = reconstruct_stills(evidence, shape, config=HandsConfig())
+    joints = np.where(evidence.seen[:, None, None], track.poses.joints(shape) * MIRROR, np.nan)
     return joints, *still_sigmas(track, shape)
 
 

@@ -76,18 +76,26 @@ def turn_to(directions: Floats) -> Floats:
 
 
 def scaled_guess(evidence: Evidence, shape: HandShape) -> Floats:
-    """The detector's hands at the person's size, turned to where they are seen, centred
+    """The detector's hands with the person's bones, turned to where they are seen, centred
     ``(N,21,3)``. Where it gave no 3D hand: the picture's, flat across the view.
     """
     known = np.isfinite(evidence.guess).all(axis=(1, 2))
     turn = turn_to(normalised(evidence.rays.mean(axis=1)))
     flat = evidence.rays @ turn * [1.0, 1.0, 0.0]  # across the view, axes as the guess's
     points = np.where(known[:, None, None], evidence.guess, flat)
+    points = with_bones(points @ np.swapaxes(turn, 1, 2), shape)
+    return np.asarray(points - points.mean(axis=1, keepdims=True))
+
+
+def with_bones(points: Floats, shape: HandShape) -> Floats:
+    """The same bone directions ``(N,21,3)`` with the person's lengths, wrist at the origin."""
     model = landmark_mixing() @ joints_in_palm(np.zeros(21), shape)
-    wanted = np.linalg.norm(model[1:] - model[PARENTS[1:]], axis=-1).sum()
-    found = np.linalg.norm(points[:, 1:] - points[:, PARENTS[1:]], axis=-1).sum(axis=1)
-    turned = points @ np.swapaxes(turn, 1, 2) * (wanted / found)[:, None, None]
-    return np.asarray(turned - turned.mean(axis=1, keepdims=True))
+    wanted = np.linalg.norm(model[1:] - model[PARENTS[1:]], axis=-1)
+    result = np.zeros_like(points)
+    for joint in range(1, 21):
+        bone = points[:, joint] - points[:, PARENTS[joint]]
+        result[:, joint] = result[:, PARENTS[joint]] + wanted[joint - 1] * normalised(bone)
+    return result
 
 
 def normalised(vectors: Floats) -> Floats:

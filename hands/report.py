@@ -6,33 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
-from core.geometry.landmarks import INDEX
+from core.geometry.landmarks import FINGERS, INDEX
 from core.geometry.rotations import rotvec_from_matrix
-from hands.association import Association
 from hands.evidence import PARENTS, landmark_mixing
-from hands.proportions import HandShape
-from hands.wearer import WearerHand
+from hands.wearer import Wearer, WearerHand
 
 Floats = NDArray[np.float64]
 CALM_M_S = 0.05  # jitter is told of moments slower than this
 
 
 def hands_report(
-    hands: dict[str, WearerHand],
-    association: Association,
+    wearer: Wearer,
     *,
-    shape: HandShape,
     camera: Camera,
     timestamps_ns: NDArray[np.int64],
     source: str,
 ) -> dict[str, Any]:
     """Figures per hand and of the whole."""
+    hands, shape, association = wearer.hands, wearer.shape, wearer.association
     both = np.logical_and(*(hand.state != "missing" for hand in hands.values()))
     return {
         "source": source,
         "scale_source": shape.scale_source,
         "hand_length_mm": round(shape.length_m * 1e3, 1),
         "hand_length_sigma_mm": round(shape.length_sigma_m * 1e3, 1),
+        "bones_mm": {
+            finger: [round(1e3 * bone, 1) for bone in bones]
+            for finger, bones in zip(("thumb", *FINGERS), shape.bones_m.tolist(), strict=True)
+        },
         "ticks": len(timestamps_ns),
         "both_hands_share": _share(both),
         "detections": len(association.reason),

@@ -85,19 +85,17 @@ class HandsStage:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
         camera = Calibration.read(folder).stream("head").camera
         source = source_named(config.source)
-        shape = hand_shape(info.operator.hand_length_mm)
         progress.note("fitting hands")
-        hands, association = wearer_hands(
+        wearer = wearer_hands(
             source.read(folder, ticks),
             timestamps_ns=ticks.timestamp_ns,
             camera=camera,
-            shape=shape,
+            shape=hand_shape(info.operator.hand_length_mm),
             config=config,
         )
+        hands = wearer.hands
         report = hands_report(
-            hands,
-            association,
-            shape=shape,
+            wearer,
             camera=camera,
             timestamps_ns=ticks.timestamp_ns,
             source=source.name,

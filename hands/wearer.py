@@ -10,6 +10,7 @@ from core.geometry.landmarks import INDEX, SIDES, landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from core.geometry.se3 import SE3
 from hands.association import Association, associate
+from hands.bones import own_bones
 from hands.config import HandsConfig
 from hands.evidence import MIRROR
 from hands.lift import candidates, evidence_of, raw_in_head
@@ -52,6 +53,17 @@ class WearerHand:
     offset: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Wearer:
+    """hands: by side.   shape: the operator's hand as it was fitted.   association: what became of
+    every detection.
+    """
+
+    hands: dict[str, WearerHand]
+    shape: HandShape
+    association: Association
+
+
 def wearer_hands(
     hands: SourceHands,
     *,
@@ -59,25 +71,30 @@ def wearer_hands(
     camera: Camera,
     shape: HandShape,
     config: HandsConfig,
-) -> tuple[dict[str, WearerHand], Association]:
-    """Associate, fit, smooth and describe both hands."""
+) -> Wearer:
+    """Associate, estimate bones, fit, smooth and describe both hands. ``shape``: before the bones
+    are known.
+    """
     found = candidates(hands, camera)
     association = associate(found, len(timestamps_ns), farthest_m=config.farthest_m)
     times_s = (timestamps_ns - timestamps_ns[0]) / 1e9 if len(timestamps_ns) else np.zeros(0)
+    sigma = config.landmark_sigma
+    evidence = [
+        evidence_of(found, association, side=s, camera=camera, landmark_sigma=sigma)
+        for s in range(len(SIDES))
+    ]
+    shape = own_bones(
+        evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
+    )
     result = {}
     for s, side in enumerate(SIDES):
-        evidence = evidence_of(
-            found, association, side=s, camera=camera, landmark_sigma=config.landmark_sigma
-        )
-        track = reconstruct(evidence, shape, times_s=times_s, config=config)
-        px = np.where(
-            (association.chosen[:, s] >= 0)[:, None, None],
-            found.raw21_px[association.chosen[:, s]] if len(found.row) else np.nan,
-            np.nan,
-        )
-        raw = raw_in_head(evidence, shape)
+        track = reconstruct(evidence[s], shape, times_s=times_s, config=config)
+        px = np.full((len(times_s), 21, 2), np.nan)
+        seen = association.chosen[:, s] >= 0
+        px[seen] = found.raw21_px[association.chosen[seen, s]]
+        raw = raw_in_head(evidence[s], shape)
         result[side] = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
-    return _with_visibility(result, camera), association
+    return Wearer(_with_visibility(result, camera), shape, association)
 
 
 def _described(

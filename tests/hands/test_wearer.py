@@ -15,14 +15,14 @@ RATE = 30.0
 
 def solved(source, camera, *, ticks, length_mm, config=None):
     stamps = (1_000_000_000 + np.arange(ticks) * 1e9 / RATE).astype(np.int64)
-    hands, association = wearer_hands(
+    wearer = wearer_hands(
         source,
         timestamps_ns=stamps,
         camera=camera,
         shape=hand_shape(length_mm),
         config=config or HandsConfig(),
     )
-    return hands, association
+    return wearer.hands, wearer.association
 
 
 def sweep(ticks, centre=(0.05, 0.03, 0.5), reach=0.06, hz=0.5):
