@@ -38,6 +38,7 @@ from export.tfrecord import Value, parse_example, read_records
 
 STATE_WIDTH = 7  # x y z roll pitch yaw gripper
 NO_TEXT = "no instruction given"
+OURS = Path(__file__).with_name("embodiments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,12 @@ class RldsLayout:
 
 
 def read_robot_description(path: Path | str) -> tuple[Embodiment, RldsLayout]:
-    """Embodiment and source layout of one file."""
+    """Embodiment and source layout of one file, given by its path or by the name of one of ours."""
+    ours = {file.stem: file for file in sorted(OURS.glob("*.toml"))}
+    if str(path) in ours:
+        path = ours[str(path)]
+    elif not Path(path).is_file():
+        raise BadInputError(f"{path}: no such embodiment file; ours are: {', '.join(ours)}")
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
