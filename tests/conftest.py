@@ -39,3 +39,4 @@ def recordings() -> Path:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests never touch the user's settings; downloads that are dear to repeat stay shared."""
     os.environ.setdefault("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
+    os.environ.setdefault("HANDOFF_CACHE", str(tmp_path_factory.mktemp("handoff-cache")))
