@@ -80,7 +80,7 @@ def grasp_thing(
 ) -> Grasp:
     """A grasp of a thing where it stands; small variations from ``rng``."""
     tall = thing.half[2] > 1.25 * max(thing.half[0], thing.half[1])
-    pitch, roll = (0.12, 0.95) if tall else (0.55, 0.42)
+    pitch, roll = (0.12, 0.95) if tall else (0.2, 0.42)
     pitch += float(rng.normal(0, 0.06))
     roll += float(rng.normal(0, 0.06))
     centre = desk_from_thing.translation
@@ -95,8 +95,13 @@ def grasp_thing(
         rotation = hand_rotation(side, yaw, pitch, roll=roll)
     wrist = centre - rotation @ grip.middle_in_hand
     opening = np.maximum(grip.closure - PRESHAPE_OPENING, 0.0)
-    lift = _lift_needed(SE3(rotation, wrist), (opening, grip.closure), side=side, scale=scale)
+    closing = opening + np.linspace(0, 1, 6)[:, None] * (grip.closure - opening)
+    lift = _lift_needed(SE3(rotation, wrist), closing, side=side, scale=scale)
     desk_from_hand = SE3(rotation, wrist + np.array([0.0, 0.0, lift]))
+    for _ in range(3):  # lay the thumb on the thing; the fingers then close on it
+        gap = _thumb_gap(thing, desk_from_thing, (desk_from_hand, grip), side=side, scale=scale)
+        slide = rotation @ grip.axis_in_hand * [1.0, 1.0, 0.0]
+        desk_from_hand = SE3(rotation, desk_from_hand.translation + (gap - TOUCH_M) * slide)
     closure, contact = close_on(
         thing, desk_from_thing, (desk_from_hand, opening), side=side, scale=scale
     )
@@ -128,7 +133,15 @@ def pinch(width: float, desk_from_hand: Array, *, side: str, scale: float) -> Gr
     gap = np.linalg.norm(between, axis=1)
     wanted = width + scale * (THUMB_RADII[3] + 0.0071) - 0.003
     below = np.clip(0.5 * (fingers + thumb)[:, 2] - joints[:, :15, 2].min(1) - 0.004, 0.0, None)
-    cost = 40 * np.abs(gap - wanted) + 1.2 * np.abs(between[:, 2]) / gap + 30 * below + 1.0 * rest
+    # fingers close towards the palm, not sideways
+    across = np.abs(between @ desk_from_hand[:, 1]) / gap
+    cost = (
+        1.5 * across
+        + 40 * np.abs(gap - wanted)
+        + 1.2 * np.abs(between[:, 2]) / gap
+        + 30 * below
+        + 1.0 * rest
+    )
     k = int(np.argmin(cost))
     return Grip(
         closures[k],
@@ -145,13 +158,11 @@ def _turn_to_faces(axis_in_desk: Array, desk_from_thing: Array) -> float:
     return float((face - angle + quarter / 2) % quarter - quarter / 2)
 
 
-def _lift_needed(
-    desk_from_hand: SE3, closures: tuple[Array, ...], *, side: str, scale: float
-) -> float:
+def _lift_needed(desk_from_hand: SE3, closures: Array, *, side: str, scale: float) -> float:
     """How far to raise the hand so that no finger goes into the desk."""
-    joints = posture(np.stack(closures), side=side, scale=scale).joints
+    joints = posture(closures, side=side, scale=scale).joints
     heights = desk_from_hand.apply(joints.reshape(-1, 3))[:, 2]
-    return max(0.0, CLEARANCE_M + 0.009 * scale - float(heights.min()))
+    return max(0.0, CLEARANCE_M + 0.0105 * scale - float(heights.min()))
 
 
 def finger_samples(closure: Array, finger: int, *, side: str, scale: float) -> tuple[Array, Array]:
@@ -169,6 +180,16 @@ def finger_samples(closure: Array, finger: int, *, side: str, scale: float) -> t
         )
         sizes.append(radii[k] + along * (radii[k + 1] - radii[k]))
     return np.concatenate(points, 1), np.concatenate(sizes)
+
+
+def _thumb_gap(
+    thing: Thing, desk_from_thing: SE3, hold: tuple[SE3, Grip], *, side: str, scale: float
+) -> float:
+    """How far the thumb, closed as in the grip, is from the thing (negative: inside)."""
+    desk_from_hand, grip = hold
+    points, radii = finger_samples(grip.closure[:1], 0, side=side, scale=scale)
+    in_thing = (desk_from_thing.inverse() @ desk_from_hand).apply(points[0])
+    return float((thing_distance(in_thing, thing) - radii).min())
 
 
 def close_on(

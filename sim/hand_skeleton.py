@@ -75,7 +75,7 @@ THUMB_LENGTHS = (0.044, 0.033, 0.025)
 THUMB_RADII = (0.0150, 0.0118, 0.0104, 0.0082)
 # open and opposed thumb: direction of the metacarpal, direction in which it bends
 THUMB_OPEN = ((0.64, -0.66, 0.40), (0.45, 0.75, 0.40))
-THUMB_CLOSED = ((0.66, -0.22, 0.72), (0.80, 0.45, -0.25))
+THUMB_CLOSED = ((0.46, -0.14, 0.86), (0.85, 0.35, -0.40))
 OPEN_FLEX = {"thumb": (0.0, 0.12, 0.10), "finger": (0.12, 0.24, 0.12)}
 CLOSED_FLEX = {"thumb": (0.0, 0.55, 0.65), "finger": (1.45, 1.50, 0.85)}
 

@@ -68,7 +68,11 @@ def clutter(rng: np.random.Generator) -> tuple[Thing, ...]:
     sheets = [
         replace(
             mat(f"sheet_{i}", f"print_{i % 4}", (0.105, 0.148, 0.0006)),
-            start=(float(rng.uniform(-0.02, 0.55)), y + float(rng.uniform(-0.05, 0.05)), 0.0004),
+            start=(
+                float(rng.uniform(-0.02, 0.55)),
+                y + float(rng.uniform(-0.05, 0.05)),
+                0.0009 * i,
+            ),
             yaw=float(rng.uniform(-0.7, 0.7)),
         )
         for i, y in enumerate((-0.50, 0.50, -0.22, 0.25))

@@ -1,0 +1,76 @@
+"""Pictures agree with the truth; a take is a whole rig folder."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from core.geometry.se3 import SE3
+from core.session.frames import probe_video
+from core.session.storage import SessionFolder
+from core.session.tables import Hands
+from sim.choreography import Choreography
+from sim.lens import Lens
+from sim.record import record
+from sim.render import Renderer, load_mujoco
+from sim.scene import CameraMount
+from sim.truth import SIDES
+from sim.visibility import occluders
+
+pytestmark = pytest.mark.usefixtures("can_draw")
+
+
+def test_landmarks_fall_on_the_drawn_hand(show):
+    camera = show.rig.head.camera()
+    lens = Lens(show.rig.head.camera())
+    stage = Choreography(
+        show.human,
+        show.task,
+        show.look,
+        mounts=[CameraMount("head", lens.pinhole.fov_y)],
+        image_wh=lens.pinhole.size_wh,
+    )
+    mujoco = load_mujoco()
+    skins = {s: stage.scene.model.skin(f"{s}_hand").id for s in SIDES}
+    times = np.linspace(0.2, 7.8, 16)
+    position, quat = stage.frames(times)
+    states = {side: show.human.hand(side, times) for side in SIDES}
+    head = show.human.head.pose(times)
+    things = [(t, show.human.thing(t.name, times)) for t in show.task.things if t.movable]
+    hits, total = 0, 0
+    centre = (np.array(lens.pinhole.size_wh) - 1) / 2
+    with Renderer(stage.scene, lens.pinhole.size_wh) as renderer:
+        for i in range(len(times)):
+            stage.show(position[i], quat[i])
+            picture = renderer.segment("head")
+            for side, other in (SIDES, SIDES[::-1]):
+                now = (states[side], states[other])
+                hidden = occluders(camera, head, now, scale=show.human.scale, things=things)[i]
+                local = head[i].inverse().apply(states[side].landmarks_in_desk[i])
+                uv = np.round(lens.pinhole.focal_px * local[:, :2] / local[:, 2:] + centre)
+                for (u, v), name in zip(uv.astype(int), hidden, strict=True):
+                    if name is None:
+                        total += 1
+                        what, kind = picture[v, u]
+                        on_skin = kind == int(mujoco.mjtObj.mjOBJ_SKIN) and what == skins[side]
+                        hits += bool(on_skin)
+    assert total > 250
+    assert hits / total > 0.97
+
+
+def test_a_take_is_a_whole_rig_folder(tmp_path):
+    report = record(tmp_path / "take", seconds=4.0, seed=2, rig="head")
+    folder = tmp_path / "take"
+    rig = tomllib.loads((folder / "rig.toml").read_text())
+    stamps = (folder / "head_timestamps.csv").read_text().split()
+    video = probe_video(folder / "head.mp4")
+    assert report.frames == {"head": 120}
+    assert len(stamps) - 1 == len(video.pts) == 120
+    assert stamps[0] == "timestamp_ns"
+    assert rig["streams"]["head"]["size_wh"] == list(video.size_wh) == [640, 480]
+    assert rig["session"]["hand_length_mm"] > 150
+    samples = np.loadtxt(folder / "imu.csv", delimiter=",", skiprows=1)
+    assert np.linalg.norm(samples[:, 4:].mean(0)) == pytest.approx(9.81, abs=0.3)
+    hands = Hands.read(SessionFolder(str(folder)), "truth")
+    assert int(hands.timestamp_ns[0]) == int(stamps[1])
+    assert isinstance(SE3.identity(), SE3)

@@ -1,0 +1,82 @@
+"""The truth tables: the stages' own schemas, the project's world, the same bytes for a seed."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import BadInputError
+from core.session.calibration import Calibration
+from core.session.storage import SessionFolder
+from core.session.tables import EndEffectors, Hands, Segments, Trajectory
+from sim.record import perform, write_truth
+from sim.rig import find_preset, find_rig
+
+
+def _truth(folder: Path, seed: int) -> dict[str, str]:
+    rig, preset = find_rig("head"), find_preset("default")
+    show = perform("blocks_to_tray", seconds=4.5, seed=seed, rig=rig, preset=preset)
+    write_truth(SessionFolder(str(folder)), show)
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path):
+    first, again, other = (_truth(tmp_path / n, s) for n, s in (("a", 3), ("b", 3), ("c", 4)))
+    assert first == again
+    assert set(first) == set(other)
+    for path in ("truth/slam/trajectory.parquet", "truth/hands/hands.parquet"):
+        assert first[path] != other[path]
+
+
+def test_tables_are_complete_and_agree(show, tmp_path):
+    folder = SessionFolder(str(tmp_path))
+    write_truth(folder, show)
+    trajectory = Trajectory.read(folder, "truth")
+    hands = Hands.read(folder, "truth")
+    effectors = EndEffectors.read(folder, "truth")
+    segments = Segments.read(folder, "truth")
+    ticks = len(show.times["head"])
+    assert len(trajectory) == ticks
+    assert len(hands) == len(effectors) == 2 * ticks
+    assert Calibration.read(folder, "truth").stream("head").camera.size_wh == (640, 480)
+    first = trajectory.world_from_head[0]
+    np.testing.assert_allclose(first[:3], 0.0, atol=1e-12)
+    lengths = np.linalg.norm(
+        hands.landmarks_in_head.reshape(-1, 17, 3)[:, 1] - effectors.head_from_palm[:, :3], axis=1
+    )
+    assert lengths.max() < 1e-6
+    tracks = segments.track.tolist()
+    assert tracks.count("episode") == 1
+    assert segments.success[tracks.index("episode")] is True
+    assert {"left", "right", "phase"} <= set(tracks)
+    words = [t for t, k in zip(segments.text, tracks, strict=True) if k in {"left", "right"}]
+    assert all(t.startswith("put the ") for t in words)
+
+
+def test_first_heading_is_x(show, tmp_path):
+    folder = SessionFolder(str(tmp_path))
+    write_truth(folder, show)
+    from core.geometry.heading import levelled_heading
+    from core.geometry.se3 import SE3
+
+    head = SE3.from_pose7(Trajectory.read(folder, "truth").world_from_head[:1])
+    np.testing.assert_allclose(levelled_heading(head.rotation)[0], np.eye(3), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"task": "juggle"}, "juggle"), ({"seconds": 1.0}, "1.0"), ({"seed": -1}, "-1")],
+)
+def test_refuses_what_it_cannot_do(change, word):
+    given = {"task": "blocks_to_tray", "seconds": 5.0, "seed": 0} | change
+    with pytest.raises(BadInputError, match=word):
+        perform(given.pop("task"), rig=find_rig("head"), preset=find_preset("clean"), **given)
+
+
+def test_unknown_rig_and_preset_name_the_choices():
+    with pytest.raises(BadInputError, match="default"):
+        find_rig("gopro")
+    with pytest.raises(BadInputError, match="harsh"):
+        find_preset("awful")
