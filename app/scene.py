@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotate.stage import metric_trajectory
-from app.evaluate.figures import match_times
+from app.matching import match_times
 from core.errors import BadInputError, StaleError
 from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3

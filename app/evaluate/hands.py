@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluate.figures import Figure, Rows, match_times, mean, median
+from app.evaluate.figures import Figure, mean, median
+from app.matching import Rows, match_times
 from core.geometry.landmarks import FLIPPED_SIDE, SIDES
 from core.geometry.metrics import point_errors, procrustes, rotation_error_deg, wrist_relative
 from core.geometry.se3 import SE3

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluate.figures import NS, Figure, match_times, mean, median
+from app.evaluate.figures import Figure, mean, median
+from app.matching import NS, match_times
 from core.geometry.alignment import align_yaw_position, umeyama
 from core.geometry.metrics import path_length_m, point_errors, rotation_error_deg, rpe
 from core.geometry.rotations import mean_rotation

@@ -8,8 +8,9 @@ import pytest
 
 from app.cli import main
 from app.evaluate import evaluate
-from app.evaluate.figures import Figure, as_text, match_times
+from app.evaluate.figures import Figure, as_text
 from app.evaluate.hands import compare_hands
+from app.matching import match_times
 from core.errors import BadInputError
 from core.geometry.landmarks import FLIPPED_SIDE
 from core.session.layout import HANDS
