@@ -5,22 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset.slots import GRIPPER_SLOTS
 from vla_train.batches import ReadyFrames
 from vla_train.holdout import Split
-from vla_train.state import ARM_WIDTH
+from vla_train.still import stay_still
 
 THUMBNAIL_PX = 8
 Chunks = NDArray[np.float32]
-
-
-def stay_still(ready: ReadyFrames, rows: NDArray[np.int64], steps: int) -> Chunks:
-    """Chunks ``(N, H, 32)`` in metres and radians that keep every pose and gripper as it is."""
-    chunks = np.zeros((len(rows), steps, ready.actions.shape[2]), dtype=np.float32)
-    for arm, slot in enumerate(GRIPPER_SLOTS.values()):
-        column = arm * ARM_WIDTH + ARM_WIDTH - 1
-        chunks[:, :, slot] = ready.table.state[rows, column, None]
-    return chunks
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,7 +55,7 @@ class NearestNeighbour:
         query = np.concatenate([state, thumbnails(ready, rows) / self.picture_spread], axis=1)
         squares = np.square(self.features).sum(axis=1)
         nearest = (squares - 2.0 * query @ self.features.T).argmin(axis=1)
-        still = stay_still(ready, rows, self.chunk.shape[1])
+        still = stay_still(ready.table)[rows, None]
         return np.where(self.mask[nearest], self.chunk[nearest], still)
 
 

@@ -11,6 +11,7 @@ from vla_train.frames import FrameTable
 from vla_train.holdout import Split
 from vla_train.normalise import EmbodimentScale, Normalisation
 from vla_train.policy import Batch
+from vla_train.still import stay_still
 from vla_train.text import WordTokenizer
 from vla_train.transforms import DisturbState, JitterColour, ShiftHeadImage
 
@@ -20,6 +21,7 @@ class ReadyFrames:
     """A dataset as a policy takes it: normalised, tokenised. Rows are those of its table.
 
     actions, action_mask: ``(N, H, 32)``.   owned: ``(N, 32)`` slots that can be asked for now.
+    still: ``(N, 32)`` the normalised step of staying as one is.
     """
 
     table: FrameTable
@@ -29,6 +31,7 @@ class ReadyFrames:
     actions: NDArray[np.float32]
     action_mask: NDArray[np.bool_]
     owned: NDArray[np.bool_]
+    still: NDArray[np.float32]
     tokens: NDArray[np.int64]
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
@@ -42,6 +45,7 @@ class ReadyFrames:
             state=torch.from_numpy(self.state[rows]),
             state_valid=torch.from_numpy(table.state_valid[rows]),
             owned=torch.from_numpy(self.owned[rows]),
+            still=torch.from_numpy(self.still[rows]),
             actions=torch.from_numpy(self.actions[rows]),
             action_mask=torch.from_numpy(self.action_mask[rows]),
             embodiment=torch.full((len(rows),), self.embodiment_row),
@@ -64,6 +68,7 @@ def make_ready(
         actions=scale.actions_in(table.chunk, mask),
         action_mask=mask,
         owned=mask.any(axis=1),
+        still=scale.actions_in(stay_still(table), mask.any(axis=1)),
         tokens=tokens,
     )
     return ready, cut
@@ -85,6 +90,7 @@ def for_training(ready: ReadyFrames, split: Split, *, shuffle_seed: int | None) 
         actions=actions,
         action_mask=mask,
         owned=mask.any(axis=1),
+        still=ready.still,
         tokens=ready.tokens,
     )
 

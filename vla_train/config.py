@@ -68,6 +68,7 @@ class TrainConfig:
     chunk: ChunkSettings = field(default_factory=ChunkSettings)
     holdout: HoldoutConfig = field(default_factory=HoldoutConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    history_s: tuple[float, ...] = ()  # moments before now whose poses the state holds too
     image_px: int = 96
     max_tokens: int = 32
     text_rows: int = 1024  # rows of the hashed word table
@@ -102,6 +103,8 @@ class TrainConfig:
                 f"checkpoint_every {self.checkpoint_every} is no multiple of "
                 f"log_every {self.log_every}"
             )
+        if any(ago <= 0.0 for ago in self.history_s):
+            raise BadInputError(f"history_s {self.history_s} must lie before now: seconds > 0")
         if not 0.0 <= self.human_fraction <= 1.0:
             raise BadInputError(f"human_fraction {self.human_fraction} is not between 0 and 1")
         if self.chunk.steps % self.model.steps_per_token:

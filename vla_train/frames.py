@@ -35,7 +35,7 @@ class FrameTable:
     """N frames of one dataset.
 
     images: ``(N, 3, S, S, 3)`` uint8 RGB, slots head, left wrist, right wrist; absent is 0.
-    camera_valid: ``(N, 3)``.   state, state_valid: ``(N, 20)``.
+    camera_valid: ``(N, 3)``.   state, state_valid: ``(N, W)``.
     chunk, chunk_mask: ``(N, H, 32)``.
     head_from_palm: ``(N, 2, 7)`` left, right, and ``palm_valid`` ``(N, 2)``.
     text: ``(N,)`` row of ``texts``.   episode, tick: ``(N,)`` episode number and frame inside it.
@@ -64,7 +64,12 @@ class FrameTable:
 
 
 def load_frames(
-    source: FrameSource, *, name: str, settings: ChunkSettings, image_px: int
+    source: FrameSource,
+    *,
+    name: str,
+    settings: ChunkSettings,
+    image_px: int,
+    history_s: tuple[float, ...] = (),
 ) -> FrameTable:
     """Read every frame of a dataset. All its episodes must be of one embodiment."""
     episodes = list(source.episodes)
@@ -72,7 +77,7 @@ def load_frames(
         raise BadInputError(f"{name}: the dataset holds no episodes")
     embodiment = _one_embodiment(episodes, name)
     chunks = [ChunkEncoder(e, settings).encode(np.arange(len(e))) for e in episodes]
-    states = [policy_state(e) for e in episodes]
+    states = [policy_state(e, settings, history_s=history_s) for e in episodes]
     camera_valid = np.concatenate([e.camera_valid for e in episodes])
     texts, text = _texts(episodes)
     return FrameTable(

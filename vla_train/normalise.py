@@ -16,7 +16,7 @@ from core.dataset.slots import BASE_SLOTS, GRIPPER_SLOTS, SLOT_WIDTH, arm_slots,
 from core.errors import BadInputError, StaleError
 from vla_train.frames import FrameTable
 from vla_train.holdout import Split
-from vla_train.state import ARM_WIDTH
+from vla_train.state import ARMS, MOMENT_WIDTH, POSE_WIDTH
 
 CLIP = 3.0
 MIN_SPAN_M, MIN_SPAN_RAD, MIN_SPAN_GRIPPER = 0.02, 0.05, 0.2
@@ -25,7 +25,7 @@ MIN_SPAN_COLUMN = 0.2  # an entry of a rotation matrix in the state
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EmbodimentScale:
-    """Scales of one embodiment. ``action`` has 32 columns, ``state`` 20."""
+    """Scales of one embodiment. ``action`` has 32 columns, ``state`` those of `policy_state`."""
 
     name: str
     action: QuantileScale
@@ -91,7 +91,7 @@ def fit_normalisation(
         states = np.concatenate([t.state[s.train] for t, s in own])
         valid = np.concatenate([t.state_valid[s.train] for t, s in own])
         action = _fit(chunks, masks, min_span=_action_spans(settings.base_alignment))
-        state = _fit(states, valid, min_span=_state_spans())
+        state = _fit(states, valid, min_span=_state_spans(states.shape[1] // ARMS))
         scales.append(EmbodimentScale(name=name, action=action, state=state))
     return Normalisation(settings=settings, scales=tuple(scales))
 
@@ -131,11 +131,12 @@ def _action_spans(base_alignment: str) -> NDArray[np.float64]:
     return spans
 
 
-def _state_spans() -> NDArray[np.float64]:
-    spans = np.full(2 * ARM_WIDTH, MIN_SPAN_COLUMN)
-    for arm in range(2):
-        spans[arm * ARM_WIDTH : arm * ARM_WIDTH + 3] = MIN_SPAN_M
-    return spans
+def _state_spans(arm_width: int) -> NDArray[np.float64]:
+    arm = np.full(arm_width, MIN_SPAN_RAD)
+    arm[:POSE_WIDTH] = MIN_SPAN_COLUMN
+    for start in (0, *range(POSE_WIDTH, arm_width, MOMENT_WIDTH)):
+        arm[start : start + 3] = MIN_SPAN_M
+    return np.tile(arm, ARMS)
 
 
 def _scale_out(scale: QuantileScale) -> dict[str, Any]:

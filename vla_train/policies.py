@@ -7,11 +7,13 @@ from torch import nn
 from core.errors import BadInputError
 from vla_train.config import TrainConfig
 from vla_train.small import SmallPolicy
+from vla_train.state import arm_width
 
 
 def _small(config: TrainConfig) -> nn.Module:
     return SmallPolicy(
         config.model,
+        arm_width=arm_width(config.history_s),
         chunk_steps=config.chunk.steps,
         image_px=config.image_px,
         text_rows=config.text_rows,

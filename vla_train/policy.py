@@ -10,7 +10,6 @@ from torch import Tensor
 from core.dataset.slots import SLOT_WIDTH
 
 CAMERA_SLOTS = 3  # head, left wrist, right wrist, always in this order
-STATE_WIDTH = 20  # per arm: xyz, first two columns of the rotation, gripper
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,9 +18,9 @@ class Batch:
 
     images: ``(B, 3, 3, S, S)`` f32 in [-1, 1], camera then channel; an absent camera is all -1.
     camera_valid: ``(B, 3)`` bool.   tokens: ``(B, L)`` int64, 0 is padding.
-    state: ``(B, 20)`` normalised, 0 where ``state_valid`` is false.   state_valid: ``(B, 20)``
-    bool.
+    state: ``(B, W)`` normalised, left arm then right, 0 where ``state_valid`` ``(B, W)`` is false.
     owned: ``(B, 32)`` bool: the slots to predict, those of the embodiment that are known now.
+    still: ``(B, 32)`` the normalised step of staying as one is, 0 outside ``owned``.
     actions: ``(B, H, 32)`` normalised chunk, 0 outside ``action_mask``.   action_mask: ``(B, H,
     32)`` bool.
     embodiment: ``(B,)`` int64 row of the run's embodiments, for the log; no policy may read it.
@@ -33,20 +32,22 @@ class Batch:
     state: Tensor
     state_valid: Tensor
     owned: Tensor
+    still: Tensor
     actions: Tensor
     action_mask: Tensor
     embodiment: Tensor
 
     def __post_init__(self) -> None:
         count, steps = self.actions.shape[:2]
-        side = self.images.shape[-1]
+        side, width = self.images.shape[-1], self.state.shape[-1]
         expected = {
             "images": (count, CAMERA_SLOTS, 3, side, side),
             "camera_valid": (count, CAMERA_SLOTS),
             "tokens": (count, self.tokens.shape[-1]),
-            "state": (count, STATE_WIDTH),
-            "state_valid": (count, STATE_WIDTH),
+            "state": (count, width),
+            "state_valid": (count, width),
             "owned": (count, SLOT_WIDTH),
+            "still": (count, SLOT_WIDTH),
             "actions": (count, steps, SLOT_WIDTH),
             "action_mask": (count, steps, SLOT_WIDTH),
             "embodiment": (count,),

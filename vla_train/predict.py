@@ -17,7 +17,7 @@ from core.errors import BadInputError, StaleError
 from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
 from vla_train.accuracy import SIDES, accuracy
-from vla_train.baselines import NearestNeighbour, stay_still
+from vla_train.baselines import NearestNeighbour
 from vla_train.batches import ReadyFrames, make_ready
 from vla_train.checkpoint import load_checkpoint
 from vla_train.config import TrainConfig
@@ -27,6 +27,7 @@ from vla_train.policies import make_policy
 from vla_train.policy import Policy
 from vla_train.prepare import OpenDataset, RunData, fingerprint, load_table, open_dataset, prepare
 from vla_train.run_folder import RunFolder, write_atomically
+from vla_train.still import stay_still
 
 Which = Literal["held_out", "train", "all"]
 FRAMES_AT_ONCE = 32
@@ -91,7 +92,7 @@ def predict(
         if pair[0].scale.name == ready.scale.name
     ]
     baselines = {
-        "still": stay_still(ready, rows, config.chunk.steps),
+        "still": np.repeat(stay_still(ready.table)[rows, None], config.chunk.steps, axis=1),
         "neighbour": NearestNeighbour.fit(same).predict(ready, rows),
     }
     result = _collect(ready, rows, predicted=predicted, baselines=baselines, config=config)

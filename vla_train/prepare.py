@@ -82,7 +82,13 @@ def prepare(
 
 def load_table(path: str, config: TrainConfig, *, opener: OpenDataset) -> FrameTable:
     """One dataset's frames under a run's settings."""
-    return load_frames(opener(path), name=path, settings=config.chunk, image_px=config.image_px)
+    return load_frames(
+        opener(path),
+        name=path,
+        settings=config.chunk,
+        image_px=config.image_px,
+        history_s=config.history_s,
+    )
 
 
 def fingerprint(table: FrameTable) -> str:

@@ -99,13 +99,15 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:
     """As plain JSON values."""
-    return {**asdict(config), "datasets": list(config.datasets)}
+    values = asdict(config)
+    return {**values, "datasets": list(config.datasets), "history_s": list(config.history_s)}
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainConfig:
     """Back from `config_to_dict`."""
     parts = {
         "datasets": tuple(values["datasets"]),
+        "history_s": tuple(values["history_s"]),
         "model": SmallConfig(**values["model"]),
         "chunk": settings_from_dict(values["chunk"]),
         "holdout": HoldoutConfig(**values["holdout"]),

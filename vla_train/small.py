@@ -15,11 +15,12 @@ from core.dataset.slots import SLOT_WIDTH
 from vla_train.config import SmallConfig
 from vla_train.flow import EULER_STEPS, draw_times, integrate, masked_flow_loss, noisy
 from vla_train.layers import ExpertBlock, KeysValues, ObservationBlock, time_features
-from vla_train.policy import STATE_WIDTH, Batch
+from vla_train.policy import Batch
+from vla_train.state import ARMS
 from vla_train.text import PADDING
 from vla_train.vision import ImageTokens
 
-ARMS = 2
+FIRST_STEP = 0.1  # share of the last step's reach that the first ones have
 SHORTEST_TIME = 1.0 / EULER_STEPS  # sampling never asks for less
 
 
@@ -27,9 +28,11 @@ SHORTEST_TIME = 1.0 / EULER_STEPS  # sampling never asks for less
 class Memory:
     """What the expert knows of an observation, made once per chunk.
 
-    summary: ``(B, W)``.   layers: keys and values per expert block.   valid: ``(B, M)``.
+    still: ``(B, 32)``.   summary: ``(B, W)``.   valid: ``(B, M)``.
+    layers: keys and values per expert block.
     """
 
+    still: Tensor
     summary: Tensor
     layers: list[KeysValues]
     valid: Tensor
@@ -37,16 +40,20 @@ class Memory:
     def repeated(self, times: int) -> "Memory":
         """The same observations several times over, along the batch."""
         layers = [(k.repeat(times, 1, 1, 1), v.repeat(times, 1, 1, 1)) for k, v in self.layers]
-        return Memory(self.summary.repeat(times, 1), layers, self.valid.repeat(times, 1))
+        still, summary = self.still.repeat(times, 1), self.summary.repeat(times, 1)
+        return Memory(still, summary, layers, self.valid.repeat(times, 1))
 
 
 class SmallPolicy(nn.Module):
     """See `vla_train.policy.Policy`."""
 
+    ramp: Tensor
+
     def __init__(
         self,
         config: SmallConfig,
         *,
+        arm_width: int,
         chunk_steps: int,
         image_px: int,
         text_rows: int,
@@ -58,7 +65,7 @@ class SmallPolicy(nn.Module):
         self.vision = ImageTokens(image_px, width, config.keypoints)
         self.words = nn.Embedding(text_rows, width, padding_idx=PADDING)
         self.word_place = nn.Parameter(torch.randn(max_tokens, width) * 0.02)
-        self.state = nn.Linear(2 * STATE_WIDTH // ARMS, width)
+        self.state = nn.Linear(2 * arm_width, width)
         self.arm_place = nn.Parameter(torch.randn(ARMS, width) * 0.02)
         self.observation = nn.ModuleList(
             ObservationBlock(width, config.heads, config.dropout)
@@ -79,6 +86,10 @@ class SmallPolicy(nn.Module):
         )
         self.expert_norm = nn.LayerNorm(width)
         self.action_out = nn.Linear(width, patch)
+        nn.init.zeros_(self.action_out.weight)
+        nn.init.zeros_(self.action_out.bias)
+        ramp = torch.linspace(0.0, 1.0, chunk_steps + 1)[1:]
+        self.register_buffer("ramp", ramp.clamp(min=FIRST_STEP), persistent=False)
 
     def encode(self, batch: Batch) -> Memory:
         """See the observation once: tokens among themselves, then what each expert block needs."""
@@ -100,7 +111,7 @@ class SmallPolicy(nn.Module):
         tokens = self.observation_norm(tokens)
         layers = [block.attention.keys_values(tokens) for block in self.expert]
         summary = self.summary(tokens[:, :ARMS].flatten(1))
-        return Memory(summary, layers, tokens_valid)
+        return Memory(batch.still, summary, layers, tokens_valid)
 
     def velocity(
         self, x_BHD: Tensor, times_B: Tensor, *, mask_BHD: Tensor, memory: Memory
@@ -109,7 +120,8 @@ class SmallPolicy(nn.Module):
 
         The network names the clean chunk and the velocity follows as ``(x - clean) / t``: a chunk
         is smooth and lies on few dimensions, the noise does not and would not fit through a narrow
-        network (Li and He 2025, "Back to basics: let denoising generative models denoise").
+        network (Li and He 2025, "Back to basics: let denoising generative models denoise"). It is
+        named as a change from staying still that can grow with the step, as motion does.
         """
         mask = mask_BHD.to(x_BHD.dtype)
         patched = (x_BHD.shape[1] // self.config.steps_per_token, -1)
@@ -119,7 +131,8 @@ class SmallPolicy(nn.Module):
         for block, seen in zip(self.expert, memory.layers, strict=True):
             tokens = block(tokens, condition, memory=seen, valid_BM=memory.valid)
         leaving = self.action_out(self.expert_norm(tokens))
-        clean = leaving.unflatten(2, (-1, SLOT_WIDTH)).flatten(1, 2)
+        change = leaving.unflatten(2, (-1, SLOT_WIDTH)).flatten(1, 2)
+        clean = memory.still[:, None] + self.ramp[:, None] * change
         return (x_BHD - clean) / times_B.clamp(min=SHORTEST_TIME)[:, None, None] * mask
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

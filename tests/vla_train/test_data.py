@@ -9,6 +9,7 @@ from core.dataset.chunks import encode_chunk
 from core.dataset.embodiments import TWO_ARM_ROBOT
 from core.dataset.slots import slots_of
 from core.errors import BadInputError, StaleError
+from core.geometry.se3 import SE3
 from vla_train.config import HoldoutConfig
 from vla_train.frames import letterbox, load_frames
 from vla_train.holdout import split_frames
@@ -122,4 +123,23 @@ def test_words_are_stable_and_cut_ones_counted():
     tokens, cut = tokenizer.encode((prompt("Sort eggs", ""), prompt("Sort eggs", "left: wait")))
     assert tokens.tolist()[0] == [*tokenizer.words("task: sort eggs."), 0]
     assert cut == 1
-    assert tokenizer.words("Egg") == tokenizer.words("egg") == [968]
+    assert tokenizer.words("Egg") == tokenizer.words("egg") == [957]
+
+
+def test_history_is_the_chunk_run_backwards(toy_datasets, toy_config):
+    """The pose a tick ago relative to now undoes the chunk that led from there to here."""
+    table = load_frames(
+        toy_datasets["human"],
+        name="h",
+        settings=toy_config.chunk,
+        image_px=32,
+        history_s=(0.2, 0.6),
+    )
+    assert table.state.shape == (480, 2 * (10 + 6 + 6))
+    then, now = 8 * 5 + 1, 8 * 5 + 4
+    led_here = SE3.from_vec6(table.chunk[then, 2, 7:13].astype(float))  # right arm, three ticks on
+    ago = SE3.from_vec6(table.state[now, 22 + 16 : 22 + 22].astype(float))
+    assert (led_here @ ago).to_vec6() == pytest.approx(np.zeros(6), abs=1e-5)
+    assert table.state_valid[now].sum() == 44 - 2  # a person has no grippers
+    assert not table.state_valid[8 * 5, 10:22].any()  # an episode begins without a past
+    assert not table.state_valid[8 * 5 + 2, 16:22].any()

@@ -17,10 +17,13 @@ STEPS, SIDE, WORDS = 10, 32, 6
 def policy():
     torch.manual_seed(1)
     config = SmallConfig(width=32, heads=2, observation_layers=1, expert_layers=1, keypoints=4)
-    made = SmallPolicy(config, chunk_steps=STEPS, image_px=SIDE, text_rows=50, max_tokens=WORDS)
+    made = SmallPolicy(
+        config, arm_width=10, chunk_steps=STEPS, image_px=SIDE, text_rows=50, max_tokens=WORDS
+    )
     for block in made.expert:  # the gates start at zero and would hide everything
         torch.nn.init.normal_(block.modulation.weight, std=0.2)
         torch.nn.init.normal_(block.modulation.bias, std=0.2)
+    torch.nn.init.normal_(made.action_out.weight, std=0.1)
     return made.eval()
 
 
@@ -35,6 +38,7 @@ def random_batch(kind="human", count=3):
         state=torch.randn(count, 20, generator=generator),
         state_valid=torch.ones(count, 20, dtype=torch.bool),
         owned=owned,
+        still=torch.randn(count, 32, generator=generator) * owned,
         actions=torch.randn(count, STEPS, 32, generator=generator) * mask,
         action_mask=mask,
         embodiment=torch.zeros(count, dtype=torch.int64),
@@ -113,3 +117,14 @@ def test_observation_does_not_see_the_actions(policy):
     batch = random_batch()
     changed = replace(batch, actions=batch.actions + 1.0)
     assert torch.equal(policy.encode(batch).summary, policy.encode(changed).summary)
+
+
+def test_a_fresh_policy_stays_still():
+    torch.manual_seed(0)
+    config = SmallConfig(width=32, heads=2, observation_layers=1, expert_layers=1, keypoints=4)
+    made = SmallPolicy(
+        config, arm_width=10, chunk_steps=STEPS, image_px=SIDE, text_rows=50, max_tokens=WORDS
+    ).eval()
+    batch = random_batch("robot")
+    still = batch.still[:, None].expand(-1, STEPS, -1)
+    torch.testing.assert_close(sample(made, batch), still, atol=1e-5, rtol=0)

@@ -20,6 +20,7 @@ from core.session.stage import NoProgress
 from vla_train.checkpoint import load_checkpoint, steps_saved
 from vla_train.loop import Trainer, train
 from vla_train.optimise import learning_rate
+from vla_train.policies import make_policy
 from vla_train.prepare import prepare
 from vla_train.run_folder import RunFolder, config_from_dict, config_to_dict
 
@@ -178,8 +179,4 @@ def test_settings_are_checked(toy_config):
     with pytest.raises(BadInputError, match="multiple of steps_per_token"):
         replace(toy_config, chunk=replace(toy_config.chunk, steps=7))
     with pytest.raises(BadInputError, match="pi05"):
-        Trainer(
-            RunFolder(Path(toy_config.run)),
-            replace(toy_config, policy="pi05"),
-            data=None,  # type: ignore[arg-type]
-        )
+        make_policy(replace(toy_config, policy="pi05"))
