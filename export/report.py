@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from core.dataset.episode import Episode
+from core.dataset.episode import HEAD, LEFT_POSE, RIGHT_POSE, Episode
+from core.dataset.meta_tables import read_json
 
 
 @dataclass
@@ -29,12 +30,18 @@ class ExportReport:
     warnings: list[str] = field(default_factory=list)
     unchanged: bool = False
 
-    def count(self, episode: Episode, **frames: int) -> None:
-        """Add an episode; frames: in how many of its frames left, right, head, labelled hold."""
+    def count(self, episode: Episode) -> None:
+        """Add an episode to the figures."""
+        held = {
+            "left_valid": episode.valid[:, LEFT_POSE],
+            "right_valid": episode.valid[:, RIGHT_POSE],
+            "head_valid": episode.valid[:, HEAD],
+            "labelled": episode.subtask > 0,
+        }
         total = self.frames + len(episode)
-        for name, number in frames.items():
-            key = name if name == "labelled" else f"{name}_valid"
-            setattr(self, key, (getattr(self, key) * self.frames + number) / total)
+        for name, frames in held.items():
+            share = (getattr(self, name) * self.frames + int(frames.sum())) / total
+            setattr(self, name, share)
         self.frames = total
         self.episodes += 1
 
@@ -74,3 +81,13 @@ class ExportReport:
     def reasons(self) -> str:
         """Why things were left out, on one line."""
         return "; ".join(f"{n} x {why}" for why, n in self.dropped.items()) or "no episode"
+
+
+def finished_before(root: Path, key: str) -> ExportReport | None:
+    """The report of an export with the same content key, that is already there."""
+    if not (root / "meta/handoff.json").is_file():
+        return None
+    handoff = read_json(root / "meta/handoff.json")
+    if handoff.get("content_key") != key:
+        return None
+    return ExportReport.from_dict(handoff["report"], path=root, unchanged=True)

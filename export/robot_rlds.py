@@ -5,9 +5,7 @@ still at the world's origin. Poses are base_from_palm: the tool frame turned, on
 the palm's meaning.
 """
 
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset.embodiments import SIDES, Embodiment, embodiment_from_dict
+from core.dataset.embodiments import IDENTITY_POSE7, Embodiment
 from core.dataset.episode import (
     CAMERAS,
     GRIPPER_COLUMN,
@@ -26,63 +24,19 @@ from core.dataset.episode import (
     Episode,
 )
 from core.dataset.lerobot_writer import DatasetWriter
-from core.dataset.meta_tables import read_json
 from core.dataset.video import Image
 from core.errors import BadInputError
 from core.geometry.rotations import matrix_from_ypr
 from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
 from export.card import CardFacts, card_text, redaction_sentence
-from export.report import ExportReport
+from export.report import ExportReport, finished_before
+from export.rlds_layout import RldsLayout, find_rlds, picture_sizes, read_robot_description
 from export.tfrecord import Value, parse_example, read_records
 
+VERSION = 1  # raise it when the same files would give another dataset
 STATE_WIDTH = 7  # x y z roll pitch yaw gripper
 NO_TEXT = "no instruction given"
-OURS = Path(__file__).with_name("embodiments")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RldsLayout:
-    """The `[source]` table of an `embodiment.toml`: where things are in an RLDS step.
-
-    cameras: ours -> theirs.   gripper_command: a feature whose last column commands the gripper.
-    """
-
-    rate_hz: int
-    arm: str
-    state: str
-    text: str
-    cameras: dict[str, str] = field(default_factory=dict)
-    gripper_command: str = ""
-
-
-def read_robot_description(path: Path | str) -> tuple[Embodiment, RldsLayout]:
-    """Embodiment and source layout of one file, given by its path or by the name of one of ours."""
-    ours = {file.stem: file for file in sorted(OURS.glob("*.toml"))}
-    if str(path) in ours:
-        path = ours[str(path)]
-    elif not Path(path).is_file():
-        raise BadInputError(f"{path}: no such embodiment file; ours are: {', '.join(ours)}")
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: not a readable embodiment file: {error}") from error
-    source = values.pop("source", None)
-    if not isinstance(source, dict):
-        raise BadInputError(f"{path}: needs a [source] table that says where the data is")
-    embodiment = embodiment_from_dict(values, source=str(path))
-    try:
-        layout = RldsLayout(**source)
-    except TypeError as error:
-        raise BadInputError(f"{path}: [source]: {error}") from error
-    if layout.arm not in embodiment.arms or layout.arm not in SIDES:
-        raise BadInputError(f"{path}: [source] arm {layout.arm!r} is no arm of this embodiment")
-    if embodiment.base or embodiment.head or len(embodiment.arms) != 1:
-        raise BadInputError(f"{path}: RLDS import knows one arm on a fixed base only")
-    unknown = sorted(set(layout.cameras) - set(CAMERAS))
-    if unknown:
-        raise BadInputError(f"{path}: camera {unknown[0]!r} is none of {', '.join(CAMERAS)}")
-    return embodiment, layout
 
 
 def import_robot(
@@ -94,46 +48,55 @@ def import_robot(
     replace: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> ExportReport:
-    """Write the dataset folder ``out`` from an RLDS folder and report what is in it."""
+    """Write the dataset folder ``out`` from an RLDS folder and report what is in it.
+
+    embodiment_toml: its path, or the name of one of ours. Nothing is done when ``out`` was made of
+    the same files and description.
+    """
     embodiment, layout = read_robot_description(embodiment_toml)
     folder = find_rlds(Path(source))
     files = sorted(folder.glob(f"*-{split}.tfrecord*"))
     if not files:
         raise BadInputError(f"{folder}: no file of split {split!r} (*-{split}.tfrecord-*)")
-    sizes = _sizes(folder, layout)
-    root = Path(out)
-    facts = [(path.name, path.stat().st_size) for path in files]
-    key = f"{facts} {embodiment.to_dict()} {layout} {split}"
+    root, sizes = Path(out), picture_sizes(folder, layout)
+    key = _content_key(files, embodiment, layout)
+    done = finished_before(root, key)
+    if done is not None:
+        return done
     writer = DatasetWriter(root, fps=layout.rate_hz, cameras=sizes, key=key, replace=replace)
     report = ExportReport(path=root, sessions=len(files), cameras=tuple(sizes))
-    valid = np.zeros(5)
     for path in files:
         progress.note(f"importing {path.name}")
         for number, record in enumerate(read_records(path)):
-            place = f"{path}: record {number}"
-            example = _located(place, record)
-            pictures = {c: _pictures(example, layout.cameras[c], place) for c in sizes}
             name = f"{path.name}:{number}"
-            episode = episode_from(
-                example, embodiment, layout, place=place, name=name, pictures=pictures
-            )
+            episode, pictures = _read_episode(record, embodiment, layout, name=name)
             if not writer.is_staged(report.episodes):
-                writer.add_episode(episode, _present(pictures), index=report.episodes)
-            report.episodes += 1
-            report.frames += len(episode)
-            valid += episode.valid.sum(axis=0)
+                writer.add_episode(episode, pictures, index=report.episodes)
+            report.count(episode)
             progress.advance()
     if not report.episodes:
         raise BadInputError(f"{folder}: split {split!r} holds no episode")
-    shares = valid / report.frames
-    report.left_valid, report.right_valid, report.head_valid = (
-        float(shares[POSE_VALID["left"]]),
-        float(shares[POSE_VALID["right"]]),
-        float(shares[HEAD]),
+    described = {"format": "rlds", "folder": folder.name, "files": [path.name for path in files]}
+    writer.finish(
+        redaction=redaction_sentence([]),
+        card=card_text(_card_facts(report, embodiment, sizes=sizes, fps=layout.rate_hz)),
+        extra={"source": described, "content_key": key, "report": report.to_dict()},
     )
-    card = CardFacts(
-        name=root.name,
-        fps=layout.rate_hz,
+    return report
+
+
+def _content_key(files: list[Path], embodiment: Embodiment, layout: RldsLayout) -> str:
+    facts = [f"{path.name} {path.stat().st_size}" for path in files]
+    text = "\n".join([f"version {VERSION}", *facts, str(embodiment.to_dict()), str(layout)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _card_facts(
+    report: ExportReport, embodiment: Embodiment, *, sizes: dict[str, tuple[int, int]], fps: int
+) -> CardFacts:
+    return CardFacts(
+        name=report.path.name,
+        fps=fps,
         episodes=report.episodes,
         frames=report.frames,
         cameras=sizes,
@@ -142,65 +105,33 @@ def import_robot(
         embodiment=f"{embodiment.name} (robot). {embodiment.note}",
         warnings=report.warnings,
     )
-    source_facts = {
-        "source": {"format": "rlds", "folder": folder.name, "files": [n for n, _ in facts]}
-    }
-    writer.finish(redaction=redaction_sentence([]), card=card_text(card), extra=source_facts)
-    return report
 
 
-def find_rlds(source: Path) -> Path:
-    """The folder with `features.json`, at or below ``source``."""
-    found = sorted(path.parent for path in source.rglob("features.json")) if source.is_dir() else []
-    if len(found) != 1:
-        raise BadInputError(
-            f"{source}: {len(found)} RLDS datasets found (folders with features.json); name one"
-        )
-    return found[0]
-
-
-def _located(place: str, record: bytes) -> dict[str, Value]:
+def _read_episode(
+    record: bytes, embodiment: Embodiment, layout: RldsLayout, *, name: str
+) -> tuple[Episode, dict[str, list[Image]]]:
+    """An episode and the pictures of the cameras that show anything."""
     try:
-        return parse_example(record)
+        example = parse_example(record)
+        shots = {c: _pictures(example, feature) for c, feature in layout.cameras.items()}
+        pictures = present(shots)
+        return episode_from(example, embodiment, layout, name=name, cameras=set(pictures)), pictures
     except BadInputError as error:
-        raise BadInputError(f"{place}: {error}") from error
+        raise BadInputError(f"{name}: {error}") from error
 
 
-def _sizes(folder: Path, layout: RldsLayout) -> dict[str, tuple[int, int]]:
-    """Height and width of the wanted cameras, from `features.json`."""
-    known = dict(_leaves(read_json(folder / "features.json"), ""))
-    sizes = {}
-    for camera, feature in layout.cameras.items():
-        image = known.get(feature, {}).get("image")
-        if image is None:
-            raise BadInputError(f"{folder}/features.json: no image feature {feature!r}")
-        height, width, _ = (int(n) for n in image["shape"]["dimensions"])
-        sizes[camera] = (height, width)
-    return {camera: sizes[camera] for camera in CAMERAS if camera in sizes}
-
-
-def _leaves(node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    if "featuresDict" in node:
-        for name, child in node["featuresDict"]["features"].items():
-            yield from _leaves(child, f"{path}/{name}" if path else name)
-    elif "sequence" in node:
-        yield from _leaves(node["sequence"]["feature"], path)
-    else:
-        yield path, node
-
-
-def _pictures(example: dict[str, Value], feature: str, place: str) -> list[Image]:
+def _pictures(example: dict[str, Value], feature: str) -> list[Image]:
     """All pictures of a camera in an episode, RGB ``(H, W, 3)``."""
     pictures = []
-    for data in _get(example, feature, place):
+    for data in _get(example, feature):
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise BadInputError(f"{place}: {feature} holds a picture that does not decode")
+            raise BadInputError(f"{feature} holds a picture that does not decode")
         pictures.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     return pictures
 
 
-def _present(pictures: dict[str, list[Image]]) -> dict[str, list[Image]]:
+def present(pictures: dict[str, list[Image]]) -> dict[str, list[Image]]:
     """Cameras that show anything: absent ones come as pictures of one colour.
 
     The format's own `has_image_*` flags are false in real datasets whose pictures are there.
@@ -208,11 +139,9 @@ def _present(pictures: dict[str, list[Image]]) -> dict[str, list[Image]]:
     return {c: shots for c, shots in pictures.items() if any(int(np.ptp(s)) > 8 for s in shots)}
 
 
-def _get(example: dict[str, Value], feature: str, place: str) -> Any:
+def _get(example: dict[str, Value], feature: str) -> Any:
     if feature not in example:
-        raise BadInputError(
-            f"{place}: no feature {feature!r}; there are {', '.join(sorted(example))}"
-        )
+        raise BadInputError(f"no feature {feature!r}; there are {', '.join(sorted(example))}")
     return example[feature]
 
 
@@ -221,43 +150,37 @@ def episode_from(
     embodiment: Embodiment,
     layout: RldsLayout,
     *,
-    place: str,
     name: str,
-    pictures: dict[str, list[Image]],
+    cameras: set[str],
 ) -> Episode:
     """One RLDS episode. The pose target is the next state; the last frame has none."""
-    rows = _rows(example, layout.state, place)
+    rows = _rows(example, layout.state)
     frames, side = len(rows), layout.arm
-    palm = base_from_palm(rows[:, :6], embodiment, side)
-    state = np.zeros((frames, 16))
-    state[:, [3, 11]] = 1.0  # the identity for the arm that is not there
-    state[:, POSE_COLUMNS[side]] = palm
+    state = np.tile(np.float32([*IDENTITY_POSE7, 0, *IDENTITY_POSE7, 0]), (frames, 1))
+    state[:, POSE_COLUMNS[side]] = base_from_palm(rows[:, :6], embodiment, side)
     state[:, GRIPPER_COLUMN[side]] = embodiment.closed_fraction(rows[:, 6])
-    base = np.tile([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], (frames, 1))
-    following = np.minimum(np.arange(frames) + 1, frames - 1)
-    action = np.concatenate([state[following], base], axis=1)
+    base = np.tile(np.float32(IDENTITY_POSE7), (frames, 1))
+    action = np.concatenate([state[np.minimum(np.arange(frames) + 1, frames - 1)], base], axis=1)
     valid = np.zeros((frames, 5), dtype=bool)
     valid[:, [POSE_VALID[side], GRIPPER_VALID[side], HEAD]] = True
     action_valid = valid.copy()
     action_valid[-1] = False
     if layout.gripper_command:
-        command = _rows(example, layout.gripper_command, place)[:, -1]
+        command = _rows(example, layout.gripper_command)[:, -1]
         action[:, GRIPPER_COLUMN[side]] = embodiment.closed_fraction(command)
         action_valid[:, GRIPPER_VALID[side]] = True
-    there = _present(pictures)
-    camera_valid = np.tile([camera in there for camera in CAMERAS], (frames, 1))
     none = np.zeros(frames, dtype=np.int64)
     return Episode(
         fps=layout.rate_hz,
         task=_text(example, layout.text),
-        state=state.astype(np.float32),
-        head_pose=base.astype(np.float32),
-        action=action.astype(np.float32),
+        state=state,
+        head_pose=base,
+        action=action,
         valid=valid,
         action_valid=action_valid,
         landmarks=np.zeros((frames, 102), dtype=np.float32),
         landmarks_valid=np.zeros((frames, 34), dtype=bool),
-        camera_valid=camera_valid,
+        camera_valid=np.tile([camera in cameras for camera in CAMERAS], (frames, 1)),
         subtask=none,
         subtask_left=none,
         subtask_right=none,
@@ -274,18 +197,16 @@ def base_from_palm(
     """Tool poses ``(T, 6)``, x y z roll pitch yaw with R = Rz Ry Rx, as palm poses ``(T, 7)``."""
     numbers = np.asarray(xyz_rpy, dtype=np.float64)
     turned = matrix_from_ypr(numbers[:, 5], numbers[:, 4], numbers[:, 3])
-    tool_from_palm = SE3.from_pose7(
-        np.array(embodiment.tool_from_palm.get(side, (0, 0, 0, 1, 0, 0, 0)))
-    )
+    tool_from_palm = SE3.from_pose7(np.array(embodiment.tool_from_palm.get(side, IDENTITY_POSE7)))
     poses: NDArray[np.float64] = (SE3(turned, numbers[:, :3]) @ tool_from_palm).to_pose7()
     return poses
 
 
-def _rows(example: dict[str, Value], feature: str, place: str) -> NDArray[np.float64]:
-    values = np.asarray(_get(example, feature, place), dtype=np.float64)
+def _rows(example: dict[str, Value], feature: str) -> NDArray[np.float64]:
+    values = np.asarray(_get(example, feature), dtype=np.float64)
     if len(values) == 0 or len(values) % STATE_WIDTH or not np.isfinite(values).all():
         raise BadInputError(
-            f"{place}: {feature} holds {len(values)} numbers; rows of {STATE_WIDTH} finite ones "
+            f"{feature} holds {len(values)} numbers; rows of {STATE_WIDTH} finite ones "
             "(x y z roll pitch yaw gripper) are needed"
         )
     return values.reshape(-1, STATE_WIDTH)

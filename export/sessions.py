@@ -13,9 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from core.dataset.episode import CAMERAS, HEAD, LEFT_POSE, RIGHT_POSE, Episode
+from core.dataset.episode import CAMERAS, Episode
 from core.dataset.lerobot_writer import DatasetWriter
-from core.dataset.meta_tables import read_json
 from core.dataset.video import Image
 from core.errors import BadInputError
 from core.session.stage import NO_PROGRESS, Progress
@@ -24,7 +23,7 @@ from export.card import CardFacts, card_text, redaction_sentence
 from export.config import ExportConfig
 from export.episodes import episodes_of
 from export.pictures import fit_into, fitted_size, open_pictures, pictures_at
-from export.report import ExportReport
+from export.report import ExportReport, finished_before
 from export.source import SessionSource, read_source
 
 VERSION = 1  # raise it when the same sessions would give another dataset
@@ -52,7 +51,7 @@ def export_sessions(
     _refuse_repeats(folders)
     root = Path(out) / name
     sizes, key = _survey(folders, config)
-    done = _finished_before(root, key)
+    done = finished_before(root, key)
     if done is not None:
         return done
     writer = DatasetWriter(root, fps=config.fps, cameras=sizes, key=key, replace=replace)
@@ -91,25 +90,9 @@ def _stage_session(
     for episode in episodes:
         if not writer.is_staged(report.episodes):
             _write(writer, source, episode, index=report.episodes)
-        report.count(
-            episode,
-            left=int(episode.valid[:, LEFT_POSE].sum()),
-            right=int(episode.valid[:, RIGHT_POSE].sum()),
-            head=int(episode.valid[:, HEAD].sum()),
-            labelled=int((episode.subtask > 0).sum()),
-        )
+        report.count(episode)
         progress.advance(len(episode))
     report.sessions += 1
-
-
-def _finished_before(root: Path, key: str) -> ExportReport | None:
-    """The report of an export of the same content that is already there."""
-    if not (root / "meta/handoff.json").is_file():
-        return None
-    handoff = read_json(root / "meta/handoff.json")
-    if handoff.get("content_key") != key:
-        return None
-    return ExportReport.from_dict(handoff["report"], path=root, unchanged=True)
 
 
 def _refuse_repeats(folders: Sequence[SessionFolder]) -> None:

@@ -52,6 +52,8 @@ __all__ = [
     "settings_from_dict",
 ]
 
+STARTS_AT_ONCE = 1024  # keeps what a long episode needs in between to some tens of megabytes
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
@@ -109,6 +111,14 @@ class ChunkEncoder:
                 f"chunk start outside the episode's {len(self.episode)} frames: "
                 f"{ticks.min()} to {ticks.max()}"
             )
+        shape = (len(ticks), self.settings.steps, SLOT_WIDTH)
+        values, mask = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
+        for first in range(0, len(ticks), STARTS_AT_ONCE):
+            block = slice(first, first + STARTS_AT_ONCE)
+            values[block], mask[block] = self._encode_block(ticks[block])
+        return values, mask
+
+    def _encode_block(self, ticks: NDArray[np.int64]) -> tuple[FloatArray, BoolArray]:
         where = ticks[:, None] + self._offsets
         inside = where <= self._last_knot[ticks][:, None]
         values = np.zeros((*where.shape, SLOT_WIDTH), dtype=np.float32)

@@ -223,6 +223,18 @@ def test_robot_commands_are_relative_to_the_measured_pose(episode_from):
     np.testing.assert_allclose(chunk.values[:9, 7], 0.01, atol=1e-7)
 
 
+def test_many_chunks_are_the_single_ones(episode_from, monkeypatch):
+    rng = np.random.default_rng(5)
+    episode = episode_from(left=random_poses(rng, 30), head=random_poses(rng, 30))
+    encoder = ChunkEncoder(episode, SECOND)
+    monkeypatch.setattr("core.dataset.chunks.STARTS_AT_ONCE", 7)
+    values, mask = encoder.encode(np.arange(30))
+    for start in range(30):
+        single = encode_chunk(episode, start, SECOND)
+        np.testing.assert_array_equal(values[start], single.values)
+        np.testing.assert_array_equal(mask[start], single.mask)
+
+
 def test_masked_values_are_zero_and_finite(episode_from):
     chunk = encode_chunk(episode_from(left=poses(np.zeros((12, 3)))), 8, SECOND)
     assert not chunk.mask.all()

@@ -12,7 +12,8 @@ from core.dataset.lerobot_reader import Dataset
 from core.errors import BadInputError
 from core.geometry.rotations import ypr_from_matrix
 from core.geometry.se3 import SE3
-from export.robot_rlds import base_from_palm, episode_from, import_robot, read_robot_description
+from export.rlds_layout import read_robot_description
+from export.robot_rlds import base_from_palm, episode_from, import_robot, present
 from export.validate import check_dataset
 
 BRIDGE = Path(__file__).resolve().parents[2] / "export/embodiments/widowx_bridge.toml"
@@ -32,7 +33,7 @@ def make(rows, commands=None, pictures=None):
     embodiment, layout = read_robot_description(BRIDGE)
     example = example_of(rows, commands)
     return episode_from(
-        example, embodiment, layout, place="here", name="x:0", pictures=pictures or {}
+        example, embodiment, layout, name="x:0", cameras=set(present(pictures or {}))
     )
 
 
@@ -78,7 +79,7 @@ def test_a_camera_of_one_colour_is_absent():
 
 
 def test_wrong_rows_are_named():
-    with pytest.raises(BadInputError, match="here: steps/observation/state holds 20 numbers"):
+    with pytest.raises(BadInputError, match="steps/observation/state holds 20 numbers"):
         make(np.zeros((4, 5)))
 
 
@@ -110,6 +111,9 @@ def test_bridge_episodes_become_a_dataset(recordings, tmp_path):
     report = import_robot(recordings / "robot/octo_bridge_rlds", BRIDGE, tmp_path / "bridge")
     assert (report.episodes, report.frames) == (25, 250)
     assert check_dataset(report.path).ok
+    again = import_robot(recordings / "robot/octo_bridge_rlds", BRIDGE, tmp_path / "bridge")
+    assert again.unchanged
+    assert again.lines()[1:] == report.lines()
     dataset = Dataset(report.path)
     assert "put carrot on plate" in dataset.tasks
     image = dataset.image("head", 100)
