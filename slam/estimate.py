@@ -16,6 +16,7 @@ from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.inertial import ImuData
 from slam.keyframes import choose_keyframes
+from slam.loops import Place, find_loops, joined, relabelled
 from slam.mapping import SceneMap
 from slam.metric import make_metric
 from slam.path import CameraPath
@@ -48,16 +49,19 @@ def estimate(
     config: SlamConfig,
     *,
     imu: ImuData | None = None,
+    places: list[Place] | None = None,
     camera_from_head: SE3 | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
-    camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
+    places: looks of some frames, to close loops with.   camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
     keyframes = choose_keyframes(tracks, config)
     note(f"mapping from {len(keyframes)} keyframes")
     maps, leftover = build_maps(tracks, keyframes, config)
+    for scene_map in maps if config.loop_closure and places else []:
+        tracks = close_loops(tracks, scene_map, config, places=places or [])
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
         if imu is not None:
@@ -101,6 +105,33 @@ def build_maps(
     for map_id, scene_map in enumerate(maps):
         scene_map.map_id = map_id
     return maps, sorted((run for run in leftover if len(run)), key=lambda run: int(run[0]))
+
+
+def close_loops(
+    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
+) -> Tracks:
+    """Join what the map saw twice and adjust it, in place; returns the tracks under joined ids."""
+    scene, posed = scene_map.scene, scene_map.posed
+    pairs, scene_map.loops = find_loops(
+        tracks, scene, places, frames=scene_map.frames[posed], config=config
+    )
+    if not len(pairs):
+        return tracks
+    new_id = joined(pairs, tracks.n_tracks)
+    tracks = relabelled(tracks, new_id)
+    merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks)
+    for frame in posed:
+        merged.set_pose(int(frame), scene.world_from_camera[int(frame)])
+    merged.points[:], merged.known[:] = (
+        scene.points,
+        scene.known & (new_id == np.arange(len(new_id))),
+    )
+    growth.pull_together(merged, config, posed)
+    scene_map.scene = merged
+    adjusted = adjust(merged, posed, sigma_px=config.pixel_sigma)
+    if adjusted is not None:
+        scene_map.covariance = covariances(*adjusted, posed)
+    return tracks
 
 
 def _turns_only(

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.geometry.arrays import Bools, Floats, Ints
 from slam.config import SlamConfig
+from slam.loops import Describer, Place
 from slam.rays import rays_of
 from slam.tracks import Tracks, shared
 from slam.twoview import epipolar_inliers
@@ -49,6 +50,8 @@ class Follower:
         self._next_id = 0
         self._grey: Any = None
         self._anchor: _Anchor | None = None
+        self._describe = Describer()
+        self.places: list[Place] = []  # anchors with descriptors, to recognise them by
         self._seen: list[tuple[Ints, Floats, Floats, Floats]] = []
 
     def add(self, grey: Any, *, free: Any = None, turn: Floats | None = None) -> None:
@@ -217,6 +220,9 @@ class Follower:
 
     def _take_anchor(self, grey: Any) -> None:
         order = np.argsort(self._track)
+        if self._config.loop_closure:
+            frame = len(self._seen) - 1
+            self.places.append(self._describe(frame, grey, track=self._track, uv_px=self._uv))
         self._anchor = _Anchor(
             grey, self._track[order], self._uv[order].copy(), self._rays[order].copy()
         )

@@ -69,6 +69,14 @@ def finish(scene: Scene, config: SlamConfig, frames: Ints) -> None:
         replace_points(scene, config, frames)
 
 
+def pull_together(scene: Scene, config: SlamConfig, frames: Ints) -> None:
+    """Adjust after joining tracks: loosely first, so that drift is taken up and not thrown out."""
+    for looseness in (20.0, 5.0):
+        adjust(scene, frames, sigma_px=looseness * config.pixel_sigma, rounds=20)
+    scene.drop_outliers(4 * config.outlier_px)
+    finish(scene, config, frames)
+
+
 def replace_points(scene: Scene, config: SlamConfig, frames: Ints) -> None:
     """Triangulate every unknown track that these keyframes see."""
     inside = np.zeros(len(scene.posed), bool)

@@ -23,6 +23,7 @@ from slam.follow import Follower
 from slam.hand_masks import HandMasks
 from slam.imu_checks import check_imu
 from slam.inertial import ImuData, integrate
+from slam.loops import Place
 from slam.report import make_report
 from slam.tracks import Tracks
 
@@ -54,7 +55,7 @@ class Slam:
             folder, calibration, config, head_from_camera=head_from_camera, warnings=warnings
         )
         camera = tracked_camera(stream.camera, config, source=folder.place(CALIBRATION))
-        tracks = _follow(
+        tracks, places = _follow(
             folder,
             ticks,
             config,
@@ -64,7 +65,12 @@ class Slam:
             progress=progress,
         )
         result = estimate(
-            tracks, config, imu=imu, camera_from_head=head_from_camera.inverse(), note=progress.note
+            tracks,
+            config,
+            imu=imu,
+            places=places,
+            camera_from_head=head_from_camera.inverse(),
+            note=progress.note,
         )
         outputs = [
             trajectory_table(result, ticks, head_from_camera.inverse()).write(folder),
@@ -155,7 +161,7 @@ def _follow(
     camera: Camera,
     imu: ImuData | None,
     progress: Progress,
-) -> Tracks:
+) -> tuple[Tracks, list[Place]]:
     """Corners through every tick's frame; decoding is the only pass over the video."""
     turns = None if imu is None else frame_turns(ticks.timestamp_ns, imu)
     masks = None
@@ -181,7 +187,7 @@ def _follow(
                 turn=None if turns is None else turns[tick],
             )
             progress.advance()
-    return follower.tracks(ticks.timestamp_ns)
+    return follower.tracks(ticks.timestamp_ns), follower.places
 
 
 def _tick_of_frame(folder: SessionFolder, ticks: Ticks, stream: str) -> dict[int, int]:

@@ -1,0 +1,176 @@
+"""Places seen again: joins the tracks of one scene point that was left and found anew.
+
+Corners of every anchor frame carry a descriptor. Frames that the map puts near one another are
+matched by it, and a match counts only where the later frame can be localised from the earlier one's
+points. Drift must be less than about the scene's depth; joining whole maps is not done here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.geometry.arrays import Floats, Ints
+from slam.config import SlamConfig
+from slam.localise import View, ransac_pose, refine_pose
+from slam.scene import Scene
+from slam.tracks import Tracks
+
+REACH = 1.0  # how far apart two places may be, in scene depths
+MAX_VIEW_COS = np.cos(np.deg2rad(50))
+CANDIDATES = 12  # earlier places tried for every place
+FEW_SHARED = 30  # places that still share this many corners are no loop
+MIN_INLIERS, MIN_SHARE = 20, 0.4
+RATIO = 0.85  # best over second-best descriptor distance
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What a frame looked like. track ``(n,)`` rising; descriptors ``(n,32)`` binary, same order."""
+
+    frame: int
+    track: Ints
+    descriptors: Any
+
+
+class Describer:
+    """Binary descriptors of given corners, upright: heads seldom lie on their side."""
+
+    def __init__(self) -> None:
+        self._orb = cv2.ORB_create()
+        self._orb.setEdgeThreshold(16)
+
+    def __call__(self, frame: int, grey: Any, *, track: Ints, uv_px: Floats) -> Place:
+        """The place seen in an image; corners too near its edge are left out."""
+        points = [
+            cv2.KeyPoint(float(u), float(v), 31, 0, 1, 0, int(k)) for k, (u, v) in enumerate(uv_px)
+        ]
+        kept, descriptors = self._orb.compute(cv2.GaussianBlur(grey, (0, 0), 1.0), points)
+        rows = np.array([p.class_id for p in kept], np.int64)
+        order = np.argsort(track[rows])
+        found = np.zeros((0, 32), np.uint8) if descriptors is None else descriptors
+        return Place(frame, track[rows][order], found[order])
+
+
+def find_loops(
+    tracks: Tracks, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
+) -> tuple[Ints, int]:
+    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and how many places met again.
+
+    frames ``(k,)``: video frames of the scene's posed keyframes, in their order.
+    """
+    posed = np.flatnonzero(scene.posed)
+    inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
+    pairs: list[Ints] = []
+    loops = 0
+    for early, late in _meetings(scene, inside, frames=frames, posed=posed):
+        found = _verify(tracks, scene, config, early=early, late=late)
+        if found is not None:
+            pairs.append(found)
+            loops += 1
+    if not pairs:
+        return np.zeros((0, 2), np.int64), 0
+    return np.unique(np.concatenate(pairs), axis=0), loops
+
+
+def _meetings(
+    scene: Scene, places: list[Place], *, frames: Ints, posed: Ints
+) -> Iterator[tuple[Place, Place]]:
+    """Places that look at the same part of the map but share hardly any track."""
+    if len(places) < 3:
+        return
+    near = posed[np.clip(np.searchsorted(frames, [p.frame for p in places]), 0, len(posed) - 1)]
+    position, ahead = scene.position[near], scene.rotation[near][:, :, 2]
+    rows = scene.observations()
+    away = scene.points[scene.views.track[rows]] - scene.position[scene.views.frame[rows]]
+    depth = float(np.median(np.linalg.norm(away, axis=1)))
+    tree = cKDTree(position)
+    for later, place in enumerate(places):
+        around = np.array(tree.query_ball_point(position[later], REACH * depth), np.int64)
+        around = around[(around < later) & (ahead[around] @ ahead[later] > MAX_VIEW_COS)]
+        around = np.array([k for k in around if _shared(places[k], place) < FEW_SHARED], np.int64)
+        far = np.linalg.norm(position[around] - position[later], axis=1) / depth
+        turned = np.arccos(np.clip(ahead[around] @ ahead[later], -1, 1))
+        for k in around[np.argsort(far + turned)][:CANDIDATES]:
+            yield places[k], place
+
+
+def _shared(first: Place, second: Place) -> int:
+    return len(np.intersect1d(first.track, second.track, assume_unique=True))
+
+
+def _verify(
+    tracks: Tracks, scene: Scene, config: SlamConfig, *, early: Place, late: Place
+) -> Ints | None:
+    known = scene.known[early.track]
+    if known.sum() < MIN_INLIERS or len(late.track) < MIN_INLIERS:
+        return None
+    old, new = _match(early.descriptors[known], late.descriptors)
+    if len(old) < MIN_INLIERS:
+        return None
+    old_track, new_track = early.track[known][old], late.track[new]
+    start = int(np.searchsorted(tracks.frame, late.frame))
+    end = int(np.searchsorted(tracks.frame, late.frame + 1))
+    rows = start + np.searchsorted(tracks.track[start:end], new_track)
+    view = View(scene.points[old_track], tracks.rays[rows], tracks.rad_per_px[rows])
+    pose = ransac_pose(view, outlier_px=config.outlier_px)
+    if pose is None:
+        return None
+    found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    good = found.inlier & (old_track != new_track)
+    if good.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
+        return None
+    return np.stack([old_track[good], new_track[good]], axis=1)
+
+
+def _match(first: Any, second: Any) -> tuple[Ints, Ints]:
+    """Mutual nearest descriptors that are clearly nearer than the second nearest."""
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+    there = matcher.knnMatch(first, second, k=2)
+    back = {m.queryIdx: m.trainIdx for m in matcher.match(second, first)}
+    pairs = [
+        (m[0].queryIdx, m[0].trainIdx)
+        for m in there
+        if len(m) == 2
+        and m[0].distance < RATIO * m[1].distance
+        and back.get(m[0].trainIdx) == m[0].queryIdx
+    ]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def joined(pairs: Ints, n_tracks: int) -> Ints:
+    """``(n_tracks,)`` new id of every track: the smallest of those it is joined with."""
+    root = np.arange(n_tracks)
+
+    def top(k: int) -> int:
+        while root[k] != k:
+            root[k] = root[root[k]]
+            k = int(root[k])
+        return k
+
+    for first, second in pairs.tolist():
+        a, b = top(first), top(second)
+        root[max(a, b)] = min(a, b)
+    return np.array([top(k) for k in range(n_tracks)])
+
+
+def relabelled(tracks: Tracks, new_id: Ints) -> Tracks:
+    """The same observations under joined ids. A frame that saw both halves keeps neither: they
+    were two points after all, or one of them is wrong."""
+    track = new_id[tracks.track]
+    order = np.lexsort((track, tracks.frame))
+    same = np.diff(tracks.frame[order] * (len(new_id) + 1) + track[order]) == 0
+    twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
+    order = order[~twice]
+    return Tracks(
+        tracks.frame[order],
+        track[order],
+        tracks.uv_px[order],
+        tracks.rays[order],
+        tracks.rad_per_px[order],
+        tracks.timestamps_ns,
+    )
