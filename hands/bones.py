@@ -60,8 +60,7 @@ def _sample(evidence: list[Evidence], frames: int) -> Evidence:
 
 
 def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:
-    """Information ``(20,20)`` and gradient ``(20,)`` of log lengths, the poses eliminated (Schur).
-    """
+    """Information ``(20,20)``, gradient ``(20,)`` of log lengths, the poses eliminated (Schur)."""
     at = terms.residuals(poses)
     by_pose = terms.jacobian(poses)
     columns = []

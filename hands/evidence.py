@@ -104,11 +104,14 @@ def normalised(vectors: Floats) -> Floats:
 
 
 def placed_guess(rays: Floats, guess: Floats, shape: HandShape) -> Floats:
-    """The detector's hands ``(N,21,3)``, at the size of ``shape``, shifted onto their rays (linear
-    PnP).
+    """The detector's hands ``(N,21,3)`` at the person's overall size, shifted onto their rays
+    (linear PnP); NaN where it gave none.
     """
-    evidence = Evidence(rays, np.ones(rays.shape[:2]), guess, np.ones(len(rays), dtype=bool))
-    points = scaled_guess(evidence, shape)
+    turn = turn_to(normalised(rays.mean(axis=1)))
+    model = landmark_mixing() @ joints_in_palm(np.zeros(21), shape)
+    wanted = np.linalg.norm(model[1:] - model[PARENTS[1:]], axis=-1).sum()
+    found = np.linalg.norm(guess[:, 1:] - guess[:, PARENTS[1:]], axis=-1).sum(axis=1)
+    points = guess @ np.swapaxes(turn, 1, 2) * (wanted / found)[:, None, None]
     return np.asarray(points + shift_onto_rays(points, tangents(rays))[:, None])
 
 

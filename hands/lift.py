@@ -1,5 +1,7 @@
 """From hands in images to evidence in the head frame: rays, their sigmas, first distances."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,14 +23,17 @@ def candidates(hands: SourceHands, camera: Camera) -> Candidates:
     rays, valid = camera.unproject(hands.raw21_px)
     rays = np.where(valid[..., None], rays, FORWARD)
     placed = placed_guess(rays, hands.raw21_in_hand, hand_shape(None))
-    return Candidates(
+    distance = np.linalg.norm(placed[:, 0], axis=-1)
+    found = Candidates(
         row=hands.row,
         left_label=hands.left_label,
         raw21_px=hands.raw21_px,
         points=hands.raw21_in_hand,
-        depth_m=np.linalg.norm(placed[:, 0], axis=-1),
+        depth_m=distance,
         width_px=camera.size_wh[0],
     )
+    without = hand_shape(None).bones_m[2, 0] * camera.focal_px / found.palm_px
+    return replace(found, depth_m=np.where(np.isfinite(distance), distance, without))
 
 
 def evidence_of(

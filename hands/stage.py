@@ -14,6 +14,7 @@ from core.session.layout import (
     DETECTIONS,
     FRAMES,
     HANDS_REPORT,
+    REDACTIONS,
     SESSION_JSON,
     TICKS,
 )
@@ -79,7 +80,8 @@ class HandsStage:
     config_type = HandsConfig
 
     def inputs(self, folder: SessionFolder, config: HandsConfig) -> list[str]:
-        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS]
+        redactions = [REDACTIONS] if folder.exists(REDACTIONS) else []  # seen on the sheet
+        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS, *redactions]
 
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)

@@ -18,8 +18,10 @@ from hands.proportions import HandShape
 Floats = NDArray[np.float64]
 
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
-# err together. Calibrated so that 68 % of errors lie inside one sigma.
-CORRELATION_FACTOR = 1.6
+# err together. Set so that 68 % of the errors lie inside one sigma, on real pictures with truth.
+ACROSS_FACTOR = 1.9
+ALONG_FACTOR = 1.3
+TURN_FACTOR = 1.3
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
 
@@ -38,24 +40,25 @@ def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s:
     """Of T poses. ``information`` ``(T,27,27)``; ``unseen_s`` ``(T,)`` seconds to the nearest
     evidence.
     """
-    covariance = np.linalg.inv(information) * CORRELATION_FACTOR**2
+    covariance = np.linalg.inv(information)
     points, jacobian = _landmarks_and_slopes(poses, shape)
     spread = jacobian @ covariance[:, None] @ np.swapaxes(jacobian, -1, -2)  # (T,17,3,3)
-    spread += (DRIFT_M_S * unseen_s)[:, None, None, None] ** 2 * np.eye(3)
     distance = np.linalg.norm(points, axis=-1)
     rays = points / distance[..., None]
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
-    scale = shape.length_sigma_m / shape.length_m
-    palm_scale = scale * points[:, 1]
+    drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
+    size = (distance * shape.length_sigma_m / shape.length_m) ** 2
+    across = ACROSS_FACTOR**2 * across + drift
+    along = ALONG_FACTOR**2 * along + drift + size
+    palm_ray = rays[:, 1] ** 2
+    turn = np.einsum("tii->ti", covariance[:, ROTATION, ROTATION])
+    turn_drift = (DRIFT_RAD_S * unseen_s[:, None]) ** 2
     return Sigmas(
         lateral_m=np.sqrt(across),
-        ray_m=np.sqrt(along + (scale * distance) ** 2),
-        palm_m=np.sqrt(np.einsum("tii->ti", spread[:, 1]) + palm_scale**2),
-        palm_rad=np.sqrt(
-            np.einsum("tii->ti", covariance[:, ROTATION, ROTATION])
-            + (DRIFT_RAD_S * unseen_s)[:, None] ** 2
-        ),
+        ray_m=np.sqrt(along),
+        palm_m=np.sqrt(across[:, 1:2] * (1 - palm_ray) + along[:, 1:2] * palm_ray),
+        palm_rad=np.sqrt(TURN_FACTOR**2 * turn + turn_drift),
     )
 
 

@@ -61,8 +61,7 @@ class Part:
         return np.array([self.x, self.y], dtype=np.float64)
 
     def holds(self, hand: FoundHand, image_wh: tuple[int, int]) -> bool:
-        """Whether the hand keeps clear of the part's inner edges (the image's own are no matter).
-        """
+        """Whether the hand keeps clear of the part's inner edges (not of the image's own)."""
         box = hand.box_xyxy_px
         margin = BORDER * min(self.width, self.height)
         right, bottom = self.x + self.width, self.y + self.height
@@ -80,8 +79,7 @@ def whole(image_wh: tuple[int, int]) -> Part:
 
 
 def tiles(image_wh: tuple[int, int]) -> list[Part]:
-    """Overlapping squares that cover the image, the lower ones first: there the wearer's hands are.
-    """
+    """Overlapping squares that cover the image, lower ones first: the wearer's hands are there."""
     side = int(TILE * min(image_wh))
     xs, ys = (_starts(length, side) for length in image_wh)
     return [Part(x, y, side, side) for y in reversed(ys) for x in _middle_first(xs)]

@@ -154,6 +154,16 @@ def test_no_hand_at_all(camera, length_mm):
     assert len(association.reason) == 0
 
 
+def test_a_source_without_3d_points_still_gives_hands(camera, hand, rng, length_mm):
+    known = hand("left", position=sweep(30))
+    source = known.seen_by(camera, noise_px=1.0, rng=rng)
+    source.raw21_in_hand[:] = np.nan
+    found = solved(source, camera, ticks=30, length_mm=length_mm)[0]["left"]
+    assert (found.state == "measured").all()
+    assert landmark_errors(found, known).mean() < 0.03
+    assert np.isnan(found.raw21).all()
+
+
 def test_sigmas_hold_two_thirds_of_the_errors(camera, hand, rng, length_mm):
     """Landmark noise as large as the config states, each frame alone: no help from neighbours."""
     errors, sigmas = [], []
