@@ -19,6 +19,7 @@ from app.commands import (
     report,
     run,
     sim,
+    slam,
     status,
     train,
     view,
@@ -27,7 +28,7 @@ from app.page import PageFormatter
 from core.errors import HandoffError
 
 WAY = (ingest, run, status, annotate, view, report, export, train, predict)
-BESIDE = (sim, evaluate, doctor)
+BESIDE = (sim, evaluate, slam, doctor)
 STOPPED = 130
 
 ABOUT = """Handoff turns recordings of people working with their hands into data

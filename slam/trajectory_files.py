@@ -126,7 +126,7 @@ def _numbers(path: str, number: int, line: str, *, layout: str) -> tuple[int, li
         values = [float(word) for word in words[1:8]]
     except (ValueError, OverflowError) as error:
         raise BadInputError(
-            f"{path}: line {number}: {line.strip()!r} is not all numbers"
+            f"{path}: line {number}: {line.strip()[:60]!r} is not all numbers"
         ) from error
     position, quat = values[:3], values[3:]
     if layout == "tum":

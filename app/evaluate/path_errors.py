@@ -3,14 +3,14 @@
 A: associated poses, those of the estimate for whose time the truth is known. G: truth rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.geometry.alignment import align_yaw_position, umeyama
-from core.geometry.clock import resample_indices
+from core.geometry.clock import median_period_ns, resample_indices
 from core.geometry.metrics import path_length_m, point_errors, rotation_error_deg
 from core.geometry.rotations import mean_rotation
 from core.geometry.se3 import SE3, interpolate
@@ -23,6 +23,7 @@ NS = 1e9
 ALIGNMENTS = ("yaw", "se3", "sim3", "none")
 ASSOCIATIONS = ("interpolate", "nearest")
 MAX_GAP_MS = {"interpolate": 100.0, "nearest": 10.0}
+COVER_FRAMES = 1.5  # between two poses further apart than so many frames nothing is tracked
 MIN_POSES = 3  # a piece of fewer cannot be laid on anything
 RPE_S = 1.0
 RPE_SLACK = 0.1  # of RPE_S: how far a pair's distance may be off
@@ -34,19 +35,24 @@ BODY_TURN_DEG = 10.0  # a constant turn beyond this is another body, not an erro
 class TimedPoses:
     """Poses that somebody knows. N: number of poses, rising in time; only those that are known.
 
-    map_id ``(N,)``: poses of different maps share no world.
+    map_id ``(N,)``: poses of different maps share no world.   period_ns: between two frames.
     """
 
     timestamps_ns: Times
     world_from_body: SE3
     map_id: NDArray[np.int32]
+    period_ns: int
 
     @staticmethod
     def of(timestamps_ns: Times, world_from_body: SE3) -> "TimedPoses":
-        """Poses of one map."""
-        return TimedPoses(
-            timestamps_ns, world_from_body, np.zeros(len(timestamps_ns), dtype=np.int32)
-        )
+        """Poses of one map, a pose for every frame."""
+        one_map = np.zeros(len(timestamps_ns), dtype=np.int32)
+        period_ns = median_period_ns(timestamps_ns)
+        return TimedPoses(timestamps_ns, world_from_body, one_map, period_ns)
+
+    def moved(self, body_from_part: SE3) -> "TimedPoses":
+        """Where a part of the body is, given its pose in the body."""
+        return replace(self, world_from_body=self.world_from_body @ body_from_part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +61,8 @@ class PathErrors:
 
     seconds ``(A,)`` from the truth's first row.   aligned, truth: world_from_body, batches of A.
     map_id ``(A,)``.   estimate_poses: all of the estimate.   truth_rows, covered: rows of the
-    truth, and those for whose time the estimate has a pose; the rest counts as untracked.
+    truth, and those between two poses of the estimate no further apart than cover_gap_ms; the
+    rest counts as untracked.
     scales, tilts_deg: per map, truth / estimate and the angle between both worlds' z axes.
     body_turn_deg: constant turn between the two bodies; where it is large, rotations tell nothing.
     """
@@ -67,6 +74,7 @@ class PathErrors:
     estimate_poses: int
     truth_rows: int
     covered: int
+    cover_gap_ms: float
     scales: tuple[float, ...]
     tilts_deg: tuple[float, ...]
     body_turn_deg: float
@@ -115,6 +123,8 @@ class PathErrors:
         second = second - earlier
         first = np.arange(len(times))
         near = np.abs(times[second] - times - RPE_S) <= RPE_SLACK * RPE_S
+        half_a_frame = float(np.median(np.diff(times))) / 2
+        near &= times + RPE_S <= times[-1] + half_a_frame
         near &= self.map_id[second] == self.map_id[first]
         first, second = first[near], second[near]
         moved = self.aligned[first].inverse() @ self.aligned[second]
@@ -139,7 +149,8 @@ def path_errors(
     """
     gap_ns = round(1e6 * (MAX_GAP_MS[associate] if max_gap_ms is None else max_gap_ms))
     exact, known = read_at(truth, estimate.timestamps_ns, associate=associate, gap_ns=gap_ns)
-    _, covered = read_at(estimate, truth.timestamps_ns, associate=associate, gap_ns=gap_ns)
+    cover_ns = round(COVER_FRAMES * estimate.period_ns)
+    _, covered = read_at(estimate, truth.timestamps_ns, associate="interpolate", gap_ns=cover_ns)
     rows = np.flatnonzero(known)
     map_id = estimate.map_id[rows]
     big = [m for m in np.unique(map_id) if np.sum(map_id == m) >= MIN_POSES]
@@ -166,6 +177,7 @@ def path_errors(
         estimate_poses=len(estimate.timestamps_ns),
         truth_rows=len(truth.timestamps_ns),
         covered=int(covered.sum()),
+        cover_gap_ms=cover_ns / 1e6,
         scales=tuple(scales),
         tilts_deg=tuple(tilts),
         body_turn_deg=float(np.max(turns)),

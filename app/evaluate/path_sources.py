@@ -1,0 +1,77 @@
+"""Where trajectories to be measured come from: a session, or a file of anybody's."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.evaluate.path_errors import TimedPoses
+from app.scene import finished
+from core.errors import BadInputError
+from core.geometry.clock import median_period_ns
+from core.geometry.se3 import SE3
+from core.session.documents import read_document
+from core.session.layout import SESSION_JSON, SLAM_REPORT, TRAJECTORY
+from core.session.storage import SessionFolder
+from core.session.tables import Trajectory
+from slam.trajectory_files import read_trajectory_file
+
+UNKNOWN = {"unknown", "none", ""}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """name: as on the command line.   frames: all of the take, None for a file that holds poses.
+
+    level, metric: whether its world is levelled and in metres; None where nobody says.
+    """
+
+    name: str
+    poses: TimedPoses
+    frames: int | None
+    level: bool | None
+    metric: bool | None
+
+    @property
+    def default_alignment(self) -> str:
+        """The weakest alignment that is fair: what the estimate claims to know is not fitted."""
+        if self.metric is False:
+            return "sim3"
+        return "yaw" if self.level and self.metric else "se3"
+
+
+def truth_of(path: str, *, layout: str | None, truth_from_camera: SE3 | None) -> TimedPoses:
+    """The truth of a file, moved into the camera where the file speaks of another body."""
+    known = read_trajectory_file(path, layout=layout)
+    poses = TimedPoses.of(known.timestamps_ns, known.world_from_body)
+    return poses if truth_from_camera is None else poses.moved(truth_from_camera)
+
+
+def estimate_of(address: str) -> Estimate:
+    """The trajectory of a session, or of a TUM or EuRoC file."""
+    folder = SessionFolder(address)
+    if folder.exists(SESSION_JSON) or folder.exists(TRAJECTORY):
+        return _of_session(address, folder)
+    known = read_trajectory_file(address)
+    poses = TimedPoses.of(known.timestamps_ns, known.world_from_body)
+    return Estimate(address, poses, frames=None, level=None, metric=None)
+
+
+def _of_session(address: str, folder: SessionFolder) -> Estimate:
+    if not finished(folder, TRAJECTORY):
+        raise BadInputError(f"{address}: no trajectory yet; run: handoff run {address}")
+    table = Trajectory.read(folder)
+    report = read_document(folder, SLAM_REPORT) if folder.exists(SLAM_REPORT) else {}
+    rows = np.flatnonzero(table.tracked & table.world_from_head_valid)
+    poses = TimedPoses(
+        timestamps_ns=table.timestamp_ns[rows],
+        world_from_body=SE3.from_pose7(table.world_from_head[rows]),
+        map_id=table.map_id[rows],
+        period_ns=median_period_ns(table.timestamp_ns),
+    )
+    return Estimate(
+        address,
+        poses,
+        frames=len(table),
+        level=str(report.get("gravity_source", "")) not in UNKNOWN,
+        metric=str(report.get("scale_source", "")) not in UNKNOWN,
+    )
