@@ -68,7 +68,7 @@ class DatasetWriter:
             (self._partial / "episodes").mkdir(parents=True, exist_ok=True)
             write_json(path, settings)
         except OSError as error:
-            raise StorageError(f"{self._partial}: cannot be written: {error.strerror}") from error
+            raise _unwritable(self._partial, error) from error
 
     def _folder(self, index: int) -> Path:
         return self._partial / "episodes" / f"{index:06d}"
@@ -109,7 +109,7 @@ class DatasetWriter:
             write_facts(partial, episode, histograms)
             commit(partial, final)
         except OSError as error:
-            raise StorageError(f"{final}: cannot be written: {error.strerror}") from error
+            raise _unwritable(final, error) from error
         return index
 
     def _encode(
@@ -172,7 +172,7 @@ class DatasetWriter:
                 (tree / "README.md").write_text(card, encoding="utf-8")
             self._swap_in(tree)
         except OSError as error:
-            raise StorageError(f"{self.root}: cannot be written: {error.strerror}") from error
+            raise _unwritable(self.root, error) from error
         return self.root
 
     def _swap_in(self, tree: Path) -> None:
@@ -183,3 +183,11 @@ class DatasetWriter:
             self.root.rename(old)
         tree.rename(self.root)
         shutil.rmtree(self._partial)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    why = error.strerror or str(error)
+    return StorageError(
+        f"{path}: cannot be written: {why}; free some space or write elsewhere, then run again: "
+        "finished episodes are kept"
+    )

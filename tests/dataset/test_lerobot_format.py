@@ -1,5 +1,6 @@
 """What the writer puts on disk, and that the reader gives it back."""
 
+import errno
 import json
 import pickle
 from dataclasses import replace
@@ -14,7 +15,7 @@ from core.dataset.episode import LEFT_POSE, fill_poses
 from core.dataset.handoff_meta import chunk_statistics
 from core.dataset.lerobot_reader import Dataset
 from core.dataset.lerobot_writer import DatasetWriter
-from core.errors import BadInputError
+from core.errors import BadInputError, StorageError
 
 HEIGHT, WIDTH = 48, 64
 
@@ -248,6 +249,24 @@ def test_an_interrupted_writer_goes_on_and_ends_identical(tmp_path, episode_from
     other = DatasetWriter(tmp_path / "three", fps=30, cameras={}, key="a")
     other.add_episode(episodes[0], {})
     assert DatasetWriter(tmp_path / "three", fps=30, cameras={}, key="b").staged == 0
+
+
+def test_a_full_disk_is_named_and_finished_episodes_stay(tmp_path, episode_from, monkeypatch):
+    writer = DatasetWriter(tmp_path / "set", fps=30, cameras={"head": (HEIGHT, WIDTH)})
+    writer.add_episode(episode_from(left=moving_hand(4)), {"head": painted(4)})
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.dataset.lerobot_writer.encode_video", full)
+        with pytest.raises(
+            StorageError, match=r"000001: cannot be written: No space left.*elsewhere"
+        ):
+            writer.add_episode(episode_from(left=moving_hand(4)), {"head": painted(4)})
+    assert writer.staged == 1
+    writer.add_episode(episode_from(left=moving_hand(4)), {"head": painted(4)})
+    assert Dataset(writer.finish()).lengths == [4, 4]
 
 
 def test_wrong_input_is_refused_in_one_line(tmp_path, episode_from, written):
