@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.report.overlay import draw_path
+from app.report.overlay import draw_path, window_around
 from app.report.pictures import SIDE_COLOR, TRUTH, photo, rgb
 from app.report.sheet import Picture
 from core.dataset.lerobot_reader import Dataset
@@ -19,26 +19,44 @@ Arrays = dict[str, NDArray[Any]]
 def chunk_pictures(root: Path, arrays: Arrays, *, count: int = 6) -> list[Picture]:
     """`count` frames with both palms' paths; none where the head camera's model is not known.
 
-    The frames are spread over the ones with the longest true motion, so that there is one to see.
+    They are the frames with the longest true motion, some way apart, so that there is one to see.
     """
     if not (root / "meta" / "info.json").is_file():
         return []
     dataset = Dataset(root)
-    pictures = []
-    for k in _telling_frames(arrays, count):
-        row = int(arrays["row"][k])
-        known = head_camera(dataset, row)
-        if known is None or "head" not in dataset.cameras:
-            continue
-        camera, offset_px = known
-        image = np.array(dataset.image("head", row))
-        _draw(image, camera, arrays, k=k, offset_px=offset_px)
-        errors = [_final_error_mm(arrays, k, arm) for arm in range(len(SIDES))]
-        said = [f"{s} {e:.0f} mm" for s, e in zip(SIDES, errors, strict=True) if np.isfinite(e)]
-        episode, tick = int(arrays["episode"][k]), int(arrays["tick"][k])
-        caption = f"episode {episode}, frame {tick}; off at the end: {', '.join(said)}"
-        pictures.append(Picture(photo(image, width=640), caption))
-    return pictures
+    chosen = _telling_frames(arrays, count)
+    cameras = {k: head_camera(dataset, int(arrays["row"][k])) for k in chosen}
+    if "head" not in dataset.cameras:
+        return []
+    return [
+        _picture(dataset, arrays, k, known=known, shown=chosen)
+        for k, known in cameras.items()
+        if known is not None
+    ]
+
+
+def _picture(
+    dataset: Dataset,
+    arrays: Arrays,
+    k: int,
+    *,
+    known: tuple[Camera, tuple[float, float]],
+    shown: list[int],
+) -> Picture:
+    """Frame k, cut to where the palms of all `shown` frames are."""
+    camera, offset_px = known
+    image = np.array(dataset.image("head", int(arrays["row"][k])))
+    x, y = round(offset_px[0]), round(offset_px[1])
+    inner = image[y : y + camera.size_wh[1], x : x + camera.size_wh[0]]
+    valid = arrays["arm_valid"][shown]
+    paths = [arrays[key][shown][valid][:, :3] for key in ("true_in_head", "predicted_in_head")]
+    x0, y0, x1, y1 = window_around(camera, paths)
+    _draw(inner, camera, arrays, k=k, width=max(1, round((x1 - x0) / 150)))
+    errors = [_final_error_mm(arrays, k, arm) for arm in range(len(SIDES))]
+    said = [f"{s} {e:.0f} mm" for s, e in zip(SIDES, errors, strict=True) if np.isfinite(e)]
+    episode, tick = int(arrays["episode"][k]), int(arrays["tick"][k])
+    caption = f"episode {episode}, frame {tick}; off at the end: {', '.join(said)}"
+    return Picture(photo(inner[y0:y1, x0:x1], width=640), caption)
 
 
 def head_camera(dataset: Dataset, row: int) -> tuple[Camera, tuple[float, float]] | None:
@@ -59,30 +77,21 @@ def _telling_frames(arrays: Arrays, count: int) -> list[int]:
     steps = np.linalg.norm(np.diff(true, axis=2), axis=-1)
     length = np.where(valid[..., 1:] & valid[..., :-1], steps, 0.0).sum((1, 2))
     chosen: list[int] = []
-    apart = max(1, len(length) // (3 * count))
+    apart = max(1, len(length) // (2 * count))
     for k in np.argsort(-length):
         if len(chosen) < count and length[k] > 0 and all(abs(k - c) >= apart for c in chosen):
             chosen.append(int(k))
     return sorted(chosen)
 
 
-def _draw(
-    image: NDArray[np.uint8],
-    camera: Camera,
-    arrays: Arrays,
-    *,
-    k: int,
-    offset_px: tuple[float, float],
-) -> None:
-    x, y = round(offset_px[0]), round(offset_px[1])
-    wide, high = camera.size_wh
-    inner = image[y : y + high, x : x + wide]
+def _draw(image: NDArray[np.uint8], camera: Camera, arrays: Arrays, *, k: int, width: int) -> None:
     for arm, side in enumerate(SIDES):
         valid = arrays["arm_valid"][k, arm]
         if not valid.any():
             continue
         for key, color in (("true_in_head", TRUTH), ("predicted_in_head", SIDE_COLOR[side])):
-            draw_path(inner, camera, arrays[key][k, arm][valid][:, :3], color=rgb(color))
+            path = arrays[key][k, arm][valid][:, :3]
+            draw_path(image, camera, path, color=rgb(color), width=width)
 
 
 def _final_error_mm(arrays: Arrays, k: int, arm: int) -> float:

@@ -11,6 +11,8 @@ from core.geometry.se3 import SE3
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 AXES = ((230, 70, 60), (60, 180, 75), (60, 110, 230))  # x, y, z
+ROOM = 1.5  # the window is so many times as large as the points' own box …
+LEAST_SHARE = 0.35  # … and at least this share of the view
 SHIFT = 4  # drawing in sixteenths of a pixel
 
 
@@ -54,11 +56,15 @@ def draw_frame(
 
 
 def draw_path(
-    image: Image, camera: Camera, points_in_camera: Floats, *, color: tuple[int, int, int]
+    image: Image,
+    camera: Camera,
+    points_in_camera: Floats,
+    *,
+    color: tuple[int, int, int],
+    width: int,
 ) -> None:
     """A path ``(N,3)`` with a dot at its end, in place."""
     uv_px, seen = project(camera, points_in_camera)
-    width = max(2, round(image.shape[1] / 240))
     for k in range(len(uv_px) - 1):
         if seen[k] and seen[k + 1]:
             _line(image, uv_px[[k, k + 1]], color=color, width=width)
@@ -73,3 +79,21 @@ def _line(image: Image, ends_px: Floats, *, color: tuple[int, int, int], width: 
 
 def _fixed(point_px: Floats) -> tuple[int, int]:
     return round(float(point_px[0]) * (1 << SHIFT)), round(float(point_px[1]) * (1 << SHIFT))
+
+
+def window_around(camera: Camera, points_in_camera: list[Floats]) -> tuple[int, int, int, int]:
+    """Box xyxy in pixels around points ``(…,3)`` with room; without points the whole view."""
+    wide, high = (int(size) for size in camera.size_wh)
+    points = np.concatenate([one.reshape(-1, 3) for one in points_in_camera])
+    uv_px, seen = project(camera, points[np.isfinite(points).all(-1)])
+    inside = uv_px[seen & (uv_px >= 0).all(-1) & (uv_px < (wide, high)).all(-1)]
+    if not len(inside):
+        return 0, 0, wide, high
+    low, top = inside.min(0), inside.max(0)
+    centre, size = (low + top) / 2, (top - low) * ROOM
+    scale = min(1.0, max(size[0] / wide, size[1] / high, LEAST_SHARE))
+    half = 0.5 * scale * np.array([wide, high])
+    centre = np.clip(centre, half, (wide, high) - half)
+    x0, y0 = np.floor(centre - half).astype(int)
+    x1, y1 = np.ceil(centre + half).astype(int)
+    return max(int(x0), 0), max(int(y0), 0), min(int(x1), wide), min(int(y1), high)

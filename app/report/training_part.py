@@ -110,8 +110,8 @@ def loss_curves(log: list[dict[str, Any]]) -> str | None:
                 style = {"ms": 4, "lw": 1, "ls": (0, (3, 2)), "label": f"{name}, held out"}
                 axis.plot(*zip(*points, strict=True), "o", color=color, **style)
         axis.set(title="flow-matching loss", xlabel="step", ylabel="loss")
-        axis.set_ylim(0, None)
-        axis.legend(loc="upper right", ncols=2)
+        axis.set_ylim(0, 1.25 * axis.get_ylim()[1])
+        axis.legend(loc="upper right", ncols=max(1, len(names)))
     return plot.image
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.cli import main
 from app.report import write_report
 from app.report.errors_table import as_text, rows_of
-from app.report.sheet import window_of_hands
+from app.report.overlay import window_around
 from app.report.training_part import training_part, verdict
 from core.errors import BadInputError
 from core.geometry.cameras import pinhole
@@ -70,10 +70,10 @@ def test_nothing_to_report_on_is_said(capsys):
 def test_the_window_holds_all_hands_and_stays_in_the_view():
     camera = pinhole(100.0, (200, 100))
     corner = np.array([[[0.9, 0.4, 1.0], [0.6, 0.1, 1.0]]])
-    x0, y0, x1, y1 = window_of_hands(camera, [corner])
+    x0, y0, x1, y1 = window_around(camera, [corner])
     assert 0 <= x0 < 159 < 189 < x1 <= 200
     assert 0 <= y0 < 59 < 89 < y1 <= 100
-    assert window_of_hands(camera, [corner * np.nan]) == (0, 0, 200, 100)
+    assert window_around(camera, [corner * np.nan]) == (0, 0, 200, 100)
 
 
 def errors(scale: float) -> dict:
