@@ -1,0 +1,108 @@
+"""What the truth rig costs, and whether a hand detector sees its hands.
+
+    python benchmarks/sim.py [--seeds 1 2] [--presets clean default harsh] [--seconds 10] [--json F]
+
+Per seed and preset, head camera only: CPU milliseconds per picture, head turning speed, and the
+share of frames in which MediaPipe finds a hand that is at least half visible and over 60 px.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from core.session.calibration import Calibration
+from core.session.frames import open_video
+from core.session.storage import SessionFolder
+from core.session.tables import Hands
+from hands.config import HandsDetectConfig
+from hands.detector import HandDetector
+from hands.model_file import hand_model_path
+from sim.record import perform, record
+from sim.rig import find_preset, find_rig
+
+SMALLEST_PX = 60.0
+NEAR = 0.4  # a detection belongs to a hand when its centre is this share of the size away
+
+
+def required(folder: SessionFolder) -> tuple[Hands, Any, Any, Any]:
+    """(hands, uv (N, 17, 2), size (N,), which rows a detector must find)."""
+    hands = Hands.read(folder, "truth")
+    camera = Calibration.read(folder, "truth").stream("head").camera
+    uv, valid = camera.project(hands.landmarks_in_head.reshape(-1, 17, 3))
+    inside = (camera.in_image(uv) & valid)[..., None]
+    low = np.where(inside, uv, np.inf).min(1)
+    high = np.where(inside, uv, -np.inf).max(1)
+    size = np.max(high - low, axis=1)
+    return hands, uv, size, (hands.visible.mean(1) >= 0.5) & (size > SMALLEST_PX)
+
+
+def detection_share(folder: Path) -> dict[str, float]:
+    """How many of the hands that should be found are found, in the head camera."""
+    hands, uv, size, must = required(SessionFolder(str(folder)))
+    found = wanted = 0
+    with (
+        HandDetector(hand_model_path(), HandsDetectConfig()) as detector,
+        open_video(folder / "head.mp4") as video,
+    ):
+        for tick, frame in enumerate(video.iterate()):
+            centres = [np.mean(h.raw21_px, axis=0) for h in detector.detect(frame.image_rgb)]
+            for row in np.flatnonzero((hands.tick == tick) & must):
+                wanted += 1
+                off = [np.linalg.norm(c - np.mean(uv[row], axis=0)) for c in centres]
+                found += bool(off) and min(off) < NEAR * size[row]
+    return {"wanted": wanted, "found_share": round(found / max(wanted, 1), 4)}
+
+
+def one_take(seed: int, preset: str, seconds: float) -> dict[str, Any]:
+    """Record, detect, measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        report = record(
+            Path(folder) / "take", seconds=seconds, seed=seed, rig="head", preset=preset
+        )
+        cost = time.process_time() - started
+        show = perform(
+            "blocks_to_tray",
+            seconds=seconds,
+            seed=seed,
+            rig=find_rig("head"),
+            preset=find_preset(preset),
+        )
+        times = np.arange(0.0, seconds, 0.01)
+        turning = np.degrees(np.linalg.norm(show.human.head.angular_velocity(times), axis=1))
+        return {
+            "seed": seed,
+            "preset": preset,
+            "cpu_ms_per_picture": round(1e3 * cost / report.frames["head"], 1),
+            "head_deg_s_p50_p95": [round(float(v), 1) for v in np.percentile(turning, [50, 95])],
+            **detection_share(Path(folder) / "take"),
+        }
+
+
+def main() -> None:
+    """Print one line per take."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--presets", nargs="+", default=["clean", "default", "harsh"])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    results = []
+    for preset in given.presets:
+        for seed in given.seeds:
+            results.append(one_take(seed, preset, given.seconds))
+            print(json.dumps(results[-1]), flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
