@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.report.overlay import draw_path, window_around
-from app.report.pictures import SIDE_COLOR, TRUTH, photo, rgb
+from app.report.pictures import SIDE_COLOR, TRUTH, Plot, photo, rgb
 from app.report.sheet import Picture
 from core.dataset.lerobot_reader import Dataset
 from core.geometry.cameras import Camera, camera_from_dict
@@ -17,9 +17,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def chunk_pictures(root: Path, arrays: Arrays, *, count: int = 6) -> list[Picture]:
-    """`count` frames with both palms' paths; none where the head camera's model is not known.
+    """`count` frames with both palms' paths: drawn into them where the camera's model is known.
 
-    They are the frames with the longest true motion, some way apart, so that there is one to see.
+    Where it is not, the paths stand beside the frame, in the frame of the head or base. They are
+    the frames with the longest true motion, some way apart, so that there is one to see.
     """
     if not (root / "meta" / "info.json").is_file():
         return []
@@ -29,10 +30,44 @@ def chunk_pictures(root: Path, arrays: Arrays, *, count: int = 6) -> list[Pictur
     if "head" not in dataset.cameras:
         return []
     return [
-        _picture(dataset, arrays, k, known=known, shown=chosen)
+        _beside(dataset, arrays, k)
+        if known is None
+        else _picture(dataset, arrays, k, known=known, shown=chosen)
         for k, known in cameras.items()
-        if known is not None
     ]
+
+
+def _beside(dataset: Dataset, arrays: Arrays, k: int) -> Picture:
+    """Frame k with the paths in two views beside it."""
+    image = dataset.image("head", int(arrays["row"][k]))
+    with Plot(6.4, 2.3, ncols=3, width_ratios=[1.5, 1, 1]) as plot:
+        view, *sides = plot.axes
+        view.imshow(image)
+        view.set_axis_off()
+        for axis, (a, b) in zip(sides, ((0, 1), (0, 2)), strict=True):
+            for arm, side in enumerate(SIDES):
+                valid = arrays["arm_valid"][k, arm]
+                for key, color in _paths_of(side):
+                    path = arrays[key][k, arm][valid]
+                    if len(path):
+                        axis.plot(path[:, a], path[:, b], color=color)
+                        axis.plot(path[-1, a], path[-1, b], "o", color=color, ms=4)
+            axis.set(xlabel=f"{'xyz'[a]}, m", ylabel=f"{'xyz'[b]}, m")
+            axis.set_aspect("equal", adjustable="datalim")
+            axis.tick_params(labelsize=6)
+    return Picture(plot.image, _caption(arrays, k), wide=True)
+
+
+def _paths_of(side: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Which array is drawn in which colour."""
+    return ("true_in_head", TRUTH), ("predicted_in_head", SIDE_COLOR[side])
+
+
+def _caption(arrays: Arrays, k: int) -> str:
+    errors = [_final_error_mm(arrays, k, arm) for arm in range(len(SIDES))]
+    said = [f"{s} {e:.0f} mm" for s, e in zip(SIDES, errors, strict=True) if np.isfinite(e)]
+    episode, tick = int(arrays["episode"][k]), int(arrays["tick"][k])
+    return f"episode {episode}, frame {tick}; off at the end: {', '.join(said)}"
 
 
 def _picture(
@@ -52,11 +87,7 @@ def _picture(
     paths = [arrays[key][shown][valid][:, :3] for key in ("true_in_head", "predicted_in_head")]
     x0, y0, x1, y1 = window_around(camera, paths)
     _draw(inner, camera, arrays, k=k, width=max(1, round((x1 - x0) / 150)))
-    errors = [_final_error_mm(arrays, k, arm) for arm in range(len(SIDES))]
-    said = [f"{s} {e:.0f} mm" for s, e in zip(SIDES, errors, strict=True) if np.isfinite(e)]
-    episode, tick = int(arrays["episode"][k]), int(arrays["tick"][k])
-    caption = f"episode {episode}, frame {tick}; off at the end: {', '.join(said)}"
-    return Picture(photo(inner[y0:y1, x0:x1], width=640), caption)
+    return Picture(photo(inner[y0:y1, x0:x1], width=640), _caption(arrays, k))
 
 
 def head_camera(dataset: Dataset, row: int) -> tuple[Camera, tuple[float, float]] | None:
@@ -89,7 +120,7 @@ def _draw(image: NDArray[np.uint8], camera: Camera, arrays: Arrays, *, k: int, w
         valid = arrays["arm_valid"][k, arm]
         if not valid.any():
             continue
-        for key, color in (("true_in_head", TRUTH), ("predicted_in_head", SIDE_COLOR[side])):
+        for key, color in _paths_of(side):
             path = arrays[key][k, arm][valid][:, :3]
             draw_path(image, camera, path, color=rgb(color), width=width)
 

@@ -14,10 +14,11 @@ from core.session.stage import NO_PROGRESS, Progress
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the page. source: data address.   caption: below it."""
+    """One picture of the page. source: data address.   caption: below it.   wide: needs room."""
 
     source: str
     caption: str
+    wide: bool = False
 
 
 def contact_sheet(
