@@ -16,7 +16,7 @@ from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.inertial import ImuData
 from slam.keyframes import choose_keyframes
-from slam.loops import Place, find_loops, joined, relabelled
+from slam.loops import Place, find_loops, joined, relabelled, renamed
 from slam.mapping import SceneMap
 from slam.metric import make_metric
 from slam.path import CameraPath
@@ -25,6 +25,7 @@ from slam.scene import Scene
 from slam.tracks import Tracks
 
 MIN_STILL_S = 0.5
+LOOP_ROUNDS = 1
 
 
 @dataclass(eq=False)
@@ -55,13 +56,15 @@ def estimate(
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
-    places: looks of some frames, to close loops with.   camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
+    places: looks of some frames, to close loops with.
+    camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
     keyframes = choose_keyframes(tracks, config)
     note(f"mapping from {len(keyframes)} keyframes")
     maps, leftover = build_maps(tracks, keyframes, config)
-    for scene_map in maps if config.loop_closure and places else []:
-        tracks = close_loops(tracks, scene_map, config, places=places or [])
+    for scene_map in maps if config.loop_closure else []:
+        for _ in range(LOOP_ROUNDS):  # a map pulled straight shows more of its loops
+            tracks, places = close_loops(tracks, scene_map, config, places=places or [])
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
         if imu is not None:
@@ -109,14 +112,13 @@ def build_maps(
 
 def close_loops(
     tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
-) -> Tracks:
-    """Join what the map saw twice and adjust it, in place; returns the tracks under joined ids."""
+) -> tuple[Tracks, list[Place]]:
+    """Join what the map saw twice and adjust it, in place; returns all under the joined ids."""
     scene, posed = scene_map.scene, scene_map.posed
-    pairs, scene_map.loops = find_loops(
-        tracks, scene, places, frames=scene_map.frames[posed], config=config
-    )
+    pairs, loops = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
     if not len(pairs):
-        return tracks
+        return tracks, places
+    scene_map.loops += loops
     new_id = joined(pairs, tracks.n_tracks)
     tracks = relabelled(tracks, new_id)
     merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks)
@@ -131,7 +133,7 @@ def close_loops(
     adjusted = adjust(merged, posed, sigma_px=config.pixel_sigma)
     if adjusted is not None:
         scene_map.covariance = covariances(*adjusted, posed)
-    return tracks
+    return tracks, renamed(places, new_id)
 
 
 def _turns_only(

@@ -77,18 +77,24 @@ def refine_pose(
         information = weighted.T @ jacobian.reshape(-1, 6)
         gradient = weighted.T @ residual.ravel()
         if prior is not None:
-            off = SE3(rotation, translation) @ prior.camera_from_world.inverse()
-            delta = np.concatenate([off.log()[3:], off.log()[:3]])
+            delta = _off(rotation, translation, prior.camera_from_world)
             information = information + prior.information
             gradient = gradient + prior.information @ delta
         step = -np.linalg.solve(information + 1e-9 * np.trace(information) * np.eye(6), gradient)
         turn = matrix_from_rotvec(step[:3])
         rotation, translation = turn @ rotation, turn @ translation + step[3:]
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < 1e-7:
             break
     pose = SE3(rotation, translation)
     covariance = np.linalg.pinv(information, hermitian=True)
     return Localised(pose, errors_px(view, pose) < outlier_px, covariance)
+
+
+def _off(rotation: Floats, translation: Floats, believed: SE3) -> Floats:
+    """``(6,)`` rotation and translation from the believed pose to this near one, to first order."""
+    turn = rotation @ believed.rotation.T
+    axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    return np.concatenate([axis / 2, translation - turn @ believed.translation])
 
 
 def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:

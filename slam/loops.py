@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.geometry.arrays import Floats, Ints
+from core.geometry.arrays import Bools, Floats, Ints
+from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.localise import View, ransac_pose, refine_pose
 from slam.scene import Scene
@@ -21,15 +22,17 @@ from slam.tracks import Tracks
 
 REACH = 1.0  # how far apart two places may be, in scene depths
 MAX_VIEW_COS = np.cos(np.deg2rad(50))
-CANDIDATES = 12  # earlier places tried for every place
+CANDIDATES = 8  # earlier places tried for every place
 FEW_SHARED = 30  # places that still share this many corners are no loop
-MIN_INLIERS, MIN_SHARE = 20, 0.4
+MIN_INLIERS, MIN_SHARE = 15, 0.4
 RATIO = 0.85  # best over second-best descriptor distance
+MAX_BITS = 70  # of 256 that may differ
+GATE_RAD = 0.12  # how far drift may have moved a point in the later view
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """What a frame looked like. track ``(n,)`` rising; descriptors ``(n,32)`` binary, same order."""
+    """What a frame looked like. track ``(n,)`` rising; descriptors ``(n,32)`` binary, alike."""
 
     frame: int
     track: Ints
@@ -66,8 +69,14 @@ def find_loops(
     inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
     pairs: list[Ints] = []
     loops = 0
+    views: dict[int, _Seen | None] = {}
     for early, late in _meetings(scene, inside, frames=frames, posed=posed):
-        found = _verify(tracks, scene, config, early=early, late=late)
+        if late.frame not in views:
+            views[late.frame] = _localised(tracks, scene, late, config=config)
+        seen = views[late.frame]
+        if seen is None:
+            continue
+        found = _verify(scene, config, early, seen=seen)
         if found is not None:
             pairs.append(found)
             loops += 1
@@ -102,44 +111,68 @@ def _shared(first: Place, second: Place) -> int:
     return len(np.intersect1d(first.track, second.track, assume_unique=True))
 
 
-def _verify(
-    tracks: Tracks, scene: Scene, config: SlamConfig, *, early: Place, late: Place
-) -> Ints | None:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A later place in the map as it is: its observations and camera_from_world, drift and all."""
+
+    place: Place
+    observed: Tracks
+    camera_from_world: SE3
+
+
+def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: _Seen) -> Ints | None:
+    """Pairs of tracks (earlier, later) if the later place can be localised from the earlier's."""
     known = scene.known[early.track]
-    if known.sum() < MIN_INLIERS or len(late.track) < MIN_INLIERS:
+    if known.sum() < MIN_INLIERS:
         return None
-    old, new = _match(early.descriptors[known], late.descriptors)
+    points = scene.points[early.track[known]]
+    expected = seen.camera_from_world.apply(points)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    near = expected @ seen.observed.rays.T > np.cos(GATE_RAD)
+    old, new = _match(early.descriptors[known], seen.place.descriptors, allowed=near)
     if len(old) < MIN_INLIERS:
         return None
-    old_track, new_track = early.track[known][old], late.track[new]
-    start = int(np.searchsorted(tracks.frame, late.frame))
-    end = int(np.searchsorted(tracks.frame, late.frame + 1))
-    rows = start + np.searchsorted(tracks.track[start:end], new_track)
-    view = View(scene.points[old_track], tracks.rays[rows], tracks.rad_per_px[rows])
+    view = View(points[old], seen.observed.rays[new], seen.observed.rad_per_px[new])
     pose = ransac_pose(view, outlier_px=config.outlier_px)
     if pose is None:
         return None
     found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    old_track, new_track = early.track[known][old], seen.place.track[new]
     good = found.inlier & (old_track != new_track)
-    if good.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
+    if found.inlier.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
         return None
     return np.stack([old_track[good], new_track[good]], axis=1)
 
 
-def _match(first: Any, second: Any) -> tuple[Ints, Ints]:
-    """Mutual nearest descriptors that are clearly nearer than the second nearest."""
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-    there = matcher.knnMatch(first, second, k=2)
-    back = {m.queryIdx: m.trainIdx for m in matcher.match(second, first)}
-    pairs = [
-        (m[0].queryIdx, m[0].trainIdx)
-        for m in there
-        if len(m) == 2
-        and m[0].distance < RATIO * m[1].distance
-        and back.get(m[0].trainIdx) == m[0].queryIdx
-    ]
-    found = np.array(pairs, np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+def _localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> _Seen | None:
+    start, end = np.searchsorted(tracks.frame, [place.frame, place.frame + 1])
+    here = tracks.subset(np.arange(start, end))
+    still_there = np.isin(place.track, here.track)
+    place = Place(place.frame, place.track[still_there], place.descriptors[still_there])
+    here = here.subset(np.isin(here.track, place.track))
+    known = scene.known[here.track]
+    if known.sum() < config.min_landmarks:
+        return None
+    view = View(scene.points[here.track[known]], here.rays[known], here.rad_per_px[known])
+    pose = ransac_pose(view, outlier_px=config.outlier_px)
+    if pose is None:
+        return None
+    found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    return _Seen(place, here, found.camera_from_world)
+
+
+def _match(first: Any, second: Any, *, allowed: Bools) -> tuple[Ints, Ints]:
+    """Mutual nearest descriptors among allowed pairs ``(n,m)``, clearly nearer than the next."""
+    differ = np.bitwise_count(first[:, None, :] ^ second[None, :, :]).sum(axis=2, dtype=np.int64)
+    differ = np.where(allowed, differ, 256)
+    if differ.shape[1] < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    best = differ.argmin(axis=1)
+    two = np.partition(differ, 1, axis=1)[:, :2]
+    rows = np.arange(len(best))
+    good = (two[:, 0] <= MAX_BITS) & (two[:, 0] < RATIO * two[:, 1])
+    good &= differ.argmin(axis=0)[best] == rows
+    return rows[good], best[good]
 
 
 def joined(pairs: Ints, n_tracks: int) -> Ints:
@@ -156,6 +189,15 @@ def joined(pairs: Ints, n_tracks: int) -> Ints:
         a, b = top(first), top(second)
         root[max(a, b)] = min(a, b)
     return np.array([top(k) for k in range(n_tracks)])
+
+
+def renamed(places: list[Place], new_id: Ints) -> list[Place]:
+    """The same places under joined ids; of two corners that became one the first stays."""
+    result = []
+    for place in places:
+        track, first = np.unique(new_id[place.track], return_index=True)
+        result.append(Place(place.frame, track, place.descriptors[first]))
+    return result
 
 
 def relabelled(tracks: Tracks, new_id: Ints) -> Tracks:
