@@ -13,7 +13,7 @@ class AnnotateConfig:
     smoothing_s: float = 0.12  # Gaussian over the palm speed
     start_speed_m_s: float = 0.10  # a hand faster than this begins to move …
     stop_speed_m_s: float = 0.05  # … and has stopped when it is slower than this
-    min_pause_s: float = 0.25  # shorter stops do not end a movement
+    min_pause_s: float = 0.5  # shorter stops (a grasp, a release) do not end a movement
     min_segment_s: float = 0.5  # shorter movements are joined to their neighbour or dropped
     max_segment_s: float = 6.0  # longer movements are cut at their deepest speed minimum
     max_gap_s: float = 0.3  # a hand that is unseen for longer ends its movement

@@ -14,6 +14,7 @@ from app.commands import (
     doctor,
     evaluate,
     export,
+    hands,
     ingest,
     predict,
     report,
@@ -28,7 +29,7 @@ from app.page import PageFormatter
 from core.errors import HandoffError
 
 WAY = (ingest, run, status, annotate, view, report, export, train, predict)
-BESIDE = (sim, evaluate, slam, doctor)
+BESIDE = (sim, evaluate, slam, hands, doctor)
 STOPPED = 130
 
 ABOUT = """Handoff turns recordings of people working with their hands into data

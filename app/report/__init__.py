@@ -55,7 +55,9 @@ def render(**values: Any) -> str:
 
 
 def figure(value: Any) -> str:
-    """A number at a readable length; other values as they are."""
+    """A number at a readable length; a table as its pairs; other values as they are."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {figure(one)}" for key, one in value.items()) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -1,0 +1,122 @@
+"""`handoff hands evaluate`: the hands room against hand data sets of the user's own."""
+
+import argparse
+import json
+
+from app.numbers import at_least_one
+from app.page import Page, add_command, add_json
+
+PAGE = Page(
+    name="hands",
+    summary="measure hands against data sets with true hands",
+    about="Runs detection and reconstruction on the pictures of a hand data set as people have it "
+    "on disk, and measures them against its truth. Needs the extra `hands`.",
+    examples=(
+        "handoff hands evaluate data/FreiHAND_pub_v2 --limit 500",
+        "handoff hands evaluate --help",
+    ),
+    writes=("nothing, or the contact sheet asked for",),
+    then=("handoff hands evaluate --help",),
+)
+EVALUATE = Page(
+    name="evaluate",
+    summary="errors on FreiHAND, HOT3D, InterHand2.6M, FPHA, hand-graph",
+    about="FOLDER is a data set as it is unpacked; its files tell which:\n"
+    "  hot3d      HOT3D-Clips: clip-*.tar, or the same files unpacked\n"
+    "  freihand   training_xyz.json, training_K.json, training/rgb (or evaluation_…)\n"
+    "  interhand  InterHand2.6M: annotations/…_{data,camera,joint_3d}.json, images/\n"
+    "  fpha       Hand_pose_annotation_v1/…/skeleton.txt, Video_files/…/color/\n"
+    "  handgraph  truth.npz, images/\n"
+    "  keypoints  one COCO .json with 21 keypoints per hand, pictures beside it: 2D only\n\n"
+    "Every picture stands by itself. A true hand counts as found when a detection lies on it (mean "
+    "landmark miss up to half its box diagonal); errors are means over joints of found hands: in "
+    "the camera, with the wrists laid on each other, and after Procrustes alignment. One camera "
+    "cannot see how large a hand is: without --hand-length-mm the average hand is assumed, and "
+    "the absolute error shows it. 21 joints are compared, fewer where the set has fewer (HOT3D "
+    "knows no thumb CMC).",
+    examples=(
+        "handoff hands evaluate data/FreiHAND_pub_v2 --limit 500 --sheet freihand.png",
+        "handoff hands evaluate data/hot3d/train_aria --split 214-1 --limit 300 --json",
+    ),
+    writes=("nothing, or the contact sheet asked for with --sheet",),
+    then=("handoff run sessions/desk-0001   (the same hands on a take of your own)",),
+)
+KINDS = ("hot3d", "freihand", "interhand", "fpha", "handgraph", "keypoints")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = add_command(commands, PAGE, run=lambda _: _which(parser))
+    kinds = parser.add_subparsers(title="what to do", metavar="WHAT")
+    command = add_command(kinds, EVALUATE, run=run)
+    command.add_argument("folder", metavar="FOLDER", help="the data set")
+    command.add_argument("--layout", choices=KINDS, help="instead of looking")
+    command.add_argument(
+        "--split", metavar="NAME", help="a part: training, test, Subject_1, a stream of HOT3D"
+    )
+    command.add_argument(
+        "--limit", type=at_least_one, metavar="N", help="so many pictures, evenly spread"
+    )
+    command.add_argument(
+        "--hand-length-mm", type=float, metavar="MM", help="of the hand, where it is one and known"
+    )
+    command.add_argument("--sheet", metavar="FILE.png", help="draw truth and ours over pictures")
+    add_json(command)
+
+
+def _which(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 2
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look into every picture, measure, print."""
+    from pathlib import Path
+
+    import numpy as np
+
+    from app.evaluate.figures import as_text
+    from app.evaluate.hand_picture_errors import hand_errors
+    from app.evaluate.hand_pictures import find_hands, reconstructed
+    from app.evaluate.hand_sheet import draw_sheet
+    from app.sessions import Bar
+    from core.errors import BadInputError
+    from hands.proportions import hand_shape
+    from hands.truth_layouts.layouts import open_layout
+
+    pictures = open_layout(Path(arguments.folder), layout=arguments.layout, split=arguments.split)
+    count = min(arguments.limit or len(pictures), len(pictures))
+    chosen = np.linspace(0, len(pictures) - 1, count).round().astype(np.int64)
+    with Bar("hands evaluate", quiet=arguments.json) as bar:
+        findings = find_hands(pictures, chosen, bar)
+    if not findings.rows:
+        raise BadInputError(f"{arguments.folder}: no true hand in the {count} pictures looked at")
+    joints = reconstructed(findings.rows, hand_shape(arguments.hand_length_mm))
+    errors = hand_errors(findings.rows, joints)
+    if arguments.sheet:
+        draw_sheet(pictures, findings.rows, joints, path=arguments.sheet)
+    figures, per_joint = errors.figures(findings), errors.per_joint()
+    if arguments.json:
+        document = {
+            "folder": arguments.folder,
+            "layout": pictures.name,
+            "pictures": findings.pictures,
+            "figures": [figure.to_dict() for figure in figures],
+            "joints_mm": per_joint,
+        }
+        print(json.dumps(document, indent=2))
+        return 0
+    print(f"{arguments.folder}: {pictures.name}, {count} of {len(pictures)} pictures\n")
+    print(as_text(figures))
+    print(_joint_table(per_joint))
+    return 0
+
+
+def _joint_table(per_joint: dict[str, dict[str, float | None]]) -> str:
+    """Joint by joint; empty for sets without depth."""
+    if all(value is None for means in per_joint.values() for value in means.values()):
+        return ""
+    lines = [f"\n{'joint, mm':<14}{'camera':>9}{'wrist':>9}{'Procrustes':>12}"]
+    for name, means in per_joint.items():
+        shown = ["none" if value is None else f"{value:.1f}" for value in means.values()]
+        lines.append(f"  {name:<12}{shown[0]:>9}{shown[1]:>9}{shown[2]:>12}")
+    return "\n".join(lines)
