@@ -114,6 +114,27 @@ class TrainConfig:
             )
 
 
+def demo(datasets: tuple[str, ...], run: str) -> TrainConfig:
+    """A few minutes on two cores with ten seconds of one person and a handful of robot episodes.
+
+    So little is soon learned by heart: chunks and held-out blocks are short, images small and
+    sometimes hidden, states blurred, and the state says how the hands have just moved.
+    """
+    return TrainConfig(
+        datasets=datasets,
+        run=run,
+        minutes=3.0,
+        chunk=ChunkSettings(steps=25, duration_s=0.5),
+        holdout=HoldoutConfig(fraction=0.25),
+        model=SmallConfig(dropout=0.2, camera_dropout=0.3),
+        augment=AugmentConfig(state_noise=0.1),
+        history_s=(0.1, 0.2),
+        learning_rate=2e-3,
+        image_px=64,
+        batch=16,
+    )
+
+
 def debug(config: TrainConfig) -> TrainConfig:
     """The same run made small enough for a test: seconds, not minutes."""
     small = SmallConfig(

@@ -13,7 +13,7 @@ from core.geometry.se3 import SE3
 from vla_train.loop import train
 from vla_train.predict import beats, predict
 
-STEPS = 350
+STEPS = 500
 EMBODIMENTS = ("human", "robot")
 
 
@@ -23,7 +23,8 @@ def folder(tmp_path_factory):
 
 
 def learn(config, opener, folder, **changes):
-    config = replace(config, steps=STEPS, checkpoint_every=50, run=str(folder), **changes)
+    config = replace(config, steps=STEPS, checkpoint_every=100, learning_rate=3e-3, **changes)
+    config = replace(config, run=str(folder))
     train(config, opener=opener)
     return {name: predict(config.run, name, opener=opener) for name in EMBODIMENTS}
 
