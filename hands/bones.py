@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 ROUNDS = 3
 STEP = 1e-4  # relative, of finite differences
 # Frames of one session repeat each other's errors: this many count as independent.
-INDEPENDENT_FRAMES = 8.0
+INDEPENDENT_FRAMES = 4.0
 FEWEST_FRAMES = 20
+PALM_BONE_SIGMA = 0.005
 LENGTH_SIGMA = 0.01  # how firmly the middle ray keeps the stated hand length
 
 
@@ -39,7 +40,7 @@ def own_bones(
         poses, _ = fit_frames(terms)
         terms = robustified(terms, poses, sample.sigma_rad)
         information, gradient = _bone_equations(terms, poses)
-        prior = np.eye(20) / BONE_SIGMA**2
+        prior = np.diag(1.0 / _bone_sigmas() ** 2)
         length = _length_row(shape)
         information += prior + np.outer(length, length)
         gradient += prior @ change + length * (length @ change)
@@ -78,6 +79,15 @@ def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:
     share = min(1.0, INDEPENDENT_FRAMES / len(at))
     information = share * np.sum(np.swapaxes(by_bone, 1, 2) @ rest, axis=0)
     return np.asarray(information[:, :20]), np.asarray(information[:, 20])
+
+
+def _bone_sigmas() -> Floats:
+    """``(20,)`` of log lengths. The palm stays average: a hand that leans more than the fit
+    believes looks like one with another palm, and the palm's size is what tells its distance.
+    """
+    sigma = np.full((5, 4), BONE_SIGMA)
+    sigma[:, 0] = PALM_BONE_SIGMA
+    return sigma.ravel()
 
 
 def _length_row(shape: HandShape) -> Floats:

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 LIMIT_SIGMA_RAD = np.deg2rad(3.0)
 DIP_SIGMA_RAD = np.deg2rad(12.0)
 STUDENT_DOF = 4.0  # landmarks have heavy tails
+GUESS_DOF = 1.0  # the guess is often right and sometimes far off: which way a hand leans
 PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
 
@@ -223,7 +224,10 @@ def ray_offsets(terms: Terms, poses: HandPoses) -> Floats:
 
 
 def robustified(terms: Terms, poses: HandPoses, sigma_rad: Floats) -> Terms:
-    """The same terms with Student-t weights of the present offsets."""
+    """The same terms with Student-t weights of the present offsets and bones."""
     squared = (ray_offsets(terms, poses) / sigma_rad) ** 2
     factor = np.sqrt((STUDENT_DOF + 2) / (STUDENT_DOF + squared))
-    return replace(terms, weight=factor / sigma_rad)
+    points = terms.mixing @ poses.joints(terms.shape)
+    bones = np.linalg.norm(bones_of(points) - bones_of(terms.guess), axis=-1) * terms.guess_weight
+    guess_factor = np.sqrt((GUESS_DOF + 3) / (GUESS_DOF + bones**2))
+    return replace(terms, weight=factor / sigma_rad, guess_weight=terms.guess_weight * guess_factor)

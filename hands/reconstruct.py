@@ -53,7 +53,7 @@ def reconstruct(
     seen = evidence.seen.copy()
     drop_brief(seen, reason, times_s=times_s, config=config)
     rows = np.flatnonzero(seen)
-    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=poses)
+    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=poses, rounds=1)
     far = np.linalg.norm(poses.position, axis=1) > config.farthest_m
     _reject(seen, reason, seen & far, why="too far to be the wearer's")
     poses, offset = _fit_over_time(
@@ -82,7 +82,9 @@ def reconstruct_stills(evidence: Evidence, shape: HandShape, *, config: HandsCon
     """Fit N pictures that have nothing to do with each other."""
     rows = np.flatnonzero(evidence.seen)
     reason = np.where(evidence.seen, None, "not seen")
-    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=_blank(len(evidence)))
+    poses = _fit_apart(
+        evidence, shape, rows=rows, config=config, into=_blank(len(evidence)), rounds=4
+    )
     offset = np.full(len(evidence), np.nan)
     return _track(
         evidence, shape, seen=evidence.seen, poses=poses, reason=reason, offset=offset,
@@ -134,12 +136,16 @@ def _fit_apart(
     rows: NDArray[np.intp],
     config: HandsConfig,
     into: HandPoses,
+    rounds: int,
 ) -> HandPoses:
     rotation, position, angles = into.rotation.copy(), into.position.copy(), into.angles.copy()
     for start in range(0, len(rows), FIT_BATCH):
         part = rows[start : start + FIT_BATCH]
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
         fitted, _ = fit_frames(terms)
+        for _ in range(rounds):
+            robust = robustified(terms, fitted, evidence.sigma_rad[part])
+            fitted, _ = fit_frames(robust, fitted, iterations=3)
         rotation[part], position[part], angles[part] = (
             fitted.rotation,
             fitted.position,
@@ -205,7 +211,7 @@ def _fit_window(
     rows = np.flatnonzero(seen)
     terms = terms_of(evidence[rows], shape, guess_sigma_m=config.guess_sigma_m)
     poses = bridged(poses, seen, times_s)
-    for _ in range(2):
+    for _ in range(3):
         robust = robustified(terms, poses.rows(rows), evidence.sigma_rad[rows])
         poses = fit_track(
             robust, poses, seen=seen, times_s=times_s, calmness=calmness, iterations=2
