@@ -49,7 +49,8 @@ class HandErrors:
         figures = [
             Figure("hands", "found", _share(len(found), len(self.rows)), "share",
                    f"of {len(self.rows)} true hands in {findings.pictures} pictures"),
-            Figure("hands", "side is right", mean(right), "share", f"of {len(sided)} found"),
+            Figure("hands", "side is right", mean(right), "share",
+                   f"of {len(sided)} found whose side is known"),
             Figure("hands", "invented", float(findings.invented) if per else float("nan"), "",
                    f"in {per} pictures whose hands are all in the truth"),
             Figure("hands", "pixel error", mean(_finite(self.pixels)), "px", "the detector's own"),
@@ -60,7 +61,7 @@ class HandErrors:
             *figures,
             Figure("hands", "MPJPE", _mm(self.absolute), "mm", f"in the camera, {hands}"),
             Figure("hands", "MPJPE at one depth", _mm(self.flat), "mm",
-                   "every wrist put at the truth's median depth: what a set gives away"),
+                   "every wrist at the truth's median depth"),
             Figure("hands", "MPJPE wrist-relative", _mm(self.relative), "mm", hands),
             Figure("hands", "MPJPE Procrustes", _mm(self.aligned), "mm", hands),
             Figure("hands", "palm position", MM * median(_finite(self.palm_m)), "mm", "median"),
