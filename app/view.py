@@ -24,6 +24,7 @@ from core.session.stage import NO_PROGRESS, Progress
 COLORS = {"left": (59, 111, 212), "right": (224, 123, 57), "head": (70, 70, 80)}
 TRUTH_COLOR = (46, 158, 107)
 LOOPBACK = "127.0.0.1"
+WIDEST = 640  # pixels of a picture
 HEAD = "world/head"
 CURE = "rerun is not installed; pip install 'handoff-ego[view]'"
 
@@ -39,7 +40,8 @@ def write_recording(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     recording = rr.RecordingStream("handoff", recording_id=scene.info.id)
-    recording.save(path, default_blueprint=_blueprint())
+    wrists = [name for name in scene.calibration.streams if name != "head"]
+    recording.save(path, default_blueprint=_blueprint(wrists))
     _log_still_things(rr, recording, scene)
     _log_motion(rr, recording, scene)
     _log_labels(rr, recording, scene)
@@ -57,6 +59,8 @@ def open_viewer(recording: Path) -> int:
 
 def serve(recording: Path, *, port: int, grpc_port: int) -> int:
     """Serve a recording with the web viewer on this machine alone, until Ctrl-C."""
+    data = f"rerun%2Bhttp://{LOOPBACK}:{grpc_port}/proxy"
+    print(f"open http://{LOOPBACK}:{port}/?url={data}   (this machine only; Ctrl-C stops it)")
     where = ["--bind", LOOPBACK, "--web-viewer-port", str(port), "--port", str(grpc_port)]
     return _rerun([str(recording), "--serve-web", "--hide-welcome-screen", *where])
 
@@ -67,7 +71,8 @@ def _rerun(words: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", "rerun", *words], check=False).returncode
 
 
-def _blueprint() -> Any:
+def _blueprint(wrists: list[str]) -> Any:
+    """World on the left; head view, wrist views, speeds and labels on the right."""
     import rerun.blueprint as rrb
 
     camera = rrb.Spatial2DView(
@@ -76,13 +81,19 @@ def _blueprint() -> Any:
     labels = rrb.TextLogView(origin="labels", name="labels")
     speed = rrb.TimeSeriesView(origin="speed", name="palm speed, m/s")
     world = rrb.Spatial3DView(origin="world", name="world")
-    right = rrb.Vertical(camera, speed, labels, row_shares=[5, 2, 2])
+    beside = [rrb.Spatial2DView(origin=f"wrist/{name}", name=name) for name in wrists]
+    middle = [rrb.Horizontal(*beside)] if beside else []
+    shares = [5, *([3] if beside else []), 2, 2]
+    right = rrb.Vertical(camera, *middle, speed, labels, row_shares=shares)
     return rrb.Blueprint(rrb.Horizontal(world, right, column_shares=[3, 2]), collapse_panels=True)
 
 
 def _log_still_things(rr: Any, recording: Any, scene: Scene) -> None:
     recording.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     camera = scene.calibration.stream("head").camera
+    if camera.size_wh[0] > WIDEST:  # as the pictures are shrunk
+        wide, high = camera.size_wh
+        camera = camera.scaled((WIDEST, round(high * WIDEST / wide)))
     wide, high = camera.size_wh
     lens = rr.Pinhole(
         focal_length=camera.focal_px,
@@ -204,30 +215,29 @@ def _log_truth(rr: Any, recording: Any, scene: Scene) -> None:
 def _log_pictures(
     rr: Any, recording: Any, scene: Scene, *, rate_hz: float, progress: Progress
 ) -> None:
-    """JPEGs of the redacted head stream, at most 640 pixels wide."""
-    span_s = float(scene.seconds[-1] - scene.seconds[0])
-    step = max(1, round((len(scene.ticks) - 1) / max(span_s * rate_hz, 1.0)))
-    wide, high = scene.calibration.stream("head").camera.size_wh
-    scale = min(1.0, 640 / wide)
+    """JPEGs of every redacted stream, at most WIDEST pixels wide."""
+    for stream in scene.calibration.streams:
+        path = f"{HEAD}/camera" if stream == "head" else f"wrist/{stream}"
+        with open_frames(scene.folder, stream) as frames:
+            span_s = float(frames.timestamps_ns[-1] - frames.timestamps_ns[0]) / 1e9
+            step = max(1, round((len(frames) - 1) / max(span_s * rate_hz, 1.0)))
+            progress.total(-(-len(frames) // step), "picture")
+            for frame in frames.iterate(step=step):
+                second = float(scene.seconds_of(np.array(frame.timestamp_ns)))
+                recording.set_time("session", duration=second)
+                picture = rr.EncodedImage(contents=_small(frame.image_rgb), media_type="image/jpeg")
+                recording.log(path, picture)
+                progress.advance()
+
+
+def _small(image_rgb: NDArray[np.uint8]) -> bytes:
+    """A picture shrunk to at most WIDEST pixels, as a JPEG."""
+    scale = min(1.0, WIDEST / image_rgb.shape[1])
     if scale < 1.0:
-        lens = scene.calibration.stream("head").camera.scaled((640, round(high * scale)))
-        shape = {"width": lens.size_wh[0], "height": lens.size_wh[1]}
-        pinhole = rr.Pinhole(focal_length=lens.focal_px, camera_xyz=rr.ViewCoordinates.RDF, **shape)
-        recording.log(f"{HEAD}/camera", pinhole, static=True)
-    with open_frames(scene.folder, "head") as frames:
-        progress.total(-(-len(frames) // step), "picture")
-        for frame in frames.iterate(step=step):
-            image = (
-                cv2.resize(frame.image_rgb, None, fx=scale, fy=scale)
-                if scale < 1
-                else frame.image_rgb
-            )
-            second = (frame.timestamp_ns - scene.info.clock_origin) / 1e9
-            recording.set_time("session", duration=second)
-            recording.log(
-                f"{HEAD}/camera", rr.EncodedImage(contents=jpeg(image), media_type="image/jpeg")
-            )
-            progress.advance()
+        size = (WIDEST, round(image_rgb.shape[0] * scale))
+        shrunk = cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+        return jpeg(np.asarray(shrunk, dtype=np.uint8))
+    return jpeg(image_rgb)
 
 
 def jpeg(image_rgb: NDArray[np.uint8], *, quality: int = 80) -> bytes:
