@@ -182,6 +182,9 @@ def _dataset(
     dataset: str, config: TrainConfig, data: RunData, *, opener: OpenDataset
 ) -> tuple[ReadyFrames, int | None]:
     """The dataset as the run takes it, and which of the run's datasets it is, if any."""
+    if dataset in config.datasets:
+        number = config.datasets.index(dataset)
+        return data.ready[number], number
     table = load_table(dataset, config, opener=opener)
     known = [entry["fingerprint"] for entry in data.record["datasets"]]
     found = fingerprint(table)
