@@ -55,7 +55,7 @@ class HumanHands:
     def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
         """Above the near edge of the desk, fingers forward, half open."""
         place = np.array([0.13, -SIGN[side] * 0.15, 0.108]) + rng.normal(0, 0.012, 3)
-        return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.45), place), REST_CLOSURE
+        return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.30), place), REST_CLOSURE
 
     def grasp(
         self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
@@ -80,7 +80,7 @@ def grasp_thing(
 ) -> Grasp:
     """A grasp of a thing where it stands; small variations from ``rng``."""
     tall = thing.half[2] > 1.25 * max(thing.half[0], thing.half[1])
-    pitch, roll = (0.12, 0.95) if tall else (0.2, 0.42)
+    pitch, roll = (0.12, 0.95) if tall else (0.2, 0.30)
     pitch += float(rng.normal(0, 0.06))
     roll += float(rng.normal(0, 0.06))
     centre = desk_from_thing.translation

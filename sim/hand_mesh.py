@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MissingExtraError
+from sim.hand_paint import ROW_SLEEVE, paint
 from sim.hand_skeleton import (
     BONES,
     FINGERS,
@@ -30,10 +31,8 @@ VOXEL_M = 0.002
 FOREARM_M = 0.36
 SLEEVE_START_M = -0.055  # the cuff, behind the wrist crease
 BLEND_FINGER_M = 0.004
-BLEND_PALM_M = 0.012
+BLEND_PALM_M = 0.011
 REST_CLOSURE = np.array([[0.15, 0.08, 0.08, 0.08, 0.08]])
-# palette: rows of the look-up (v), the column (u) is lightness
-ROW_BACK, ROW_PALM, ROW_NAIL, ROW_SLEEVE = 0.10, 0.35, 0.62, 0.90
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +107,15 @@ def palm_capsules(rest: HandPosture) -> list[Capsule]:
         Capsule(base[f], at[f], 0.0135, r, 1.05)
         for f, r in (("index", 0.0122), ("middle", 0.0124), ("ring", 0.0118), ("pinky", 0.0105))
     ]
+    for number in range(1, 5):  # knuckles and tendons stand out on the back
+        knuckle = joint[5 * number + 1] + np.array([0.0, 0.0, -0.0035])
+        parts.append(Capsule(knuckle, knuckle + np.array([0.001, 0.0, 0.0]), 0.0098, 0.0098))
+        wrist = np.array([0.015, 0.003 * (number - 2.5), -0.0085])
+        parts.append(Capsule(wrist, knuckle + np.array([-0.004, 0.0, -0.0045]), 0.0035, 0.0035))
     up = np.array([0.0, 0.0, 0.006])
     thumb = np.array(THUMB_CMC)
     parts += [
-        Capsule(thumb + 0.3 * up, joint[2], 0.0165, 0.0145),
+        Capsule(thumb + 0.3 * up, joint[2], 0.0155, 0.0128),
         Capsule(thumb, base["middle"] + up, 0.016, 0.012),
         Capsule(joint[2] * 0.75 + at["index"] * 0.25, at["index"] * 0.8, 0.009, 0.010),
         Capsule(np.array([0.022, 0.020, 0.005]), at["pinky"] * 0.9 + up * 0.5, 0.0145, 0.011),
@@ -152,7 +156,10 @@ def build_hand_mesh(side: str, *, scale: float = 1.0, voxel_m: float = VOXEL_M) 
     _, sleeve = arm_capsules()
     arm, arm_faces = _march(lambda p: _union(p, sleeve, 0.008), arm_box, 4 * voxel_m)
     normals = _vertex_normals(vertices, faces)
-    uv = np.concatenate([_palette_place(vertices, normals, rest), _cloth_place(arm)])
+    owner = _weights(vertices, rest, 0.001).argmax(1)
+    shade = _occlusion(vertices, normals, rest)
+    skin_uv = paint(vertices, normals, rest, owner=owner, occlusion=shade)
+    uv = np.concatenate([skin_uv, _cloth_place(arm)])
     arm_weights = np.zeros((len(arm), len(BONES)))
     arm_weights[:, -1] = 1.0
     weights = np.concatenate([_weights(vertices, rest), arm_weights])
@@ -243,21 +250,6 @@ def _weights(vertices: Array, rest: HandPosture, softness_m: float = 0.0028) -> 
     return weights / weights.sum(1, keepdims=True)
 
 
-def _palette_place(vertices: Array, normals: Array, rest: HandPosture) -> Array:
-    """(V, 2) palette coordinates: lightness, and back / palm / nail / sleeve."""
-    facing = np.zeros(len(vertices))
-    lightness = np.full(len(vertices), 0.55)
-    owner = _weights(vertices, rest, 0.001).argmax(1)
-    for bone in range(len(BONES)):
-        mine = owner == bone
-        facing[mine] = normals[mine] @ rest.bone_rotation[0, bone, :, 2]
-    row = ROW_BACK + (ROW_PALM - ROW_BACK) * np.clip(0.5 + 0.9 * facing, 0.0, 1.0)
-    for number in range(len(FINGERS)):
-        _paint_finger(number, (vertices, normals, rest, owner), (lightness, row))
-    lightness -= 0.5 * _occlusion(vertices, normals, rest)
-    return np.stack([np.clip(lightness, 0.02, 0.98), row], 1)
-
-
 def _occlusion(vertices: Array, normals: Array, rest: HandPosture) -> Array:
     """How much of the sky each vertex misses, 0…1: folds and the gaps between fingers are dark."""
     total = np.zeros(len(vertices))
@@ -273,31 +265,3 @@ def _cloth_place(vertices: Array) -> Array:
     folds = 0.5 + 0.2 * np.sin(vertices[:, 0] / 0.012 + 2 * np.sin(3 * angle))
     folds += 0.15 * np.sin(angle * 8)
     return np.stack([np.clip(folds, 0.02, 0.98), np.full(len(vertices), ROW_SLEEVE)], 1)
-
-
-def _paint_finger(
-    number: int,
-    mesh: tuple[Array, Array, HandPosture, NDArray[np.int64]],
-    paint: tuple[Array, Array],
-) -> None:
-    """Creases at the joints, redder tip, and the nail."""
-    finger = FINGERS[number]
-    vertices, normals, rest, owner = mesh
-    lightness, row = paint
-    first = 1 if number == 0 else 5 * number + 1
-    mine = (owner >= 3 * number + 1) & (owner <= 3 * number + 3)
-    for k in (1, 2):
-        along = rest.bone_rotation[0, 3 * number + 1 + k, :, 0]
-        s = (vertices[mine] - rest.joints[0, first + k]) @ along
-        crease = np.exp(-((s / 0.0016) ** 2)) + 0.5 * np.exp(-(((s - 0.004) / 0.0013) ** 2))
-        lightness[mine] -= 0.24 * np.clip(crease, 0, 1)
-    turn = rest.bone_rotation[0, 3 * number + 3]
-    radius = (THUMB_RADII if finger == "thumb" else SHAPES[finger].radii)[3]
-    local = (vertices - rest.joints[0, first + 3]) @ turn
-    back = -(normals @ turn[:, 2])
-    tip = mine & (local[:, 0] > -0.010)
-    lightness[tip] += 0.08
-    nail = mine & (back > 0.45) & (local[:, 0] > -0.011 * radius / 0.007)
-    nail &= (local[:, 0] < 0.75 * radius) & (np.abs(local[:, 1]) < 0.80 * radius)
-    row[nail] = ROW_NAIL
-    lightness[nail] = 0.60

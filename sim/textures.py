@@ -125,7 +125,7 @@ def skin_palette(rng: np.random.Generator, tone: int, size: int = 64) -> Image:
     """Rows: back of the hand, palm, nail, sleeve (`hand_mesh.ROW_*`); columns: dark to light."""
     base = np.array(SKIN_TONES[tone % len(SKIN_TONES)], np.float64)
     palm = base * 0.55 + np.array([236, 178, 158]) * 0.45
-    nail = base * 0.45 + np.array([245, 205, 195]) * 0.55
+    nail = base * 0.30 + np.array([252, 214, 206]) * 0.70
     sleeve = rng.uniform(30, 190, 3)
     light = np.linspace(0.0, 1.0, size)[None, :, None]
     rows = (np.arange(size) / size)[:, None, None]
