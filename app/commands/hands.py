@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from app.evaluate.hand_picture_errors import hand_errors
     from app.evaluate.hand_pictures import find_hands, reconstructed
     from app.evaluate.hand_sheet import draw_sheet
+    from app.quiet import quiet_libraries
     from app.sessions import Bar
     from core.errors import BadInputError
     from hands.proportions import hand_shape
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     pictures = open_layout(Path(arguments.folder), layout=arguments.layout, split=arguments.split)
     count = min(arguments.limit or len(pictures), len(pictures))
     chosen = np.linspace(0, len(pictures) - 1, count).round().astype(np.int64)
-    with Bar("hands evaluate", quiet=arguments.json) as bar:
+    with quiet_libraries(), Bar("hands evaluate", quiet=arguments.json) as bar:
         findings = find_hands(pictures, chosen, bar)
     if not findings.rows:
         raise BadInputError(f"{arguments.folder}: no true hand in the {count} pictures looked at")

@@ -31,7 +31,8 @@ EVALUATE = Page(
     "Every estimated pose gets the truth at its time. Alignment: `yaw` (turn about the vertical, "
     "and position) is the default for sessions that know gravity and scale; sessions without scale "
     "get `sim3`, all others and files `se3`. Maps that were not joined are aligned one by one. "
-    "Rows of the truth for whose time the estimate has no pose count as untracked.\n\n"
+    "Rows of the truth for whose time the estimate has no pose count as untracked; of a session, "
+    "rows before its first and after its last frame do not count.\n\n"
     "RPE is the error of the motion over one second, from all pairs. Gravity tilt is the angle "
     "between the z axes of both worlds: it means nothing for an estimate whose world is not "
     "level. Where the truth follows another body than the camera, as EuRoC's follows the inertial "
@@ -104,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     from app.evaluate.path_errors import path_errors
     from app.evaluate.path_plot import plot_paths
     from app.evaluate.path_sources import estimate_of, truth_of
+    from core.session.documents import located
     from slam.trajectory_files import read_extrinsics
 
     body = arguments.truth_from_camera
@@ -115,13 +117,14 @@ def run(arguments: argparse.Namespace) -> int:
     found = {}
     for address in arguments.estimates:
         estimate = estimate_of(address)
-        found[address] = path_errors(
-            estimate.poses,
-            truth,
-            align=arguments.align or estimate.default_alignment,
-            associate=arguments.associate,
-            max_gap_ms=arguments.max_gap_ms,
-        )
+        with located(address):
+            found[address] = path_errors(
+                estimate.poses,
+                truth,
+                align=arguments.align or estimate.default_alignment,
+                associate=arguments.associate,
+                max_gap_ms=arguments.max_gap_ms,
+            )
     if arguments.plot:
         plot_paths(found, arguments.plot)
     if arguments.json:

@@ -36,12 +36,14 @@ class TimedPoses:
     """Poses that somebody knows. N: number of poses, rising in time; only those that are known.
 
     map_id ``(N,)``: poses of different maps share no world.   period_ns: between two frames.
+    span_ns: first and last frame of the take, where that is known beyond its poses.
     """
 
     timestamps_ns: Times
     world_from_body: SE3
     map_id: NDArray[np.int32]
     period_ns: int
+    span_ns: tuple[int, int] | None = None
 
     @staticmethod
     def of(timestamps_ns: Times, world_from_body: SE3) -> "TimedPoses":
@@ -61,8 +63,8 @@ class PathErrors:
 
     seconds ``(A,)`` from the truth's first row.   aligned, truth: world_from_body, batches of A.
     map_id ``(A,)``.   estimate_poses: all of the estimate.   truth_rows, covered: rows of the
-    truth, and those between two poses of the estimate no further apart than cover_gap_ms; the
-    rest counts as untracked.
+    truth (within the take, where its span is known), and those between two poses of the estimate
+    no further apart than cover_gap_ms; the rest counts as untracked.
     scales, tilts_deg: per map, truth / estimate and the angle between both worlds' z axes.
     body_turn_deg: constant turn between the two bodies; where it is large, rotations tell nothing.
     """
@@ -150,7 +152,10 @@ def path_errors(
     gap_ns = round(1e6 * (MAX_GAP_MS[associate] if max_gap_ms is None else max_gap_ms))
     exact, known = read_at(truth, estimate.timestamps_ns, associate=associate, gap_ns=gap_ns)
     cover_ns = round(COVER_FRAMES * estimate.period_ns)
-    _, covered = read_at(estimate, truth.timestamps_ns, associate="interpolate", gap_ns=cover_ns)
+    filmed = truth.timestamps_ns
+    if estimate.span_ns is not None:
+        filmed = filmed[(filmed >= estimate.span_ns[0]) & (filmed <= estimate.span_ns[1])]
+    _, covered = read_at(estimate, filmed, associate="interpolate", gap_ns=cover_ns)
     rows = np.flatnonzero(known)
     map_id = estimate.map_id[rows]
     big = [m for m in np.unique(map_id) if np.sum(map_id == m) >= MIN_POSES]
@@ -175,7 +180,7 @@ def path_errors(
         truth=exact,
         map_id=map_id,
         estimate_poses=len(estimate.timestamps_ns),
-        truth_rows=len(truth.timestamps_ns),
+        truth_rows=len(filmed),
         covered=int(covered.sum()),
         cover_gap_ms=cover_ns / 1e6,
         scales=tuple(scales),

@@ -20,14 +20,10 @@ UNKNOWN = {"unknown", "none", ""}
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """name: as on the command line.   frames: all of the take, None for a file that holds poses.
-
-    level, metric: whether its world is levelled and in metres; None where nobody says.
-    """
+    """name: as on the command line.   level, metric: whether its world is levelled and in metres; None where nobody says."""
 
     name: str
     poses: TimedPoses
-    frames: int | None
     level: bool | None
     metric: bool | None
 
@@ -53,7 +49,7 @@ def estimate_of(address: str) -> Estimate:
         return _of_session(address, folder)
     known = read_trajectory_file(address)
     poses = TimedPoses.of(known.timestamps_ns, known.world_from_body)
-    return Estimate(address, poses, frames=None, level=None, metric=None)
+    return Estimate(address, poses, level=None, metric=None)
 
 
 def _of_session(address: str, folder: SessionFolder) -> Estimate:
@@ -67,11 +63,11 @@ def _of_session(address: str, folder: SessionFolder) -> Estimate:
         world_from_body=SE3.from_pose7(table.world_from_head[rows]),
         map_id=table.map_id[rows],
         period_ns=median_period_ns(table.timestamp_ns),
+        span_ns=(int(table.timestamp_ns[0]), int(table.timestamp_ns[-1])) if len(table) else None,
     )
     return Estimate(
         address,
         poses,
-        frames=len(table),
         level=str(report.get("gravity_source", "")) not in UNKNOWN,
         metric=str(report.get("scale_source", "")) not in UNKNOWN,
     )

@@ -28,6 +28,7 @@ from hands.truth_layouts.picture import (
 from hands.truth_layouts.umetrack import UmeTrackHand, mediapipe_from_aria
 
 SHAPES = "__hand_shapes.json__"
+SEQUENCE = "umetrack_hand_pose_trajectory.jsonl"  # of a full recording, whose pictures are VRS
 ARIA_RGB = "214-1"
 SEEN = 0.1  # share of a hand that must be visible; what the set's own challenge uses
 UP = {"aria": np.array([0.0, 0.0, 1.0]), "quest3": np.array([0.0, 1.0, 0.0])}  # of their worlds
@@ -41,7 +42,7 @@ class Hot3d(TruthLayout):
 
     @classmethod
     def recognises(cls, folder: Path) -> bool:
-        return bool(_clips(folder))
+        return bool(_clips(folder)) or bool(_sequences(folder))
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
         self._clips = [Clip(path) for path in _clips(folder)]
@@ -51,6 +52,11 @@ class Hot3d(TruthLayout):
             for frame, stream in clip.pictures()
             if split is None or stream == split
         ]
+        if not self._clips and _sequences(folder):
+            raise BadInputError(
+                f"{_sequences(folder)[0].parent}: a full HOT3D recording, its pictures inside "
+                "recording.vrs; give the same takes as HOT3D-Clips (clip-*.tar)"
+            )
         if not self._rows:
             raise BadInputError(f"{folder}: no frames with hands.json and a picture in it")
 
@@ -88,6 +94,12 @@ class Clip:
     def picture(self, frame: str, stream: str) -> TruePicture:
         """One stream's picture at one frame, upright."""
         where = f"{self._path.name}/{frame}"
+        try:
+            return self._picture(frame, stream, where=where)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInputError(f"{where}: not HOT3D-Clips' fields ({error!r})") from error
+
+    def _picture(self, frame: str, stream: str, *, where: str) -> TruePicture:
         entry = self._json(f"{frame}.cameras.json").get(stream)
         if entry is None:
             raise BadInputError(f"{where}.cameras.json: no camera {stream}")
@@ -153,6 +165,11 @@ def _clips(folder: Path) -> list[Path]:
         [folder, *(p for p in sorted(folder.iterdir()) if p.is_dir())] if folder.is_dir() else []
     )
     return archives + [p for p in inside if (p / SHAPES).is_file()]
+
+
+def _sequences(folder: Path) -> list[Path]:
+    """Files of full recordings in the folder or in those inside it."""
+    return sorted([*folder.glob(SEQUENCE), *folder.glob(f"*/{SEQUENCE}")])
 
 
 def camera_of(calibration: Any, where: str) -> Camera:

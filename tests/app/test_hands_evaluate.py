@@ -1,6 +1,7 @@
 """`handoff hands evaluate`: known errors, hands laid on hands, and the real sets."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from app.cli import main
 from app.evaluate.hand_picture_errors import aligned_errors, hand_errors
 from app.evaluate.hand_pictures import Findings, TruthRow, laid_on, reconstructed
+from app.quiet import quiet_libraries
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec
 from hands.proportions import hand_shape
@@ -145,6 +147,15 @@ def test_freihand_pictures_without_depth(recordings, capsys):
 def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):
     assert main(["hands", "evaluate", str(tmp_path)]) == 1
     assert "no data set whose layout is known" in capsys.readouterr().err
+
+
+def test_libraries_are_quiet_and_python_is_not(capfd):
+    with quiet_libraries():
+        os.write(2, b"noise of a library")
+        with pytest.raises(BrokenPipeError):
+            raise BrokenPipeError
+    os.write(2, b"a word of ours")
+    assert capfd.readouterr().err == "a word of ours"
 
 
 def test_layouts_on_the_command_line_are_those_there_are():

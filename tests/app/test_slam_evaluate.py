@@ -1,6 +1,7 @@
 """`handoff slam evaluate`: evo's published figures, and takes whose errors are known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,16 @@ def test_rows_without_an_estimate_are_untracked():
     assert figures["associated"] == 151
 
 
+def test_truth_outside_the_take_does_not_count():
+    truth = winding()
+    keep = np.r_[50:100, 110:150]
+    lost = TimedPoses.of(truth.timestamps_ns[keep], truth.world_from_body[keep])
+    take = replace(lost, span_ns=(50 * STEP_NS, 149 * STEP_NS))
+    assert path_errors(lost, truth).figures()["untracked_rows"] == 111
+    figures = path_errors(take, truth).figures()
+    assert (figures["truth_rows"], figures["untracked_rows"]) == (100, 10)
+
+
 def test_interpolation_reads_the_truth_between_its_rows():
     truth = winding()
     between = truth.timestamps_ns[:-1] + STEP_NS // 2
@@ -198,6 +209,15 @@ def test_the_table_says_what_is_untracked(session, tmp_path, capsys):
 def test_a_missing_truth_is_one_line(capsys):
     assert main(["slam", "evaluate", "nowhere.txt", "nowhere.txt"]) == 1
     assert capsys.readouterr().err.startswith("handoff: nowhere.txt: cannot read")
+
+
+def test_an_estimate_of_another_take_is_named(tmp_path, capsys):
+    truth = winding()
+    late = replace(truth, timestamps_ns=truth.timestamps_ns + 10**12)
+    words = [tum_file(tmp_path / "truth.txt", truth), tum_file(tmp_path / "late.txt", late)]
+    assert main(["slam", "evaluate", *words]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"handoff: {words[1]}: fewer than 3 poses")
 
 
 def test_without_a_verb_the_page_is_shown(capsys):

@@ -353,6 +353,19 @@ def test_hot3d_with_another_camera_model_is_refused(tmp_path):
         open_layout(tmp_path)[0]
 
 
+def test_hot3d_with_a_field_missing_is_refused(tmp_path):
+    dump(hot3d(tmp_path / "clip") / "000007.hands.json", {"left": {"umetrack_pose": {}}})
+    with pytest.raises(BadInputError, match="clip/000007: not HOT3D-Clips' fields"):
+        open_layout(tmp_path)[0]
+
+
+def test_a_full_hot3d_recording_is_told_the_cure(tmp_path):
+    (tmp_path / "P0003_c701bd11").mkdir()
+    (tmp_path / "P0003_c701bd11" / "umetrack_hand_pose_trajectory.jsonl").touch()
+    with pytest.raises(BadInputError, match="HOT3D-Clips"):
+        open_layout(tmp_path)
+
+
 # --- marked pixels ------------------------------------------------------------------------------
 
 
