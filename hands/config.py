@@ -36,9 +36,9 @@ class HandsConfig:
     source: str = "mediapipe"  # one of hands.sources.SOURCES
     max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
     min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
-    landmark_sigma: float = 0.05  # error of an image landmark, as a fraction of the palm's length
-    finger_guess_sigma_m: float = 0.005  # error of the detector's own 3D finger bones, per axis
-    palm_guess_sigma_m: float = 0.03  # the same of bones in the palm: which way the hand faces
+    landmark_sigma: float = 0.035  # error of an image landmark, as a fraction of the palm's length
+    finger_guess_sigma_m: float = 0.008  # error of the detector's own 3D finger bones, per axis
+    palm_guess_sigma_m: float = 0.05  # the same of bones in the palm: which way the hand faces
     acceleration_m_s2: float = 3.0  # what a calm hand does; fast ones are allowed by heavy tails
     angular_acceleration_rad_s2: float = 30.0  # the same for turning
     joint_acceleration_rad_s2: float = 60.0  # the same for finger joints

@@ -66,7 +66,7 @@ def test_unknown_length_is_a_wider_ray_sigma(camera, hand, length_mm):
     source = known.seen_by(camera)
     measured = solved(source, camera, ticks=20, length_mm=length_mm)[0]["right"]
     guessed = solved(source, camera, ticks=20, length_mm=None)[0]["right"]
-    assert (guessed.sigma_ray_m > 1.2 * measured.sigma_ray_m).all()
+    assert np.median(guessed.sigma_ray_m / measured.sigma_ray_m) > 1.2
     miss = guessed.landmarks[:, 0] - known.joints[:, 0]
     assert (np.linalg.norm(miss, axis=1) < 2 * guessed.sigma_ray_m[:, 0]).all()
 
