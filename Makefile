@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 .PHONY: help demo test check fmt clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # The CPU build of torch first: on Linux the plain wheel would pull several GB of CUDA.
 # Machines with an NVIDIA GPU take the plain one.
@@ -34,8 +34,16 @@ fmt: $(STAMP) ## format in place
 test: check ## set up and run every test
 	$(BIN)/python -m pytest -q
 
-demo: $(STAMP) ## sample session -> stages -> dataset -> policy -> report
-	$(BIN)/python -m app.demo --out demo
+MINUTES ?= 4
+demo: $(STAMP) ## sample session -> every stage -> dataset -> a small policy -> demo/report.html
+	$(BIN)/handoff ingest samples/session --into demo/sessions --session-id sample-session
+	$(BIN)/handoff run demo/sessions
+	$(BIN)/handoff evaluate demo/sessions/sample-session
+	$(BIN)/handoff export demo/sessions --name human --into demo/datasets
+	$(BIN)/handoff train demo/datasets/human samples/robot --run demo/runs/both --minutes $(MINUTES)
+	$(BIN)/handoff predict demo/runs/both demo/datasets/human samples/robot
+	$(BIN)/handoff report demo/sessions --run demo/runs/both --out demo/report.html
+	@echo "done: open $(CURDIR)/demo/report.html"
 
 clean: ## remove what make made (never sessions, datasets or runs)
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
