@@ -126,7 +126,7 @@ def _prediction(stem: Path) -> PredictionPart:
     return PredictionPart(
         title=f"Predictions: {stem.name} ({report['embodiment']})",
         verdict=verdict(rows),
-        protocol=_protocol(report),
+        protocol=_protocol(report) + _stale(stem),
         rows=rows,
         growth=error_growth(arrays, duration_s=float(report["chunk"]["duration_s"])),
         pictures=chunk_pictures(Path(report["dataset"]), arrays),
@@ -139,6 +139,15 @@ def _protocol(report: dict[str, Any]) -> str:
     held_out = report.get("held_out") or {}
     how = f" Held out: {held_out['protocol']}." if "protocol" in held_out else ""
     return f"{frames}; a prediction is the mean of {samples} samples.{how}"
+
+
+def _stale(stem: Path) -> str:
+    """A warning where the run went on learning after it predicted."""
+    log = stem.parents[1] / "log.jsonl"
+    made = stem.with_name(stem.name + ".json").stat().st_mtime_ns
+    if log.is_file() and log.stat().st_mtime_ns > made:
+        return " Training went on after this: predict again for the newest checkpoint."
+    return ""
 
 
 def verdict(rows: list[ErrorRow]) -> str:

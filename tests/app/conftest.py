@@ -211,6 +211,10 @@ def write_estimates(folder: SessionFolder) -> None:
     mark(folder, "hands", "hands_detect", outputs=[DETECTIONS])
     seen = everywhere.copy()
     seen[:9] = False
+    write_hands(folder, seen)
+
+
+def write_hands(folder: SessionFolder, seen: np.ndarray) -> None:
     for table in hands_of(ERROR_M, seen):
         table.write(folder)
     write_document(folder, HANDS_REPORT, {"scale_source": "measured hand length"})
@@ -237,6 +241,13 @@ def write_truth(folder: SessionFolder) -> None:
         success=[None],
         revision=np.zeros(1, dtype=np.int32),
     ).write(folder, TRUTH)
+
+
+@pytest.fixture
+def handless(session) -> SessionFolder:
+    """The same session, but no hand was ever found."""
+    write_hands(session, np.zeros(N, dtype=bool))
+    return session
 
 
 @pytest.fixture

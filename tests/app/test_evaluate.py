@@ -49,6 +49,13 @@ def test_swapped_hands_are_counted(session):
     assert comparison.swapped == len(comparison.landmarks) == 162
 
 
+def test_without_hands_there_are_no_errors_of_hands(handless):
+    found = values(handless)
+    assert found["hands", "found"] == 0.0
+    assert math.isnan(found["hands", "MPJPE"])
+    assert math.isnan(found["hands", "palm rotation"])
+
+
 def test_an_unfinished_table_is_not_measured(session):
     session.remove("hands/_done.hands.json")
     assert session.exists(HANDS)

@@ -1,6 +1,7 @@
 """The page: self-contained, escaped, with the numbers of the files."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -53,6 +54,12 @@ def test_a_session_with_capture_alone_has_a_page(session, tmp_path):
     page = write_report([session], tmp_path / "page.html").read_text("utf-8")
     assert "no head path" in page
     assert "Against the truth" not in page
+
+
+def test_a_session_in_which_no_hand_was_found_has_a_page(handless, tmp_path):
+    page = write_report([handless], tmp_path / "page.html").read_text("utf-8")
+    assert page.count("left missing · right missing") >= 9
+    assert re.search(r"<td>MPJPE</td><td class=\"n\">none</td>", page)
 
 
 def test_the_command_writes_the_page_where_it_is_told(session, tmp_path, capsys):
@@ -134,6 +141,14 @@ def test_a_training_run_alone_makes_a_page(tmp_path):
 def test_a_torn_log_line_is_left_out(tmp_path):
     part = training_part(write_run(tmp_path / "first"))
     assert ("steps", "30") in part.facts
+
+
+def test_predictions_older_than_the_training_say_so(tmp_path):
+    run = write_run(tmp_path / "first")
+    assert "predict again" not in training_part(run).predictions[0].protocol
+    later = (run / "predictions" / "people.json").stat().st_mtime_ns + 1_000_000_000
+    os.utime(run / "log.jsonl", ns=(later, later))
+    assert "predict again" in training_part(run).predictions[0].protocol
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -37,6 +37,14 @@ def test_only_finished_stages_are_shown(session, tmp_path):
     assert scene.hands is not None
 
 
+def test_a_session_without_hands_has_a_recording(handless, tmp_path):
+    path = tmp_path / "anna.rrd"
+    assert main(["view", handless.url, "--save", str(path)]) == 0
+    names = set(RrdReader(path).store().schema().entity_paths())
+    assert "/world/head/hands/left/bones" not in names
+    assert "/world/head/camera" in names
+
+
 def test_before_capture_there_is_nothing_to_see(session):
     session.remove("capture/_done.capture.json")
     with pytest.raises(BadInputError, match="handoff run"):
