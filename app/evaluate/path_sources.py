@@ -20,7 +20,11 @@ UNKNOWN = {"unknown", "none", ""}
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """name: as on the command line.   level, metric: whether its world is levelled and in metres; None where nobody says."""
+    """A trajectory to be measured.
+
+    name: as on the command line.   level, metric: whether its world is levelled, and in metres;
+    None where nobody says.
+    """
 
     name: str
     poses: TimedPoses
