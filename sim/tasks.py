@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import BadInputError
+from sim.paper_tasks import Laid, bins, cartons, dirty_table, rack, spices, twelve_eggs
 from sim.things import Thing, Vector, block, mat, tray
 
 COLOURS: dict[str, Vector] = {
@@ -61,6 +62,18 @@ def scatter(
             widest = float(gaps.min())
             best = [(float(a), float(b)) for a, b in places]
     return best
+
+
+def spread(
+    rng: np.random.Generator, count: int, *, x: tuple[float, float], y: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Many places in a rectangle: each the farthest of four hundred from those before it."""
+    places = np.array([[rng.uniform(*x), rng.uniform(*y)]])
+    while len(places) < count:
+        tries = np.stack([rng.uniform(*x, 400), rng.uniform(*y, 400)], 1)
+        gaps = np.linalg.norm(tries[:, None] - places, axis=-1).min(1)
+        places = np.concatenate([places, tries[gaps.argmax()][None]])
+    return [(float(a), float(b)) for a, b in places]
 
 
 def clutter(rng: np.random.Generator) -> tuple[Thing, ...]:
@@ -124,7 +137,41 @@ def blocks_to_tray(rng: np.random.Generator) -> Task:
     )
 
 
-TASKS: dict[str, Callable[[np.random.Generator], Task]] = {"blocks_to_tray": blocks_to_tray}
+def spice_rack(rng: np.random.Generator) -> Task:
+    """Three spice bottles onto a rack."""
+    laid = spices(rng, scatter(rng, 3, x=(0.18, 0.29), y=(-0.24, 0.24)))
+    moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
+    things = (*(one[0] for one in laid), rack((0.375, 0.0, 0.0)), *clutter(rng))
+    return Task("spice_rack", "put the spice bottles on the rack", things, tuple(moves))
+
+
+def bus_table(rng: np.random.Generator) -> Task:
+    """Nine things off the table: dishes into the tray, rubbish into the bins."""
+    laid = dirty_table(rng, spread(rng, 9, x=(0.13, 0.28), y=(-0.25, 0.25)))
+    moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
+    things = (*(one[0] for one in laid), *bins(), *clutter(rng))
+    return Task("bus_table", "clear the table", things, tuple(moves))
+
+
+def sort_eggs(rng: np.random.Generator) -> Task:
+    """Six white and six brown eggs into two cartons."""
+    laid = twelve_eggs(rng, spread(rng, 12, x=(0.12, 0.38), y=(-0.10, 0.10)))
+    moves = [_move("left" if "white" in one[1] else "right", one) for one in laid]
+    things = (*(one[0] for one in laid), *cartons(), *clutter(rng))
+    return Task("sort_eggs", "sort the eggs into the cartons", things, tuple(moves))
+
+
+def _move(arm: str, laid: Laid) -> Move:
+    thing, words, text, goal = laid
+    return Move(arm, thing.name, goal, text, words, verb=text.split(" ", 1)[0])
+
+
+TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
+    "blocks_to_tray": blocks_to_tray,
+    "bus_table": bus_table,
+    "sort_eggs": sort_eggs,
+    "spice_rack": spice_rack,
+}
 
 
 def make_task(name: str, rng: np.random.Generator) -> Task:

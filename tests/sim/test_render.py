@@ -32,7 +32,7 @@ def test_landmarks_fall_on_the_drawn_hand(show):
     )
     mujoco = load_mujoco()
     skins = {s: stage.scene.model.skin(f"{s}_hand").id for s in SIDES}
-    times = np.linspace(0.2, 7.8, 16)
+    times = np.linspace(0.2, 9.5, 12)
     position, quat = stage.frames(times)
     states = {side: show.human.hand(side, times) for side in SIDES}
     head = show.human.head.pose(times)
@@ -54,7 +54,7 @@ def test_landmarks_fall_on_the_drawn_hand(show):
                         what, kind = picture[v, u]
                         on_skin = kind == int(mujoco.mjtObj.mjOBJ_SKIN) and what == skins[side]
                         hits += bool(on_skin)
-    assert total > 250
+    assert total > 180
     assert hits / total > 0.97
 
 

@@ -12,6 +12,7 @@ from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 from sim.record import perform, write_truth
 from sim.rig import find_preset, find_rig
+from sim.truth import TruthWriter
 
 
 def _truth(folder: Path, seed: int) -> dict[str, str]:
@@ -80,3 +81,21 @@ def test_unknown_rig_and_preset_name_the_choices():
         find_rig("gopro")
     with pytest.raises(BadInputError, match="harsh"):
         find_preset("awful")
+
+
+def test_the_sample_is_what_its_seed_makes():
+    sample = SessionFolder(str(Path(__file__).resolve().parents[2] / "samples" / "session"))
+    rig, preset = find_rig("small"), find_preset("default")
+    show = perform("blocks_to_tray", seconds=10.0, seed=3, rig=rig, preset=preset)
+    shipped = Trajectory.read(sample, "truth")
+    writer = TruthWriter(
+        sample, show.human, show.task, clock=show.clock, seconds=show.times["head"]
+    )
+    head = writer.world_from_desk @ show.human.head.pose(show.times["head"])
+    np.testing.assert_array_equal(show.clock.ns(show.times["head"]), shipped.timestamp_ns)
+    np.testing.assert_allclose(head.to_pose7(), shipped.world_from_head, atol=1e-6)
+    palm = show.human.hand("right", show.times["head"]).desk_from_palm
+    local = show.human.head.pose(show.times["head"]).inverse() @ palm
+    effectors = EndEffectors.read(sample, "truth")
+    right = effectors.head_from_palm[effectors.side == "right"]
+    np.testing.assert_allclose(local.translation, right[:, :3], atol=1e-6)

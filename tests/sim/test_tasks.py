@@ -1,0 +1,59 @@
+"""Every task can be done: things lie apart, hands get hold of them, every robot reaches them."""
+
+import numpy as np
+import pytest
+
+from core.errors import BadInputError
+from sim.arms import SIDES, STYLES, Arms, arm_xml
+from sim.grasp import HumanHands
+from sim.gripper import Gripper
+from sim.plan import make_episode
+from sim.render import load_mujoco
+from sim.tasks import TASKS, make_task
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("seed", [0, 7])
+def test_things_lie_apart_before_and_after(name, seed):
+    task = make_task(name, np.random.default_rng(seed))
+    assert len({t.name for t in task.things}) == len(task.things)
+    for places in ([t.start for t in task.things if t.movable], [m.target for m in task.moves]):
+        xy = np.array(places)[:, :2]
+        gaps = np.linalg.norm(xy[:, None] - xy, axis=-1) + np.eye(len(xy))
+        assert gaps.min() > 0.035
+    assert {m.thing for m in task.moves} <= {t.name for t in task.things if t.movable}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_person_gets_hold_of_everything(name):
+    rng = np.random.default_rng(1)
+    task = make_task(name, rng)
+    plan = make_episode(task, HumanHands(), rng=rng)
+    taken = [s for side in SIDES for s in plan.steps[side] if s.kind == "grasp"]
+    assert len(taken) == len(task.moves)
+    assert all(s.contact[0] and s.contact[1:].any() for s in taken)
+    for move in task.moves:
+        np.testing.assert_allclose(
+            plan.holds[move.thing][-1].pose.translation, move.target, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("style", STYLES)
+def test_every_robot_reaches_everything(name, style):
+    mujoco = load_mujoco()
+    rng = np.random.default_rng(2)
+    plan = make_episode(make_task(name, rng), Gripper(STYLES[style]), rng=rng)
+    bodies = "".join(arm_xml(STYLES[style], side, wrist_fov_y=1.0) for side in SIDES)
+    model = mujoco.MjModel.from_xml_string(
+        f'<mujoco><compiler angle="radian"/><worldbody>{bodies}</worldbody></mujoco>'
+    )
+    arms = Arms(model, mujoco.MjData(model))
+    for side in SIDES:
+        for step in plan.steps[side]:
+            assert arms.reach(side, step.desk_from_hand[1]) < 5e-3
+
+
+def test_unknown_task_names_the_choices():
+    with pytest.raises(BadInputError, match="sort_eggs"):
+        make_task("juggle", np.random.default_rng(0))
