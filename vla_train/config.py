@@ -139,10 +139,11 @@ def debug(config: TrainConfig) -> TrainConfig:
     """The same run made small enough for a test: seconds, not minutes."""
     small = SmallConfig(
         width=64,
+        heads=2,
         observation_layers=1,
         expert_layers=1,
         keypoints=8,
-        draws=2,
+        draws=4,
         dropout=0.0,
         camera_dropout=0.0,
     )
@@ -151,7 +152,7 @@ def debug(config: TrainConfig) -> TrainConfig:
         model=small,
         image_px=32,
         batch=16,
-        learning_rate=2e-3,
-        warmup_steps=10,
+        learning_rate=1e-3,
+        warmup_steps=20,
         checkpoint_every=10,
     )
