@@ -6,6 +6,8 @@ time. The truth depends on the seed and the settings alone, never on how picture
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.lens import Lens
 from sim.plan import make_plan
-from sim.rig import Preset, Rig, find_preset, find_rig, head_from_imu
+from sim.rig import STREAMS, Preset, Rig, find_preset, find_rig, head_from_imu
 from sim.rig_folder import Take, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
 from sim.tasks import Task, make_task
@@ -83,15 +85,19 @@ def record(
     seed: int = 0,
     rig: str = "default",
     preset: str = "default",
+    workers: int = 1,
     progress: Progress = NO_PROGRESS,
 ) -> RecordReport:
-    """Record one take into the folder ``out`` (made if missing; must hold no take yet)."""
+    """Record one take into the folder ``out`` (made if missing; must hold no take yet).
+
+    workers: processes that draw, one stream each.
+    """
     folder = SessionFolder(str(out))
     if folder.exists("rig.toml"):
         raise BadInputError(f"{out}: already holds a take (rig.toml); give an empty folder")
     show = perform(task, seconds=seconds, seed=seed, rig=find_rig(rig), preset=find_preset(preset))
     write_truth(folder, show)
-    _shoot(folder, show, progress)
+    _shoot(folder, show, progress, workers=workers)
     plan = show.human.plan
     take = Take(
         task=show.task.text,
@@ -198,27 +204,34 @@ def _true_calibration(show: Performance) -> Calibration:
     )
 
 
-def _shoot(folder: SessionFolder, show: Performance, progress: Progress) -> None:
-    """Draw and encode the three videos."""
-    preset = show.preset
-    lenses = {
-        s: Lens(
-            show.rig.spec(s).camera(),
-            readout_s=preset.readout_ms / 1e3,
-            exposure_s=preset.exposure_ms / 1e3,
-        )
-        for s in show.rig.streams
-    }
-    mounts = [CameraMount(s, lenses[s].pinhole.fov_y) for s in show.rig.streams]
-    largest = np.max([lens.pinhole.size_wh for lens in lenses.values()], axis=0)
-    stage = Choreography(
-        show.human, show.task, show.look, mounts=mounts, image_wh=(int(largest[0]), int(largest[1]))
-    )
+def _shoot(folder: SessionFolder, show: Performance, progress: Progress, *, workers: int) -> None:
+    """Draw and encode the videos, one process per stream when there are several workers."""
+    streams = show.rig.streams
     progress.total(sum(len(t) for t in show.times.values()), "frames")
-    for number, stream in enumerate(show.rig.streams):
-        rng = np.random.default_rng([show.seed, number])
-        with folder.atomic_path(f"{stream}.mp4") as path:
-            film = Film(
-                path, stream, show.rig.spec(stream).fps, preset.noise, preset.crf, preset.shadows
-            )
-            film.shoot(stage, lenses[stream], show.times[stream], rng=rng, progress=progress)
+    if workers <= 1 or len(streams) == 1:
+        for stream in streams:
+            shoot_stream(folder, show, stream, progress=progress)
+        return
+    context = multiprocessing.get_context("spawn")  # a drawing context does not survive a fork
+    with ProcessPoolExecutor(min(workers, len(streams)), mp_context=context) as pool:
+        jobs = [pool.submit(shoot_stream, folder, show, stream) for stream in streams]
+        for job in as_completed(jobs):
+            progress.advance(job.result())
+
+
+def shoot_stream(
+    folder: SessionFolder, show: Performance, stream: str, *, progress: Progress = NO_PROGRESS
+) -> int:
+    """Draw and encode one video; gives the number of frames."""
+    preset, spec = show.preset, show.rig.spec(stream)
+    lens = Lens(
+        spec.camera(), readout_s=preset.readout_ms / 1e3, exposure_s=preset.exposure_ms / 1e3
+    )
+    mounts = [CameraMount(s, lens.pinhole.fov_y if s == stream else 1.0) for s in show.rig.streams]
+    stage = Choreography(
+        show.human, show.task, show.look, mounts=mounts, image_wh=lens.pinhole.size_wh
+    )
+    rng = np.random.default_rng([show.seed, STREAMS.index(stream)])
+    with folder.atomic_path(f"{stream}.mp4") as path:
+        film = Film(path, stream, spec.fps, preset.noise, preset.crf, preset.shadows)
+        return film.shoot(stage, lens, show.times[stream], rng=rng, progress=progress)

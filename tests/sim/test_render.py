@@ -5,7 +5,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from core.geometry.se3 import SE3
+from core.errors import BadInputError
 from core.session.frames import probe_video
 from core.session.storage import SessionFolder
 from core.session.tables import Hands
@@ -59,18 +59,21 @@ def test_landmarks_fall_on_the_drawn_hand(show):
 
 
 def test_a_take_is_a_whole_rig_folder(tmp_path):
-    report = record(tmp_path / "take", seconds=4.0, seed=2, rig="head")
+    report = record(tmp_path / "take", seconds=4.0, seed=2, rig="small", workers=2)
     folder = tmp_path / "take"
     rig = tomllib.loads((folder / "rig.toml").read_text())
-    stamps = (folder / "head_timestamps.csv").read_text().split()
-    video = probe_video(folder / "head.mp4")
-    assert report.frames == {"head": 120}
-    assert len(stamps) - 1 == len(video.pts) == 120
-    assert stamps[0] == "timestamp_ns"
-    assert rig["streams"]["head"]["size_wh"] == list(video.size_wh) == [640, 480]
+    assert set(rig["streams"]) == set(report.frames) == {"head", "left_wrist", "right_wrist"}
+    for stream, described in rig["streams"].items():
+        stamps = (folder / described["timestamps"]).read_text().split()
+        video = probe_video(folder / described["file"])
+        assert len(stamps) - 1 == len(video.pts) == report.frames[stream] == 120
+        assert stamps[0] == "timestamp_ns"
+        assert described["size_wh"] == list(video.size_wh)
     assert rig["session"]["hand_length_mm"] > 150
     samples = np.loadtxt(folder / "imu.csv", delimiter=",", skiprows=1)
     assert np.linalg.norm(samples[:, 4:].mean(0)) == pytest.approx(9.81, abs=0.3)
     hands = Hands.read(SessionFolder(str(folder)), "truth")
-    assert int(hands.timestamp_ns[0]) == int(stamps[1])
-    assert isinstance(SE3.identity(), SE3)
+    first = (folder / "head_timestamps.csv").read_text().split()[1]
+    assert int(hands.timestamp_ns[0]) == int(first)
+    with pytest.raises(BadInputError, match="already holds a take"):
+        record(folder, seconds=4.0, seed=2, rig="head")
