@@ -27,6 +27,7 @@ from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.lens import Lens
 from sim.plan import make_plan
+from sim.preview import write_preview
 from sim.rig import STREAMS, Preset, Rig, find_preset, find_rig, head_from_imu
 from sim.rig_folder import Take, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
@@ -109,6 +110,7 @@ def record(
         imu=show.imu,
         plan=plan,
     )
+    write_preview(folder, show.rig.streams)
     write_rig_folder(folder, take, rig=show.rig, preset=show.preset)
     frames = {stream: len(t) for stream, t in show.times.items()}
     return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))

@@ -118,7 +118,7 @@ def plain(rng: np.random.Generator, colour: tuple[float, float, float], size: in
     return _to_image(picture * (1 + 0.07 * noise(rng, size, octaves=6)[..., None]))
 
 
-SKIN_TONES = ((233, 188, 160), (219, 168, 138), (196, 144, 112), (163, 112, 82), (120, 80, 58))
+SKIN_TONES = ((233, 188, 160), (219, 168, 138), (196, 144, 112), (176, 124, 92), (146, 101, 76))
 
 
 def skin_palette(rng: np.random.Generator, tone: int, size: int = 64) -> Image:

@@ -2,6 +2,7 @@
 
 import tomllib
 
+import cv2
 import numpy as np
 import pytest
 
@@ -75,5 +76,6 @@ def test_a_take_is_a_whole_rig_folder(tmp_path):
     hands = Hands.read(SessionFolder(str(folder)), "truth")
     first = (folder / "head_timestamps.csv").read_text().split()[1]
     assert int(hands.timestamp_ns[0]) == int(first)
+    assert cv2.imread(str(folder / "preview.jpg")).shape == (3 * 180, 6 * 240, 3)
     with pytest.raises(BadInputError, match="already holds a take"):
         record(folder, seconds=4.0, seed=2, rig="head")
