@@ -12,6 +12,8 @@ from sim.gripper import tool_rotation
 from sim.render import load_mujoco
 from sim.robot import record_robot
 
+pytestmark = pytest.mark.usefixtures("can_draw")
+
 
 def _arms(style: str) -> Arms:
     mujoco = load_mujoco()
@@ -54,7 +56,6 @@ def test_unknown_robot_is_refused():
         find_style("terminator")
 
 
-@pytest.mark.usefixtures("can_draw")
 def test_episodes_are_a_dataset(tmp_path):
     report = record_robot(tmp_path / "robot", episodes=1, seed=3, fps=5, size_wh=(96, 72))
     data = Dataset(tmp_path / "robot")
