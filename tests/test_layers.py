@@ -23,17 +23,7 @@ INSIDE_CORE = {
     "core/dataset": {"core.errors", "core.geometry", "core.dataset"},
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
-HEAVY = {"torch", "mediapipe", "cv2", "gtsam", "mujoco", "rerun", "open3d", "matplotlib", "numpy"}
-    "torch",
-    "mediapipe",
-    "cv2",
-    "gtsam",
-    "mujoco",
-    "rerun",
-    "open3d",
-    "matplotlib",
-    "pyarrow.dataset",
-}
+HEAVY = {"torch", "mediapipe", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "numpy"}
 
 
 def modules_of(package: str) -> list[Path]:
