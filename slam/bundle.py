@@ -15,6 +15,7 @@ from slam.rays import tangent_rotations
 from slam.scene import Scene
 
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
+ENDLESS = 1000.0  # a milliradian of parallax: half a pixel
 
 
 def load_gtsam() -> Any:
@@ -137,13 +138,33 @@ def adjust(
 def covariances(graph: Any, values: Any, frames: Ints) -> Floats:
     """``(k,6,6)`` of these keyframes' poses, (rotation, translation) along the world's axes."""
     gtsam = load_gtsam()
-    marginals = gtsam.Marginals(graph, values)
+    try:
+        marginals = gtsam.Marginals(graph, values)
+    except RuntimeError:  # a point so far away that its rays are parallel
+        marginals = gtsam.Marginals(_without_endless_points(graph, values, frames), values)
     result = np.zeros((len(frames), 6, 6))
     for k, frame in enumerate(frames):
         key = gtsam.symbol(POSE, int(frame))
         turn = np.kron(np.eye(2), values.atPose3(key).rotation().matrix())
         result[k] = turn @ marginals.marginalCovariance(key) @ turn.T
     return result
+
+
+def _without_endless_points(graph: Any, values: Any, frames: Ints) -> Any:
+    """The graph less what it says of points more than `ENDLESS` times as far as the keyframes are
+    apart: their depth is unknown, and eliminating them divides by nothing.
+    """
+    gtsam = load_gtsam()
+    eyes = np.stack([values.atPose3(gtsam.symbol(POSE, int(f))).translation() for f in frames])
+    reach = ENDLESS * float(np.linalg.norm(np.ptp(eyes, axis=0)))
+    points = [key for key in values.keys() if gtsam.symbolChr(key) == ord(POINT)]  # noqa: SIM118
+    endless = {k for k in points if np.linalg.norm(values.atPoint3(k) - eyes[0]) > reach}
+    kept = gtsam.NonlinearFactorGraph()
+    for row in range(graph.size()):
+        factor = graph.at(row)
+        if endless.isdisjoint(factor.keys()):
+            kept.push_back(factor)
+    return kept
 
 
 def _hold_scale(graph: Any, scene: Scene, frames: Ints) -> None:
