@@ -9,6 +9,7 @@ from core.errors import BadInputError
 class SlamConfig:
     """One field per decision; lengths in pixels are those of the tracked (perhaps shrunk) image."""
 
+    backend: str = "builtin"  # builtin, imported or colmap: who makes the path (docs/slam.md)
     stream: str = "head"  # the camera whose path is estimated
     use_imu: bool = True  # False: camera only, even where an IMU was recorded
     mask_hands: bool = True  # leave out corners on the hands that hands_detect found
@@ -29,6 +30,12 @@ class SlamConfig:
     min_map_keyframes: int = 4  # smaller maps are dropped
     max_scale_sigma: float = 0.1  # a relative scale uncertainty above this is called unknown
     loop_closure: bool = True  # look for places seen before and join their points
+    imported_path: str = ""  # imported: the trajectory file in the session, "raw/poses.txt"
+    imported_body_from_head: str = ""  # "x,y,z,qw,qx,qy,qz" of the head camera in the file's body
+    imported_up: str = "imu"  # who knows up where the file does not: "imu", or "file", its z axis
+    imported_metric: bool = True  # False: the file's unit of length is not the metre
+    imported_offset_ns: int = 0  # session clock minus the file's clock
+    imported_max_gap_s: float = 0.1  # frames between rows further apart than this have no pose
 
     def __post_init__(self) -> None:
         if self.target_tracks < 50:
@@ -37,3 +44,5 @@ class SlamConfig:
             raise BadInputError(
                 f"slam: outlier_px={self.outlier_px} must exceed pixel_sigma={self.pixel_sigma} > 0"
             )
+        if self.imported_up not in {"imu", "file"}:
+            raise BadInputError(f"slam: imported_up={self.imported_up!r}; give 'imu' or 'file'")

@@ -18,6 +18,8 @@ HANDS_REPORT = "hands/report.json"
 TRAJECTORY = "slam/trajectory.parquet"
 POINTS = "slam/points.parquet"
 SLAM_REPORT = "slam/report.json"
+SLAM_PICTURE = "slam/path.png"
+POINTS_PLY = "slam/points.ply"
 
 SEGMENTS = "annotate/segments.parquet"
 

@@ -12,11 +12,12 @@ from core.geometry.cameras import pinhole
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.documents import read_document
 from core.session.info import Operator, SessionInfo, StreamInfo
-from core.session.layout import SLAM_REPORT
+from core.session.layout import POINTS_PLY, SLAM_PICTURE, SLAM_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, MapPoints, Ticks, Trajectory
 from slam.config import SlamConfig
+from slam.ply import read_ply
 from slam.stage import SLAM
 
 SIZE = (320, 240)
@@ -99,6 +100,21 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     first = [folder.sha256(path) for path in run(folder).outputs]
     second = [folder.sha256(path) for path in run(folder).outputs]
     assert first == second
+
+
+def test_the_picture_and_the_points_lie_beside_the_path(tmp_path):
+    folder = write_session(tmp_path / "made-session")
+    assert {SLAM_PICTURE, POINTS_PLY} <= set(run(folder).outputs)
+    rows = read_ply(folder.read_bytes(POINTS_PLY), source=POINTS_PLY)
+    np.testing.assert_array_equal(rows["position"], MapPoints.read(folder).point_in_world)
+    picture = cv2.imread(str(folder.local_path(SLAM_PICTURE)))
+    assert picture.std() > 5
+
+
+def test_an_unknown_backend_is_refused_with_the_names(tmp_path):
+    folder = write_session(tmp_path / "made-session")
+    with pytest.raises(BadInputError, match=r"backend='orb'.*builtin"):
+        run(folder, SlamConfig(backend="orb"))
 
 
 def test_a_camera_on_a_table_does_not_fail(tmp_path):

@@ -1,0 +1,1 @@
+"""Ways to the head's path behind one protocol: built in, imported, COLMAP."""

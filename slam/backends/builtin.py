@@ -1,0 +1,30 @@
+"""Our own visual-inertial estimation: `slam.follow`, then `slam.estimate`."""
+
+from slam.config import SlamConfig
+from slam.estimate import Estimate, estimate
+from slam.recording import Recording
+
+
+class Builtin:
+    """Every frame tracked; metric and level with an IMU."""
+
+    name = "builtin"
+
+    def inputs(self, config: SlamConfig) -> list[str]:
+        """Nothing besides the recording."""
+        return []
+
+    def estimate(self, recording: Recording) -> Estimate:
+        """Raises BadInputError for intrinsics that do not fit the image."""
+        tracks, places = recording.follow()
+        return estimate(
+            tracks,
+            recording.config,
+            imu=recording.imu,
+            places=places,
+            camera_from_head=recording.head_from_camera.inverse(),
+            note=recording.progress.note,
+        )
+
+
+BUILTIN = Builtin()

@@ -1,0 +1,184 @@
+"""What a backend is given: one session's frames, IMU and calibration, read when asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.errors import BadInputError
+from core.geometry.arrays import Floats, Ints
+from core.geometry.cameras import Camera
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
+from core.session.frames import open_frames
+from core.session.layout import CALIBRATION, DETECTIONS, IMU
+from core.session.stage import Progress
+from core.session.storage import SessionFolder
+from core.session.tables import Detections, Frames, Imu, Ticks
+from slam.config import SlamConfig
+from slam.follow import Follower
+from slam.hand_masks import HandMasks
+from slam.imu_checks import check_imu
+from slam.inertial import ImuData, integrate
+from slam.loops import Place
+from slam.tracks import Tracks
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One camera's recording in a session folder. ticks: its frames, at least one.
+
+    recorded: the camera of the video.   imu: None where none is used.   warnings: for the user.
+    """
+
+    folder: SessionFolder
+    ticks: Ticks
+    config: SlamConfig
+    recorded: Camera
+    head_from_camera: SE3
+    imu: ImuData | None
+    progress: Progress
+    warnings: list[str] = field(default_factory=list)
+
+    @cached_property
+    def camera(self) -> Camera:
+        """The camera of the images that corners are followed in; checked here."""
+        source = self.folder.place(CALIBRATION)
+        return tracked_camera(self.recorded, self.config, source=source)
+
+    def hand_masks(self) -> HandMasks | None:
+        """Where hands are in the tracked images; None where that is not known or not wanted."""
+        if not self.config.mask_hands or not self.folder.exists(DETECTIONS):
+            return None
+        scale = np.array(self.camera.size_wh) / np.array(self.recorded.size_wh)
+        found = Detections.read(self.folder)
+        return HandMasks(found, self.config.stream, size_wh=self.camera.size_wh, scale=scale)
+
+    def grey_images(self) -> Iterator[tuple[int, Any]]:
+        """Row of the tick and its grey image ``(H,W)`` at the tracked size: one decoding pass."""
+        size_wh = self.camera.size_wh
+        tick_of = _tick_of_frame(self.folder, self.ticks, self.config.stream)
+        with open_frames(self.folder, self.config.stream, redact=False) as frames:
+            for frame in frames:
+                tick = tick_of.get(frame.frame_index)
+                if tick is None:
+                    continue
+                grey = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+                if grey.shape[::-1] != size_wh:
+                    grey = cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA)
+                yield tick, grey
+
+    def follow(self) -> tuple[Tracks, list[Place]]:
+        """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
+        times_ns = self.ticks.timestamp_ns
+        turns = None if self.imu is None else frame_turns(times_ns, self.imu)
+        masks = self.hand_masks()
+        follower = Follower(self.camera, self.config)
+        self.progress.total(len(times_ns), "frame")
+        for tick, grey in self.grey_images():
+            follower.add(
+                grey,
+                free=None if masks is None else masks.free(int(self.ticks.tick[tick])),
+                turn=None if turns is None else turns[tick],
+            )
+            self.progress.advance()
+        return follower.tracks(times_ns), follower.places
+
+
+def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress) -> Recording:
+    """Raises BadInputError for no frames, no calibration, and an IMU that cannot be right."""
+    ticks = Ticks.read(folder)
+    if not len(ticks):
+        raise BadInputError(f"{folder.url}: the head stream has no frames; record it again")
+    calibration = Calibration.read(folder)
+    stream = calibration.stream(config.stream)
+    head_from_camera = stream.head_from_camera or SE3.identity()
+    warnings: list[str] = []
+    imu = _read_imu(
+        folder, calibration, config, head_from_camera=head_from_camera, warnings=warnings
+    )
+    return Recording(
+        folder, ticks, config, stream.camera, head_from_camera, imu, progress, warnings
+    )
+
+
+def tracked_camera(camera: Camera, config: SlamConfig, *, source: str) -> Camera:
+    """The camera of the (perhaps shrunk) images that corners are followed in.
+
+    Raises BadInputError where the optical axis does not even meet the image.
+    """
+    width, height = camera.size_wh
+    centre, valid = camera.project(np.array([[0.0, 0.0, 1.0]]))
+    if not valid[0] or not camera.in_image(centre)[0]:
+        raise BadInputError(
+            f"{source}: the optical axis meets pixel {centre[0].round(1).tolist()}, outside the "
+            f"{width}x{height} image; give the intrinsics of this resolution"
+        )
+    shrink = config.tracked_side_px / max(width, height)
+    if shrink >= 1:
+        return camera
+    return camera.scaled((round(width * shrink), round(height * shrink)))
+
+
+def _read_imu(
+    folder: SessionFolder,
+    calibration: Calibration,
+    config: SlamConfig,
+    *,
+    head_from_camera: SE3,
+    warnings: list[str],
+) -> ImuData | None:
+    if not config.use_imu or not folder.exists(IMU):
+        return None
+    table = Imu.read(folder)
+    if not len(table):
+        return None
+    if calibration.imu is None:
+        warnings.append(f"{folder.place(CALIBRATION)}: no imu entry; its samples are not used")
+        return None
+    first = table.take(table.imu == table.imu[0])
+    warnings += check_imu(
+        first.timestamp_ns, first.gyro_rad_s, first.accel_m_s2, source=folder.place(IMU)
+    )
+    noise = calibration.imu
+    return ImuData(
+        first.timestamp_ns,
+        first.gyro_rad_s,
+        first.accel_m_s2,
+        head_from_camera.inverse() @ noise.head_from_imu,
+        gyro_noise=noise.gyro_noise_rad_s_sqrthz,
+        gyro_walk=noise.gyro_walk_rad_s2_sqrthz,
+        accel_noise=noise.accel_noise_m_s2_sqrthz,
+        accel_walk=noise.accel_walk_m_s3_sqrthz,
+    )
+
+
+def frame_turns(timestamps_ns: Ints, imu: ImuData) -> Floats | None:
+    """``(F,3,3)`` this_from_previous camera rotations from the gyro; None where it has holes."""
+    if len(timestamps_ns) < 2 or not imu.covers(timestamps_ns):
+        return None
+    rotation = integrate(imu, timestamps_ns).rotation @ imu.camera_from_imu.rotation.T
+    turns = np.tile(np.eye(3), (len(timestamps_ns), 1, 1))
+    turns[1:] = rotation[1:].transpose(0, 2, 1) @ rotation[:-1]
+    return turns
+
+
+def _tick_of_frame(folder: SessionFolder, ticks: Ticks, stream: str) -> dict[int, int]:
+    """Row of the tick that every good frame of the stream stands for."""
+    frames = Frames.read(folder)
+    good = [
+        name == stream and reason is None and index >= 0
+        for name, reason, index in zip(
+            frames.stream, frames.reason, frames.frame_index, strict=True
+        )
+    ]
+    index = frames.frame_index[np.array(good, bool)]
+    if len(index) != len(ticks):
+        raise BadInputError(
+            f"{folder.place(Frames.path)}: {len(index)} good frames of {stream!r}, but "
+            f"{len(ticks)} ticks; run the capture stage again"
+        )
+    return {int(frame): tick for tick, frame in enumerate(index)}
