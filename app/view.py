@@ -4,8 +4,12 @@ Pictures come through the redactor, at a modest rate and size. Costs about 20 kB
 and one decode of the head stream.
 """
 
+import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.scene import Scene
+from app.whole_file import whole_file
 from core.errors import MissingExtraError
 from core.geometry.landmarks import BONES, SIDES
 from core.geometry.se3 import SE3
@@ -38,18 +43,30 @@ def write_recording(
     except ImportError as error:
         raise MissingExtraError(CURE) from error
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    recording = rr.RecordingStream("handoff", recording_id=scene.info.id)
-    wrists = [name for name in scene.calibration.streams if name != "head"]
-    recording.save(path, default_blueprint=_blueprint(wrists))
-    _log_still_things(rr, recording, scene)
-    _log_motion(rr, recording, scene)
-    _log_labels(rr, recording, scene)
-    _log_truth(rr, recording, scene)
-    _log_pictures(rr, recording, scene, rate_hz=rate_hz, progress=progress)
-    recording.flush()
-    recording.disconnect()
+    with whole_file(path, option="--save") as partial, _failures_of_rerun():
+        recording = rr.RecordingStream("handoff", recording_id=scene.info.id)
+        wrists = [name for name in scene.calibration.streams if name != "head"]
+        recording.save(partial, default_blueprint=_blueprint(wrists))
+        _log_still_things(rr, recording, scene)
+        _log_motion(rr, recording, scene)
+        _log_labels(rr, recording, scene)
+        _log_truth(rr, recording, scene)
+        _log_pictures(rr, recording, scene, rate_hz=rate_hz, progress=progress)
+        recording.flush()
+        recording.disconnect()
     return path
+
+
+@contextmanager
+def _failures_of_rerun() -> Iterator[None]:
+    """Rerun reports the operating system's errors as RuntimeErrors with the number in the text."""
+    try:
+        yield
+    except RuntimeError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def open_viewer(recording: Path) -> int:

@@ -21,7 +21,9 @@ IOU = 0.5
 
 
 def compare_labels(folder: SessionFolder, truth: Segments) -> list[Figure]:
-    """Boundary F1 at three tolerances and segment F1 at IoU 0.5, left and right pooled."""
+    """How well proposals meet true segments: boundary F1 at three tolerances and segment F1 at IoU
+    0.5, left and right pooled.
+    """
     ticks = Ticks.read(folder)
     config = AnnotateConfig()
     trajectory = metric_trajectory(folder)
@@ -37,9 +39,10 @@ def compare_labels(folder: SessionFolder, truth: Segments) -> list[Figure]:
         ns = int(tolerance_s * 1e9)
         edges = [(boundaries(a), boundaries(b)) for a, b in pairs]
         found = _pooled([boundary_agreement(a, b, tolerance_ns=ns) for a, b in edges])
-        figures.append(Figure("annotate", f"boundary F1 at {tolerance_s:g} s", found.f1, "", note))
+        name = f"proposed boundary F1 at {tolerance_s:g} s"
+        figures.append(Figure("annotate", name, found.f1, "", note))
     found = _pooled([segment_agreement(a, b, iou=IOU) for a, b in pairs])
-    return [*figures, Figure("annotate", f"segment F1 at IoU {IOU:g}", found.f1, "", note)]
+    return [*figures, Figure("annotate", f"proposed segment F1 at IoU {IOU:g}", found.f1, "", note)]
 
 
 def _spans(segments: Segments, side: str) -> NDArray[np.int64]:

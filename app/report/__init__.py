@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import StorageError
+from app.whole_file import whole_file
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 
@@ -26,13 +26,8 @@ def write_report(
     what = ["Session report"] if sessions else []
     title = " and ".join([*what, "training report"] if training else what).capitalize()
     page = render(sessions=sessions, training=training, title=title)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"{out}: cannot write: {error.strerror}; choose another --out"
-        ) from error
+    with whole_file(out, option="--out") as partial:
+        partial.write_text(page, encoding="utf-8")
     return out
 
 

@@ -35,7 +35,7 @@ def test_figures_of_a_known_session(session):
     assert found["hands", "palm rotation"] == pytest.approx(0.0, abs=1e-4)
     assert found["hands", "swapped"] == 0.0
     assert found["hands", "invented"] == 0.0
-    assert found["annotate", "boundary F1 at 0.5 s"] > 0.5
+    assert found["annotate", "proposed boundary F1 at 0.5 s"] > 0.5
 
 
 def test_swapped_hands_are_counted(session):
