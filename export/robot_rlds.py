@@ -34,7 +34,7 @@ from export.report import ExportReport, finished_before
 from export.rlds_layout import RldsLayout, find_rlds, picture_sizes, read_robot_description
 from export.tfrecord import Value, parse_example, read_records
 
-VERSION = 1  # raise it when the same files would give another dataset
+VERSION = 2  # raise it when the same files would give another dataset
 STATE_WIDTH = 7  # x y z roll pitch yaw gripper
 NO_TEXT = "no instruction given"
 

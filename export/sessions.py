@@ -26,7 +26,7 @@ from export.pictures import fit_into, fitted_size, open_pictures, pictures_at
 from export.report import ExportReport, finished_before
 from export.source import SessionSource, read_source
 
-VERSION = 1  # raise it when the same sessions would give another dataset
+VERSION = 2  # raise it when the same sessions would give another dataset
 
 
 def export_sessions(

@@ -19,7 +19,7 @@ class HandoffStatistics:
     """Statistics of relative chunks and policy states, per embodiment.
 
     Every tick of every episode starts a chunk; dimensions are pooled over steps; only valid entries
-    count.
+    count. A column without one has count 0 and nulls.
     """
 
     def __init__(self, chunks: tuple[ChunkSettings, ...], store: StatisticsStore) -> None:
@@ -52,15 +52,22 @@ class HandoffStatistics:
                 {
                     "settings": settings.to_dict(),
                     "slot_names": list(slot_names(settings.base_alignment)),
-                    "embodiments": {
-                        name: self._store.summary(_block(f"chunk{number}", name)) for name in names
-                    },
+                    "embodiments": {name: self._summary(f"chunk{number}", name) for name in names},
                 }
                 for number, settings in enumerate(self._chunks)
             ],
-            "state_statistics": {
-                name: self._store.summary(_block("state", name)) for name in names
-            },
+            "state_statistics": {name: self._summary("state", name) for name in names},
+        }
+
+    def _summary(self, kind: str, name: str) -> dict[str, list[float | None]]:
+        """As `StatisticsStore.summary`, but null where there was nothing to measure."""
+        summary = self._store.summary(_block(kind, name))
+        return {
+            key: [
+                value if count or key == "count" else None
+                for value, count in zip(column, summary["count"], strict=True)
+            ]
+            for key, column in summary.items()
         }
 
 

@@ -57,10 +57,11 @@ class QuantileScale:
 
 
 def scale_from_statistics(statistics: dict[str, Any]) -> QuantileScale:
-    """From one block of `meta/handoff.json` (q01, q99 and count per column)."""
-    low = np.asarray(statistics["q01"], dtype=np.float64)
-    high = np.asarray(statistics["q99"], dtype=np.float64)
-    return QuantileScale(low, high, np.asarray(statistics["count"]) > 0)
+    """From one block of `meta/handoff.json` (q01, q99 and count per column; null at count 0)."""
+    known = np.asarray(statistics["count"]) > 0
+    low, high = (np.array(statistics[name], dtype=np.float64) for name in ("q01", "q99"))
+    low[~known] = high[~known] = 0.0
+    return QuantileScale(low, high, known)
 
 
 def normalise(

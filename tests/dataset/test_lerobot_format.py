@@ -15,6 +15,7 @@ from core.dataset.episode import LEFT_POSE, fill_poses
 from core.dataset.handoff_meta import chunk_statistics
 from core.dataset.lerobot_reader import Dataset
 from core.dataset.lerobot_writer import DatasetWriter
+from core.dataset.quantiles import normalise, scale_from_statistics
 from core.errors import BadInputError, StorageError
 
 HEIGHT, WIDTH = 48, 64
@@ -156,6 +157,10 @@ def test_chunk_statistics_pool_valid_steps(written):
         stored = chunk_statistics(handoff, settings)["human"]
         assert stored["count"] == mask.sum(axis=0).tolist()
         assert stored["count"][6] == 0  # a hand has no gripper
+        assert all(stored[name][6] is None for name in ("min", "max", "mean", "std", "q01", "q99"))
+        scale = scale_from_statistics(stored)
+        assert scale.known.tolist() == mask.any(axis=0).tolist()
+        assert np.isfinite(normalise(values, scale)).all()
         expected = np.quantile(values[mask[:, 0], 0], [0.01, 0.99])
         assert [stored["q01"][0], stored["q99"][0]] == pytest.approx(expected.tolist(), rel=1e-4)
     assert chunk_statistics(handoff, ChunkSettings(steps=7)) is None
