@@ -128,8 +128,9 @@ def _unfinished(folder: SessionFolder, stage: Stage, *, reason: str) -> StageRes
     """Stale where a mark is left, failed where the last run left its reason, else waiting."""
     failure = failure_path(stage.room, stage.name)
     if folder.exists(failure):
-        message = folder.read_bytes(failure).decode(errors="replace").splitlines()[0]
-        return StageResult(stage.name, "failed", message=message, details=folder.place(failure))
+        lines = folder.read_bytes(failure).decode(errors="replace").splitlines()
+        traced = folder.place(failure) if len(lines) > 1 else ""  # one line: all is said in it
+        return StageResult(stage.name, "failed", message=lines[0], details=traced)
     try:
         left = read_mark(folder, stage.room, stage.name) is not None
     except BadInputError:

@@ -30,6 +30,8 @@ from pipeline.look import Finding, examine
 from pipeline.results import SessionResult, StageResult
 from pipeline.stages import after
 
+LONGEST_MESSAGE = 240  # characters of an unexpected error in the table
+
 
 class Listener(Protocol):
     """Who wants to know how a session gets on."""
@@ -222,6 +224,8 @@ def failure(
     expected = isinstance(error, HandoffError)
     message = str(error) if expected else f"{type(error).__name__}: {error}"
     message = " ".join(message.split()) or type(error).__name__
+    if not expected and len(message) > LONGEST_MESSAGE:  # libraries write pages; the file has all
+        message = f"{message[:LONGEST_MESSAGE].rsplit(' ', 1)[0]} …"
     if trace is None:
         trace = "" if expected else "".join(traceback.format_exception(error))
     details = _keep_failure(folder, stage, message=message, trace=trace)

@@ -68,8 +68,8 @@ def _cure(error: OSError) -> str:
 class SessionFolder:
     """One folder reached through fsspec. Every path given to it is relative to it.
 
-    url: what it was opened with, absolute for local folders.   name: its last part, the session's
-    id.
+    url: what it was opened with; of local folders the absolute path without links.
+    name: its last part, the session's id.
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
@@ -83,8 +83,10 @@ class SessionFolder:
             ) from error
         except ValueError as error:
             raise BadInputError(f"{text}: cannot open this kind of address: {error}") from error
-        self._root: str = root.rstrip("/") or "/"
         self.is_local: bool = "file" in _protocols(self._fs)
+        if self.is_local:  # one folder has one name, whatever links and dots lead to it
+            root = os.path.realpath(root)
+        self._root: str = root.rstrip("/") or "/"
         self.url: str = self._root if self.is_local else cast(str, self._fs.unstrip_protocol(root))
         self.url = self.url.rstrip("/") or "/"
         self.name: str = PurePosixPath(self._root).name

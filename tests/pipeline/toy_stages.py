@@ -31,6 +31,8 @@ def make_trouble(folder, config):
         raise BadInputError(f"{folder.place('raw/numbers.txt')}: 'x' is no number; use digits")
     if kind == "bug":
         raise ZeroDivisionError("a plain\nmistake")
+    if kind == "pages":
+        raise RuntimeError("ill-posed. " + "See the guide. " * 100)
     if kind == "exit":
         sys.exit(3)
     if kind == "killed":

@@ -71,6 +71,15 @@ def test_a_changed_remote_file_is_downloaded_again(tmp_path, monkeypatch):
     assert folder.local_path("a.bin").read_bytes() == b"two!"
 
 
+def test_a_folder_has_one_name_whatever_leads_to_it(tmp_path):
+    (tmp_path / "anna-0001" / "raw").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "anna-0001")
+    ways = [tmp_path / "anna-0001", tmp_path / "link", tmp_path / "anna-0001/raw/.."]
+    folders = [SessionFolder(way) for way in ways]
+    assert {folder.url for folder in folders} == {str(tmp_path / "anna-0001")}
+    assert {folder.name for folder in folders} == {"anna-0001"}
+
+
 def test_folders_travel_to_other_processes(folder):
     again = pickle.loads(pickle.dumps(folder))
     assert again == folder
