@@ -51,7 +51,11 @@ def hand_model_path(given: str | None = None) -> Path:
 
 
 def cache_dir() -> Path:
-    """``$XDG_CACHE_HOME/handoff``, by default ``~/.cache/handoff``."""
+    """``$XDG_CACHE_HOME/handoff``, by default ``~/.cache/handoff``.
+
+    HANDOFF_CACHE does not move it: that names a place for what is made again for nothing, and this
+    is a download.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "handoff"
 

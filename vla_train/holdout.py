@@ -89,7 +89,8 @@ def _by_blocks(table: FrameTable, config: HoldoutConfig) -> Split:
     if not blocks:
         raise BadInputError(
             f"{table.name}: too short to hold anything out: a block needs {length} frames "
-            "and twice as many to train on; record longer or add episodes"
+            "and twice as many to train on; record longer, add episodes, or shorten the chunk with "
+            "--chunk-seconds"
         )
     return Split(
         train=train,

@@ -53,6 +53,12 @@ def test_a_damaged_cached_model_is_not_taken_for_whole(tmp_path):
     assert not model_file.is_whole(tmp_path / "absent")
 
 
+def test_the_download_stays_where_it_is_when_the_cache_moves(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("HANDOFF_CACHE", str(tmp_path / "scratch"))
+    assert model_file.cache_dir() == tmp_path / "user" / "handoff"
+
+
 def test_no_way_to_fetch_names_the_cure(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(model_file.MODEL_VARIABLE, raising=False)

@@ -60,7 +60,7 @@ def test_enough_episodes_are_held_out_whole(toy_datasets):
 def test_short_recordings_are_refused_with_the_length_needed(toy_datasets):
     source = type(toy_datasets["human"])(count=1, frames=14)
     table = load_frames(source, name="blink", settings=ChunkSettings(steps=5), image_px=32)
-    with pytest.raises(BadInputError, match=r"blink: too short .* 9 frames"):
+    with pytest.raises(BadInputError, match=r"blink: too short .* 9 frames .*--chunk-seconds"):
         split_frames(table, HoldoutConfig())
 
 
