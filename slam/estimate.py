@@ -32,8 +32,9 @@ LOOP_ROUNDS = 1
 class Estimate:
     """path: in worlds with z up where gravity is known, map by map.   maps: with points.
 
-    still: map ids of stretches without parallax.   scale_source: "imu" or "unknown".
-    gravity_source: "imu" or "none".   keyframes: rows of frames.
+    still: map ids of stretches without parallax.   scale_source: "imu", "imported" or "unknown".
+    gravity_source: "imu", "imported" or "none".   keyframes: rows of frames.
+    unit: of lengths where scale is unknown.
     """
 
     path: CameraPath
@@ -42,6 +43,7 @@ class Estimate:
     still: list[int] = field(default_factory=list)
     scale_source: str = "unknown"
     gravity_source: str = "none"
+    unit: str = "median scene depth"
     warnings: list[str] = field(default_factory=list)
 
 
@@ -74,8 +76,9 @@ def estimate(
     next_id = len(maps)
     for run in leftover:
         next_id = _turns_only(tracks, keyframes[run], config, result=result, map_id=next_id)
-    _choose_sources(result, tracks, imu)
-    _settle(result, camera_from_head or SE3.identity())
+    _choose_scale(result)
+    choose_up(result, tracks.timestamps_ns, imu)
+    settle_maps(result, camera_from_head or SE3.identity())
     return result
 
 
@@ -159,37 +162,40 @@ def _turns_only(
     return map_id
 
 
-def _choose_sources(result: Estimate, tracks: Tracks, imu: ImuData | None) -> None:
-    """Decide scale and up for the whole recording; maps that cannot follow lose their frames."""
-    path = result.path
-    metric = {m.map_id for m in result.maps if m.metric}
-    levelled = {m.map_id for m in result.maps if m.levelled}
-    if metric:
+def _choose_scale(result: Estimate) -> None:
+    """Metres if any map has them: maps that cannot follow lose their frames."""
+    if any(m.metric for m in result.maps):
         result.scale_source = "imu"
         for scene_map in [m for m in result.maps if not m.metric]:
-            path.drop(path.map_id == scene_map.map_id, "scale_unknown")
+            result.path.drop(result.path.map_id == scene_map.map_id, "scale_unknown")
             result.maps.remove(scene_map)
+    for scene_map in result.maps:
+        if scene_map.rejected:
+            result.warnings.append(f"map {scene_map.map_id}: no scale ({scene_map.rejected})")
+
+
+def choose_up(result: Estimate, timestamps_ns: Ints, imu: ImuData | None) -> None:
+    """Level maps with the accelerometer; once one map is level, the others lose their frames."""
+    path = result.path
+    levelled = {m.map_id for m in result.maps if m.levelled}
     for map_id in np.unique(path.map_id[path.tracked]).tolist():
         if imu is None or map_id in levelled:
             continue
         frames = path.map_id == map_id
         up = world.up_from_accelerometer(
-            tracks.timestamps_ns, path.rotation, imu, tracked=path.tracked & frames
+            timestamps_ns, path.rotation, imu, tracked=path.tracked & frames
         )
         if up is not None:
-            _move(result, map_id, SE3(rotation_between(up, [0.0, 0.0, 1.0]), np.zeros(3)))
+            move_map(result, map_id, SE3(rotation_between(up, [0.0, 0.0, 1.0]), np.zeros(3)))
             levelled.add(map_id)
     present = set(np.unique(path.map_id[path.tracked]).tolist())
     if present & levelled:
         result.gravity_source = "imu"
         for map_id in present - levelled:
             path.drop(path.map_id == map_id, "gravity_unknown")
-    for scene_map in result.maps:
-        if scene_map.rejected:
-            result.warnings.append(f"map {scene_map.map_id}: no scale ({scene_map.rejected})")
 
 
-def _settle(result: Estimate, camera_from_head: SE3) -> None:
+def settle_maps(result: Estimate, camera_from_head: SE3) -> None:
     """Number the maps by time, and give each its origin, unit and heading."""
     path = result.path
     order = dict.fromkeys(int(k) for k in path.map_id[path.tracked])
@@ -202,9 +208,9 @@ def _settle(result: Estimate, camera_from_head: SE3) -> None:
         first = int(np.flatnonzero(frames)[0])
         camera = SE3(path.rotation[first], scale * path.position[first])
         new_from_old = world.settle(
-            camera @ camera_from_head, levelled=result.gravity_source == "imu"
+            camera @ camera_from_head, levelled=result.gravity_source != "none"
         )
-        _move(result, map_id, new_from_old, scale=scale)
+        move_map(result, map_id, new_from_old, scale=scale)
     renumber = {old: new for new, old in enumerate(order)}
     path.map_id = np.array([renumber.get(int(k), -1) for k in path.map_id])
     result.still = [renumber[k] for k in result.still if k in renumber]
@@ -213,7 +219,8 @@ def _settle(result: Estimate, camera_from_head: SE3) -> None:
         scene_map.map_id = renumber[scene_map.map_id]
 
 
-def _move(result: Estimate, map_id: int, new_from_old: SE3, *, scale: float = 1.0) -> None:
+def move_map(result: Estimate, map_id: int, new_from_old: SE3, *, scale: float = 1.0) -> None:
+    """Carry one map, with its frames and points, into another world."""
     result.path.move(result.path.map_id == map_id, new_from_old, scale=scale)
     for scene_map in result.maps:
         if scene_map.map_id == map_id:

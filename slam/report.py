@@ -21,7 +21,7 @@ def make_report(result: Estimate, timestamps_ns: Ints) -> dict[str, Any]:
     return {
         "scale_source": result.scale_source,
         "gravity_source": result.gravity_source,
-        "length_unit": "m" if result.scale_source != "unknown" else "median scene depth",
+        "length_unit": "m" if result.scale_source != "unknown" else result.unit,
         "frames": path.n_frames,
         "tracked_frames": int(path.tracked.sum()),
         "tracked_share": _round(path.tracked.mean()) if path.n_frames else 0.0,

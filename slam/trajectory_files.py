@@ -1,13 +1,14 @@
-"""Trajectory files of other people: TUM text and EuRoC ground-truth csv, read as they are.
+"""Trajectory files of other people: TUM text, EuRoC ground-truth csv and Aria's MPS csv.
 
 TUM: ``timestamp tx ty tz qx qy qz qw`` separated by blanks, seconds (some writers put nanoseconds
 into the first column: numbers beyond 1e14 are taken as such). EuRoC: ``timestamp, p_x, p_y, p_z,
 q_w, q_x, q_y, q_z, …`` separated by commas, nanoseconds; further columns are ignored. Lines that
-start with # are comments.
+start with # are comments. MPS: see `slam.mps_trajectory`.
 """
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, StorageError
 from core.geometry.se3 import SE3
+from slam.mps_trajectory import is_mps, read_mps
 
-LAYOUTS = ("tum", "euroc")
+LAYOUTS = ("tum", "euroc", "mps")
 NS = 1_000_000_000
 NANOSECONDS_FROM = 1e14  # no clock in seconds shows this; a clock in nanoseconds does after a day
 UNIT_TOLERANCE = 0.02  # files round quaternions to four decimals
@@ -27,13 +29,17 @@ UNIT_TOLERANCE = 0.02  # files round quaternions to four decimals
 class TrajectoryFile:
     """Poses of one body. N: number of rows.
 
-    timestamps_ns: ``(N,)`` strictly rising.   world_from_body: batch of N.   layout: tum or euroc.
+    timestamps_ns: ``(N,)`` strictly rising.   world_from_body: batch of N.   layout: see LAYOUTS.
+    world: ``(N,)`` rows with other numbers stand in other worlds; None: all in one.
+    gravity_in_world: ``(N,3)``; None where the file does not know.
     """
 
     path: str
     layout: str
     timestamps_ns: NDArray[np.int64]
     world_from_body: SE3
+    world: NDArray[np.int64] | None = None
+    gravity_in_world: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps_ns)
@@ -45,23 +51,44 @@ def read_trajectory_file(path: str, *, layout: str | None = None) -> TrajectoryF
     Raises BadInputError naming the line: other columns, no number, a quaternion that is none, time
     that runs backwards. Repeated rows of one time count once.
     """
-    rows = [(k, line) for k, line in enumerate(_lines(path), start=1) if _is_data(line)]
+    lines = _lines(path)
+    if layout == "mps" or (layout is None and lines and is_mps(lines[0])):
+        return _read_mps(path)
+    rows = [(k, line) for k, line in enumerate(lines, start=1) if _is_data(line)]
     if not rows:
-        raise BadInputError(f"{path}: no poses in it; a TUM or EuRoC trajectory is needed")
+        raise BadInputError(f"{path}: no poses in it; a TUM, EuRoC or MPS trajectory is needed")
     layout = layout or layout_of(path, rows[0][1])
     if layout not in LAYOUTS:
         raise BadInputError(f"{path}: format {layout!r}; known are {', '.join(LAYOUTS)}")
     table = [_numbers(path, number, line, layout=layout) for number, line in rows]
     stamps = np.array([stamp for stamp, _ in table], dtype=np.int64)
     poses = np.array([pose for _, pose in table])
-    keep = np.concatenate([[True], np.diff(stamps) != 0])
+    keep = _new_times(path, stamps, lines=[number for number, _ in rows])
+    return TrajectoryFile(path, layout, stamps[keep], SE3.from_pose7(poses[keep]))
+
+
+def _read_mps(path: str) -> TrajectoryFile:
+    found = read_mps(path)
+    keep = _new_times(path, found.timestamps_ns, lines=range(2, 2 + len(found.timestamps_ns)))
+    pose = found.pose7[keep]
+    length = np.linalg.norm(pose[:, 3:], axis=1)
+    if not np.isfinite(pose).all() or np.abs(length - 1).max(initial=0) > UNIT_TOLERANCE:
+        raise BadInputError(f"{path}: a row without a unit quaternion; export the trajectory again")
+    return TrajectoryFile(
+        path, "mps", found.timestamps_ns[keep], SE3.from_pose7(pose),
+        world=found.world[keep], gravity_in_world=found.gravity[keep],
+    )  # fmt: skip
+
+
+def _new_times(path: str, stamps: NDArray[np.int64], *, lines: Sequence[int]) -> NDArray[np.bool_]:
+    """The first row of every time; BadInputError names the line where time runs backwards."""
     backward = np.flatnonzero(np.diff(stamps) < 0)
     if len(backward):
         raise BadInputError(
-            f"{path}: line {rows[int(backward[0]) + 1][0]}: time runs backwards by "
+            f"{path}: line {lines[int(backward[0]) + 1]}: time runs backwards by "
             f"{-np.diff(stamps)[backward[0]] / NS:g} s; sort the file by time"
         )
-    return TrajectoryFile(path, layout, stamps[keep], SE3.from_pose7(poses[keep]))
+    return np.concatenate([[True], np.diff(stamps) != 0])[: len(stamps)]
 
 
 def layout_of(path: str, line: str) -> str:

@@ -9,6 +9,7 @@ from slam.backends.protocol import Backend
 # imported when named: each may need libraries of its own
 _PLACES = {
     "builtin": ("slam.backends.builtin", "BUILTIN"),
+    "imported": ("slam.backends.imported", "IMPORTED"),
 }
 
 
