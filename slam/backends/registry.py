@@ -10,6 +10,7 @@ from slam.backends.protocol import Backend
 _PLACES = {
     "builtin": ("slam.backends.builtin", "BUILTIN"),
     "imported": ("slam.backends.imported", "IMPORTED"),
+    "colmap": ("slam.backends.colmap", "COLMAP"),
 }
 
 
