@@ -34,13 +34,13 @@ fmt: $(STAMP) ## format in place
 test: check ## set up and run every test
 	$(BIN)/python -m pytest -q
 
-MINUTES ?= 4
+MINUTES ?= 3
 demo: $(STAMP) ## sample session -> every stage -> dataset -> a small policy -> demo/report.html
 	$(BIN)/handoff ingest samples/session --into demo/sessions --session-id sample-session
 	$(BIN)/handoff run demo/sessions
 	$(BIN)/handoff evaluate demo/sessions/sample-session
 	$(BIN)/handoff export demo/sessions --name human --into demo/datasets
-	$(BIN)/handoff train demo/datasets/human samples/robot --run demo/runs/both --minutes $(MINUTES)
+	$(BIN)/handoff train demo/datasets/human samples/robot --run demo/runs/both --preset demo --minutes $(MINUTES)
 	$(BIN)/handoff predict demo/runs/both demo/datasets/human samples/robot
 	$(BIN)/handoff report demo/sessions --run demo/runs/both --out demo/report.html
 	@echo "done: open $(CURDIR)/demo/report.html"

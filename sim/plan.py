@@ -88,6 +88,7 @@ class _Planner:
 
     def __init__(self, task: Task, body: Body, *, seconds: float, rng: np.random.Generator) -> None:
         self.task, self.body, self.seconds, self.rng = task, body, seconds, rng
+        self.pace = body.pace * task.pace
         self.steps: dict[str, list[Step]] = {"left": [], "right": []}
         waiting = {side: body.rest(side, rng) for side in self.steps}
         self.pose = {side: pose for side, (pose, _) in waiting.items()}
@@ -104,7 +105,7 @@ class _Planner:
     def duration(self, side: str, to: SE3, *, base: float) -> float:
         """Longer ways take longer; nobody is a metronome."""
         way = float(np.linalg.norm(to.translation - self.pose[side].translation))
-        return float((base + 0.95 * way) * self.rng.uniform(0.9, 1.25) * self.body.pace)
+        return float((base + 0.95 * way) * self.rng.uniform(0.9, 1.25) * self.pace)
 
     def add(
         self,
@@ -182,11 +183,11 @@ class _Planner:
             if kind == "move":
                 here = self.pose[side]
                 above = SE3(here.rotation, here.translation + up)
-                self.add(side, kind, 0.35 * self.body.pace, to=above, thing=thing, contact=contact)
+                self.add(side, kind, 0.35 * self.pace, to=above, thing=thing, contact=contact)
             above = SE3(to.rotation, to.translation + up)
             way = self.duration(side, above, base=0.35)
             self.add(side, kind, way, to=above, closure=closure, thing=thing, contact=contact)
-            way = 0.4 * self.body.pace
+            way = 0.4 * self.pace
             self.add(side, kind, way, to=to, closure=closure, thing=thing, contact=contact)
             return
         way = self.duration(side, to, base=0.58)
@@ -207,11 +208,14 @@ def make_plan(task: Task, body: Body, *, seconds: float, rng: np.random.Generato
     starts = {t.name: t for t in task.things}
     start = START_S
     while start < seconds:
-        done = _run_moves(planner, task.moves, start)
+        done = _run_task(planner, task, start)
         if not done:
             break
-        end = max(planner.free_at(m.arm) for m in task.moves[:done])
+        end = max(planner.free_at(side) for side in planner.steps)
         episodes.append((start, min(end, seconds), done == len(task.moves)))
+        if task.returns:
+            start = end + 0.1
+            continue
         labels = list(planner.labels)
         back = [_undo(m, starts[m.thing]) for m in reversed(task.moves[:done])]
         undone = _run_moves(planner, back, end + 0.4)
@@ -225,7 +229,7 @@ def make_plan(task: Task, body: Body, *, seconds: float, rng: np.random.Generato
 def make_episode(task: Task, body: Body, *, rng: np.random.Generator) -> Plan:
     """Plan the task once, as long as it takes."""
     planner = _Planner(task, body, seconds=1e9, rng=rng)
-    _run_moves(planner, task.moves, 0.2)
+    _run_task(planner, task, 0.2)
     end = max(planner.free_at(side) for side in planner.steps)
     return _finish(planner, [(0.0, end, True)], until_s=end + 0.2)
 
@@ -235,6 +239,7 @@ def _finish(
 ) -> Plan:
     for side in planner.steps:
         planner.wait(side, until_s + 1.0)
+    planner.labels.sort(key=lambda label: label.start_s)
     gaze = sorted(planner.gaze, key=lambda look: look[0])
     return Plan(until_s, planner.steps, planner.holds, planner.labels, gaze, episodes)
 
@@ -243,10 +248,20 @@ def _undo(move: Move, thing: Thing) -> Move:
     return replace(move, target=thing.start, text=f"put the {move.object} back", verb="return")
 
 
+def _run_task(planner: _Planner, task: Task, start_s: float) -> int:
+    """A task's moves, one after another or both arms at once; gives how many there was time for."""
+    if not task.together:
+        return _run_moves(planner, task.moves, start_s)
+    return sum(
+        _run_moves(planner, [m for m in task.moves if m.arm == side], start_s)
+        for side in planner.steps
+    )
+
+
 def _run_moves(planner: _Planner, moves: tuple[Move, ...] | list[Move], start_s: float) -> int:
     """Do moves while there is time; gives how many. The next arm starts as the last lets go."""
     for done, move in enumerate(moves):
-        if start_s + SHORTEST_MOVE_S > planner.seconds:
+        if start_s + SHORTEST_MOVE_S * planner.task.pace > planner.seconds:
             return done
         let_go = planner.transfer(move, max(start_s, planner.free_at(move.arm)))
         if done + 1 < len(moves) and moves[done + 1].arm == move.arm:

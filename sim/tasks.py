@@ -37,12 +37,20 @@ class Move:
 
 @dataclass(frozen=True)
 class Task:
-    """A task laid out. things include what never moves; moves come in order."""
+    """A task laid out. things include what never moves; moves come in order.
+
+    together: the arms work at the same time, each through its own moves.
+    returns: the last moves put everything back where it was, so a repetition needs no undoing.
+    pace: factor on durations.
+    """
 
     name: str
     text: str
     things: tuple[Thing, ...]
     moves: tuple[Move, ...]
+    together: bool = False
+    returns: bool = False
+    pace: float = 1.0
 
     def thing(self, name: str) -> Thing:
         """A thing by name."""
@@ -137,6 +145,34 @@ def blocks_to_tray(rng: np.random.Generator) -> Task:
     )
 
 
+def there_and_back(rng: np.random.Generator) -> Task:
+    """Each hand puts its block in the tray and takes it out again: short, so often repeated."""
+    tray_at = (float(rng.uniform(0.28, 0.31)), 0.0, 0.0)
+    half = 0.020
+    things: list[Thing] = []
+    moves: list[Move] = []
+    for side, sign, name in (("left", 1, "red"), ("right", -1, "blue")):
+        x, y = float(rng.uniform(0.22, 0.28)), sign * float(rng.uniform(0.19, 0.24))
+        there = (tray_at[0], sign * 0.045, 0.006 + half)
+        thing = replace(block(f"{name}_block", COLOURS[name], (half,) * 3), start=(x, y, half))
+        things.append(thing)
+        into, out = f"put the {name} block in the tray", f"take the {name} block out of the tray"
+        moves += [
+            Move(side, thing.name, there, into, f"{name} block"),
+            Move(side, thing.name, thing.start, out, f"{name} block", verb="take"),
+        ]
+    box = replace(tray("tray", (0.45, 0.47, 0.52)), start=tray_at)
+    return Task(
+        "there_and_back",
+        "put the blocks in the tray and take them out again",
+        (*things, box, *clutter(rng)),
+        tuple(moves),
+        together=True,
+        returns=True,
+        pace=0.8,
+    )
+
+
 def spice_rack(rng: np.random.Generator) -> Task:
     """Three spice bottles onto a rack."""
     laid = spices(rng, scatter(rng, 3, x=(0.18, 0.29), y=(-0.24, 0.24)))
@@ -171,6 +207,7 @@ TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
     "bus_table": bus_table,
     "sort_eggs": sort_eggs,
     "spice_rack": spice_rack,
+    "there_and_back": there_and_back,
 }
 
 

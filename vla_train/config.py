@@ -83,7 +83,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema_decay: float = 0.99  # 0 switches the moving average off
     seed: int = 0
-    threads: int = 0  # 0: every core this process may use
+    threads: int = 1  # the small policy is fastest on one; 0: every core this process may use
     log_every: int = 10
     checkpoint_every: int = 200
     keep_checkpoints: int = 2
@@ -99,9 +99,10 @@ class TrainConfig:
                 f"batch {self.batch} must be at least 2, image_px {self.image_px} a multiple of 32"
             )
         if self.checkpoint_every % self.log_every:
+            next_multiple = -(-self.checkpoint_every // self.log_every) * self.log_every
             raise BadInputError(
                 f"checkpoint_every {self.checkpoint_every} is no multiple of "
-                f"log_every {self.log_every}"
+                f"log_every {self.log_every}; give --checkpoint-every {next_multiple}"
             )
         if any(ago <= 0.0 for ago in self.history_s):
             raise BadInputError(f"history_s {self.history_s} must lie before now: seconds > 0")
@@ -114,7 +115,7 @@ class TrainConfig:
             )
 
 
-def demo(datasets: tuple[str, ...], run: str) -> TrainConfig:
+def demo(datasets: tuple[str, ...], run: str, *, minutes: float = 3.0) -> TrainConfig:
     """A few minutes on two cores with ten seconds of one person and a handful of robot episodes.
 
     So little is soon learned by heart: chunks and held-out blocks are short, images small and
@@ -123,7 +124,7 @@ def demo(datasets: tuple[str, ...], run: str) -> TrainConfig:
     return TrainConfig(
         datasets=datasets,
         run=run,
-        minutes=3.0,
+        minutes=minutes,
         chunk=ChunkSettings(steps=25, duration_s=0.5),
         holdout=HoldoutConfig(fraction=0.25),
         model=SmallConfig(dropout=0.2, camera_dropout=0.3),

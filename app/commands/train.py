@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Mapping
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from app.numbers import at_least_one
@@ -23,6 +24,7 @@ PAGE = Page(
         "handoff train datasets/first --run runs/first --minutes 5",
         "handoff train datasets/first samples/robot --run runs/both --steps 2000",
         "handoff train datasets/first --run runs/headless --minutes 5 --reference per_tick",
+        "handoff train datasets/first samples/robot --run runs/quick --minutes 3 --preset demo",
         "handoff train datasets/first --run runs/control --steps 2000 --shuffle-labels",
     ),
     writes=("<run>: config, log.jsonl, checkpoints; the run a second time does nothing",),
@@ -37,7 +39,7 @@ CHANGEABLE: dict[str, tuple[type, str]] = {
     "checkpoint_every": (int, "steps between checkpoints"),
     "log_every": (int, "steps between lines of the log"),
     "seed": (int, "of everything random"),
-    "threads": (int, "processor threads (all)"),
+    "threads": (int, "processor threads (1; 0 for all)"),
 }
 CHUNK = {
     "reference": "reference",
@@ -71,7 +73,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     more.add_argument(
         "--shuffle-labels", action="store_true", help="control: exchange actions among frames"
     )
-    more.add_argument("--debug", action="store_true", help="a tiny policy: seconds, not minutes")
+    more.add_argument(
+        "--preset",
+        choices=("demo", "debug"),
+        help="demo: for seconds of data on two cores; debug: a tiny policy, trained in seconds",
+    )
     add_json(parser)
 
 
@@ -83,20 +89,21 @@ def _given(arguments: argparse.Namespace, names: Mapping[str, str]) -> dict[str,
 
 def config_of(arguments: argparse.Namespace) -> "TrainConfig":
     """The run's configuration. Raises BadInputError for values that cannot be."""
-    from core.dataset.chunk_settings import ChunkSettings
-    from vla_train.config import HoldoutConfig, TrainConfig, debug
+    from vla_train.config import TrainConfig, debug, demo
 
-    config = TrainConfig(
-        datasets=tuple(arguments.datasets),
-        run=arguments.training,
+    start = demo if arguments.preset == "demo" else TrainConfig
+    config = start(datasets=tuple(arguments.datasets), run=arguments.training, minutes=1.0)
+    if arguments.preset == "debug":
+        config = debug(config)
+    return dataclasses.replace(
+        config,
         steps=arguments.steps,
         minutes=arguments.minutes,
         shuffle_labels=arguments.shuffle_labels,
-        chunk=ChunkSettings(**_given(arguments, CHUNK)),
-        holdout=HoldoutConfig(**_given(arguments, HOLDOUT)),
+        chunk=dataclasses.replace(config.chunk, **_given(arguments, CHUNK)),
+        holdout=dataclasses.replace(config.holdout, **_given(arguments, HOLDOUT)),
         **_given(arguments, {name: name for name in CHANGEABLE}),
     )
-    return debug(config) if arguments.debug else config
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -118,5 +125,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  loss {name}: {loss:.4f}{beside}")
     for warning in result.warnings:
         print(f"  warning: {warning}")
-    print(f"next: handoff predict {result.run} {' '.join(arguments.datasets)}")
+    print(f"next: handoff predict {join([str(result.run), *arguments.datasets])}")
     return 0

@@ -8,7 +8,9 @@ from sim.arms import SIDES, STYLES, Arms, arm_xml
 from sim.grasp import HumanHands
 from sim.gripper import Gripper
 from sim.plan import make_episode
+from sim.record import perform
 from sim.render import load_mujoco
+from sim.rig import find_preset, find_rig
 from sim.tasks import TASKS, make_task
 
 
@@ -32,10 +34,9 @@ def test_a_person_gets_hold_of_everything(name):
     taken = [s for side in SIDES for s in plan.steps[side] if s.kind == "grasp"]
     assert len(taken) == len(task.moves)
     assert all(s.contact[0] and s.contact[1:].any() for s in taken)
-    for move in task.moves:
-        np.testing.assert_allclose(
-            plan.holds[move.thing][-1].pose.translation, move.target, atol=1e-9
-        )
+    ends = {move.thing: move.target for move in task.moves}  # a thing's last move counts
+    for thing, target in ends.items():
+        np.testing.assert_allclose(plan.holds[thing][-1].pose.translation, target, atol=1e-9)
 
 
 @pytest.mark.usefixtures("can_draw")  # mujoco itself fails to load where its GL is missing
@@ -58,3 +59,17 @@ def test_every_robot_reaches_everything(name, style):
 def test_unknown_task_names_the_choices():
     with pytest.raises(BadInputError, match="sort_eggs"):
         make_task("juggle", np.random.default_rng(0))
+
+
+def test_there_and_back_uses_both_arms_at_once_and_ends_as_it_began():
+    plan = perform(
+        "there_and_back", seconds=10.2, seed=4, rig=find_rig("head"), preset=find_preset("clean")
+    ).human.plan
+    assert [success for *_, success in plan.episodes] == [True, True]
+    first = [x for x in plan.labels if x.end_s <= plan.episodes[0][1]]
+    assert [x.arm for x in first] != sorted(x.arm for x in first)  # interleaved, by start
+    left, right = (next(x for x in first if x.arm == arm) for arm in ("left", "right"))
+    assert left.start_s < right.end_s
+    assert right.start_s < left.end_s
+    for holds in plan.holds.values():
+        np.testing.assert_allclose(holds[-1].pose.translation, holds[0].pose.translation, atol=1e-9)
