@@ -67,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="640x480")
     parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     size_wh = tuple(int(n) for n in arguments.size.split("x"))
     pictures = {c: panned(arguments.frames, size_wh, seed) for seed, c in enumerate(CAMERAS)}
@@ -97,6 +98,8 @@ def main() -> None:
             encoder.encode([int(index)])
         found["chunks_per_cpu_s"] = round(len(order) / (cpu_s() - start), 1)
     print(json.dumps(found))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

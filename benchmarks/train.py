@@ -1,6 +1,6 @@
 """Does co-training beat its baselines on frames it never saw, and does a control fail to?
 
-    python benchmarks/train.py DATASET [DATASET ...] [--minutes 3] [--seeds 1]
+    python benchmarks/train.py DATASET [DATASET ...] [--minutes 3] [--seeds 1] [--json FILE]
 
 Trains the small policy on the datasets, then once more with labels exchanged among the training
 frames (the control), and prints the errors on held-out frames beside staying still and the nearest
@@ -8,6 +8,7 @@ training frame. Exit code 1 when the policy does not beat both, or the control d
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -26,15 +27,21 @@ def main() -> int:
     parser.add_argument("datasets", nargs="+")
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the reports here")
     arguments = parser.parse_args()
-    fine = True
+    fine, found = True, {}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.seeds):
             config = demo(tuple(arguments.datasets), str(Path(folder) / str(seed)))
             config = replace(config, minutes=arguments.minutes, seed=seed)
-            fine &= all(beats(report) for report in measure(config, f"policy, seed {seed}"))
+            title = f"policy, seed {seed}"
+            found[title] = measure(config, title)
+            fine &= all(beats(report) for report in found[title])
         control = replace(config, run=str(Path(folder) / "control"), shuffle_labels=True)
-        fine &= not all(beats(report) for report in measure(control, "control"))
+        found["control"] = measure(control, "control")
+        fine &= not all(beats(report) for report in found["control"])
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"fine": fine, **found}, indent=2), encoding="utf-8")
     print("policy beats both baselines, control does not" if fine else "FAILED")
     return 0 if fine else 1
 
