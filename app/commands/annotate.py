@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from shlex import quote
 
 from app.page import Page, add_command, add_json
 
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"session": folder.name, "labels": counts}))
         return 0
     shown = ", ".join(f"{n} on {track}" for track, n in counts.items())
-    print(f"{folder.name}: kept labels: {shown}\nnext: handoff run {arguments.session}")
+    print(f"{folder.name}: kept labels: {shown}\nnext: handoff run {quote(arguments.session)}")
     return 0
 
 
@@ -55,7 +56,7 @@ def show(arguments: argparse.Namespace) -> int:
 
     scene = Scene.read(session_at(arguments.session))
     if scene.segments is None:
-        print(f"no segments yet; run: handoff run {arguments.session}")
+        print(f"no segments yet; run: handoff run {quote(arguments.session)}")
         return 1
     segments = scene.segments
     starts, ends = scene.seconds_of(segments.start_ns), scene.seconds_of(segments.end_ns)

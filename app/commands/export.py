@@ -3,7 +3,9 @@
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from app.numbers import size_wh
@@ -11,16 +13,18 @@ from app.page import Page, add_command, add_json
 from core.errors import BadInputError
 
 if TYPE_CHECKING:
+    from core.session.storage import SessionFolder
     from export.report import ExportReport
 
 PAGE = Page(
     name="export",
     summary="write a LeRobot v3 dataset of any number of sessions",
     about="Cuts sessions into episodes, resamples them to one rate and writes a LeRobot v3.0 "
-    "dataset that LeRobot opens unmodified. What could not be used is counted and said. An "
-    "export that was killed goes on at the first unfinished episode; the same export again does "
-    "nothing.\n\nWith --robot it takes robot episodes (an RLDS folder) instead of sessions; with "
-    "--check it looks through finished datasets and writes nothing.",
+    "dataset that LeRobot opens unmodified. What could not be used is counted and said. Sessions "
+    "that are not finished, or changed since, are refused. An export that was killed goes on at "
+    "the first unfinished episode; the same export again does nothing.\n\n"
+    "With --robot it takes robot episodes (an RLDS folder) instead of sessions; with --check it "
+    "looks through finished datasets and writes nothing.",
     examples=(
         "handoff export sessions --name first",
         "handoff export sessions/anna-0001 sessions/ben-0002 --name pair --fps 20",
@@ -47,6 +51,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--cameras", nargs="+", metavar="NAME", help="head left_wrist right_wrist")
     parser.add_argument("--replace", action="store_true", help="replace a dataset of this name")
+    parser.add_argument(
+        "--skip-unfinished", action="store_true", help="leave such sessions out and name them"
+    )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument(
         "--robot",
@@ -107,9 +114,12 @@ def export(arguments: argparse.Namespace) -> int:
     asked = {"fps": arguments.fps, "image_size": arguments.image_size}
     asked["cameras"] = tuple(arguments.cameras) if arguments.cameras else None
     config = ExportConfig(**{key: value for key, value in asked.items() if value is not None})
+    folders, left_out = usable(sessions_at(arguments.sessions), skip=arguments.skip_unfinished)
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
     with Bar("export", quiet=arguments.json) as bar:
         report = export_sessions(
-            sessions_at(arguments.sessions),
+            folders,
             arguments.into,
             name=arguments.name,
             config=config,
@@ -119,11 +129,30 @@ def export(arguments: argparse.Namespace) -> int:
     return show(report, arguments)
 
 
+def usable(
+    folders: "list[SessionFolder]", *, skip: bool
+) -> tuple["list[SessionFolder]", list[str]]:
+    """The sessions that are whole, and why each other one is not. BadInputError unless ``skip``."""
+    from pipeline.unfinished import why_unfinished
+
+    reasons = {folder: why_unfinished(folder) for folder in folders}
+    whole = [folder for folder, reason in reasons.items() if reason is None]
+    lines = [f"{folder.url}: {why}" for folder, why in reasons.items() if why is not None]
+    if lines and not (skip and whole):
+        more = f" (and {len(lines) - 1} more sessions like it)" if len(lines) > 1 else ""
+        others = ", or export the finished ones: --skip-unfinished" if whole else ""
+        first = next(folder for folder, reason in reasons.items() if reason is not None)
+        raise BadInputError(f"{lines[0]}{more}; run: handoff run {quote(first.url)}{others}")
+    return whole, lines
+
+
 def show(report: "ExportReport", arguments: argparse.Namespace) -> int:
     """Print what came out, and what people do next."""
     if arguments.json:
         print(json.dumps({**dataclasses.asdict(report), "path": str(report.path)}, indent=2))
         return 0
     print("\n".join(report.lines()))
-    print(f"next: handoff train {report.path} --run runs/{arguments.name} --minutes 5")
+    run_folder = f"runs/{arguments.name}"
+    words = f"{quote(str(report.path))} --run {quote(run_folder)}"
+    print(f"next: handoff train {words} --minutes 5")
     return 0

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from pathlib import Path
+from shlex import quote
 
 from app.numbers import numbers
 from app.page import Page, add_command, add_json
@@ -48,6 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from capture.ingest import ingest
 
+    check_labels(Path(arguments.source))
     folder = ingest(
         arguments.source,
         arguments.into,
@@ -66,5 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"session": folder.name, "url": folder.url}))
     else:
-        print(f"next: handoff run {folder.url}")
+        print(f"next: handoff run {quote(folder.url)}")
     return 0
+
+
+def check_labels(source: Path) -> None:
+    """Refuse a rig folder whose labels cannot be read, while its author is still at the rig."""
+    from annotate.labels import parse_labels
+    from capture.rig import LABELS_CSV, RIG_TOML
+
+    path = source / LABELS_CSV
+    if (source / RIG_TOML).is_file() and path.is_file():
+        parse_labels(path.read_bytes(), str(path), origin_ns=0)

@@ -18,7 +18,7 @@ PAGE = Page(
         "handoff report sessions/anna-0001 --run runs/first --out report.html",
     ),
     writes=("<session>.report.html in the working folder, or --out FILE",),
-    then=("open it in any browser", "handoff export sessions --into datasets/first"),
+    then=("open it in any browser", "handoff export sessions --name first"),
 )
 
 

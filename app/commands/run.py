@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
 from core.session.layout import STAGES
 
@@ -37,7 +38,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     choice.add_argument(
         "--only", choices=STAGES, action="append", metavar="STAGE", help="only this (repeatable)"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="sessions at a time (one per core)")
+    parser.add_argument(
+        "--jobs", type=at_least_one, metavar="N", help="sessions at a time (one per core)"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="STAGE.KEY=VALUE", help="change a setting"
     )

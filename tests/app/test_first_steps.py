@@ -102,3 +102,26 @@ def test_several_sessions_are_not_one(ingested, video, capsys):
     capsys.readouterr()
     assert main(["view", str(ingested)]) == 1
     assert "holds 2 sessions" in capsys.readouterr().err
+
+
+def test_labels_that_cannot_be_read_are_refused_at_the_rig(tmp_path, capsys):
+    rig = tmp_path / "take"
+    rig.mkdir()
+    (rig / "rig.toml").write_text("", "utf-8")
+    (rig / "labels.csv").write_text("track,start_s,end_s,text\nlift,1,2,put\n", "utf-8")
+    assert main(["ingest", str(rig), "--into", str(tmp_path / "sessions")]) == 1
+    assert f"{rig}/labels.csv: line 2: track 'lift'" in capsys.readouterr().err
+    assert not (tmp_path / "sessions").exists()
+
+
+def test_the_next_command_can_be_pasted(video, tmp_path, capsys):
+    root = tmp_path / "our sessions"
+    words = ["--fov-deg", "60", "--session-id", SESSION]
+    assert main(["ingest", str(video), "--into", str(root), *words]) == 0
+    assert f"next: handoff run '{root}/{SESSION}'" in capsys.readouterr().out
+
+
+def test_jobs_are_at_least_one(ingested, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", str(ingested), "--jobs", "-3"])
+    assert "a whole number from 1 is needed" in capsys.readouterr().err

@@ -9,9 +9,19 @@ from core.session.calibration import Calibration, StreamCalibration
 from core.session.documents import write_document
 from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.layout import CALIBRATION, HANDS_REPORT, SLAM_REPORT
-from core.session.marks import Mark, hashes_of, write_mark
+from core.session.marks import Mark, config_document, hashes_of, write_mark
 from core.session.storage import SessionFolder
-from core.session.tables import EndEffectors, Frames, Hands, Segments, Ticks, Trajectory
+from core.session.tables import (
+    Detections,
+    EndEffectors,
+    Frames,
+    Hands,
+    Segments,
+    Ticks,
+    Trajectory,
+)
+from pipeline.look import current_inputs
+from pipeline.stages import all_stages, in_order
 
 ORIGIN_NS = 7_000_000_000
 WIDTH, HEIGHT = 96, 64
@@ -140,17 +150,16 @@ def segments_table(rows):
 
 
 def mark_all(folder):
-    """Mark every stage as done with what lies in its room."""
-    for room, stage in (
-        ("capture", "capture"),
-        ("hands", "hands_detect"),
-        ("slam", "slam"),
-        ("hands", "hands"),
-        ("annotate", "annotate"),
-    ):
-        made = [p for p in folder.ls(room) if "_done" not in p] if folder.exists(room) else []
-        mark = Mark(stage, 1, {}, {}, hashes_of(folder, made))
-        write_mark(folder, room, mark)
+    """Mark every stage as done, as the runner would, with what lies in its room."""
+    standing = {}
+    for stage in in_order(all_stages()):
+        made = [p for p in folder.ls(stage.room) if "_done" not in p]
+        config = stage.config_type()
+        inputs = current_inputs(folder, stage, config=config, needed=standing)
+        document = config_document(config)
+        mark = Mark(stage.name, stage.version, document, inputs, hashes_of(folder, made))
+        write_mark(folder, stage.room, mark)
+        standing[stage.name] = mark
 
 
 def make_session(
@@ -179,7 +188,9 @@ def make_session(
         scene="desk",
         device="rig",
         consent="research",
-        streams=tuple(StreamInfo(c, f"raw/{c}.mp4", "0" * 64, "video") for c in cameras),
+        streams=tuple(
+            StreamInfo(c, f"raw/{c}.mp4", folder.sha256(f"raw/{c}.mp4"), "video") for c in cameras
+        ),
         clock_origin=ORIGIN_NS,
     ).write(folder)
     camera = PinholeRadtan(params=(80.0, 80.0, 47.5, 31.5, 0, 0, 0, 0), size_wh=size_wh)
@@ -194,6 +205,7 @@ def make_session(
     segments_table(list(segments)).write(folder)
     write_document(folder, SLAM_REPORT, slam or {"scale_source": "imu", "gravity_source": "imu"})
     write_document(folder, HANDS_REPORT, {"scale_source": "prior"})
+    Detections.empty().write(folder)
     mark_all(folder)
     return folder
 

@@ -1,10 +1,13 @@
 """`handoff export` from the outside: sessions, robots, checks."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from app.cli import main
+from core.session.marks import read_mark, write_mark
+from pipeline.unfinished import why_unfinished
 
 
 @pytest.fixture
@@ -24,6 +27,46 @@ def test_export_and_check(inside, make_session, capsys):
     found = json.loads(capsys.readouterr().out)
     assert not found[0]["ok"]
     assert "not a readable video" in found[0]["problems"][0]
+
+
+def test_what_changed_since_the_run_is_refused(inside, make_session, capsys):
+    folder = make_session(inside / "sessions", seconds=1.0)
+    command = ["export", "sessions", "--name", "first", "--fps", "15"]
+    folder.write_bytes("annotate/labels.json", b"{}")  # imported, and not run yet
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "annotate is out of date (input changed: annotate/labels.json)" in error
+    assert f"run: handoff run {folder.url}" in error
+    assert not (inside / "datasets").exists()
+    folder.remove("annotate/labels.json")
+    assert main(command) == 0
+
+
+def test_unfinished_sessions_are_named_or_left_out(inside, make_session, capsys):
+    make_session(inside / "sessions", "anna-0001", seconds=1.0)
+    broken = [make_session(inside / "sessions", f"ben-000{k}", seconds=1.0) for k in (1, 2)]
+    broken[0].remove("slam/_done.slam.json")
+    broken[1].write_bytes("session.json", b"{")
+    command = ["export", "sessions", "--name", "first", "--fps", "15"]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert f"{broken[0].url}: stage slam is not done (and 1 more" in error
+    assert "--skip-unfinished" in error
+    assert main([*command, "--skip-unfinished", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["sessions"] == 1
+    assert [line.split(": ")[0] for line in said.err.splitlines()] == ["left out", "left out"]
+    assert main(["export", *(f.url for f in broken), "--name", "none", "--skip-unfinished"]) == 1
+    assert "--skip" not in capsys.readouterr().err
+
+
+def test_what_older_settings_made_is_whole(inside, make_session):
+    """A session run with `--set`, or by an older version of a stage, may be exported."""
+    folder = make_session(inside / "sessions", seconds=1.0)
+    for stage in ("hands_detect", "hands"):
+        mark = read_mark(folder, "hands", stage)
+        write_mark(folder, "hands", replace(mark, version=0, config={"of": "another version"}))
+    assert why_unfinished(folder) is None
 
 
 def test_robot_episodes(inside, recordings, capsys):
