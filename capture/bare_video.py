@@ -54,8 +54,8 @@ def _camera(
     given = [v for v in (focal_px, intrinsics, fov_deg) if v is not None]
     if len(given) != 1:
         raise BadInputError(
-            f"{path}: {len(given)} kinds of intrinsics given; one video needs exactly one of "
-            "--focal-px F, --intrinsics fx,fy,cx,cy or --fov-deg D (width of the picture)"
+            f"{path}: {len(given) or 'no'} kinds of intrinsics given; one video needs exactly one "
+            "of --focal-px F, --intrinsics fx,fy,cx,cy or --fov-deg D (width of the picture)"
         )
     if focal_px is not None:
         return pinhole(focal_px, (width, height))

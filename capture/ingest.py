@@ -160,11 +160,17 @@ def _recognise(folder: SessionFolder, info: SessionInfo, *, source: Path) -> Non
     """
     there, here = _facts(SessionInfo.read(folder)), _facts(info)
     differing = sorted(n for n in {*there, *here} if there.get(n) != here.get(n))
-    if differing:
+    if not differing:
+        return
+    if "head" in differing:
         raise BadInputError(
-            f"{source}: {folder.url} is there with another {', '.join(differing)}; remove that "
-            "folder to replace it, or give another --session-id"
+            f"{source}: {folder.url} holds another recording; give another --session-id"
         )
+    labels = f"; for labels alone: handoff annotate {folder.url} --labels {source / LABELS_CSV}"
+    raise BadInputError(
+        f"{source}: {folder.url} is there, and differs in {', '.join(differing)}; remove that "
+        f"folder to replace it, or give another --session-id{labels * (differing == ['labels'])}"
+    )
 
 
 def _facts(info: SessionInfo) -> dict[str, object]:

@@ -129,12 +129,18 @@ def _stuck_at_limit(values: NDArray[np.float64], *, least: float) -> float:
     return float(stuck.any(axis=1).mean()) if len(stuck) else 0.0
 
 
+def _unit_cure(key: str, unit: str) -> str:
+    return f'set {key} = "{unit}" under [imu] in the recording\'s rig.toml and ingest it again'
+
+
 def imu_findings(figures: dict[str, Any], *, noise_given: bool) -> list[Finding]:
     """What is wrong with the inertial samples."""
     found: list[tuple[str, str]] = []
     gravity = figures["gravity_m_s2"]
     if abs(gravity - 1.0) < 0.15:
-        text = f'median acceleration is {gravity:.2f}: that is in g; set accel_unit = "g"'
+        text = (
+            f"median acceleration is {gravity:.2f}: that is in g; {_unit_cure('accel_unit', 'g')}"
+        )
         found.append(("red", text))
     elif abs(gravity - GRAVITY_M_S2) > 1.5:
         text = (
@@ -143,7 +149,7 @@ def imu_findings(figures: dict[str, Any], *, noise_given: bool) -> list[Finding]
         found.append(("red", text))
     if figures["gyro_p95_rad_s"] > 15:
         turn = figures["gyro_p95_rad_s"]
-        text = f'turns at {turn:.0f} rad/s: too fast for a head; set gyro_unit = "deg/s"'
+        text = f"turns at {turn:.0f} rad/s: too fast for a head; {_unit_cure('gyro_unit', 'deg/s')}"
         found.append(("red", text))
     if 0 < figures["rate_hz"] < 90:
         rate = figures["rate_hz"]

@@ -26,9 +26,10 @@ def read_imu_csv(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64], ND
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = (int(i) for i in bad[0])
+        rows = len(np.unique(bad[:, 0]))
         raise BadInputError(
             f"{path}: row {row + 2}: {IMU_COLUMNS[1 + column]} is empty or not a finite number; "
-            f"remove the {len(np.unique(bad[:, 0]))} such rows"
+            f"remove {'this row' if rows == 1 else f'the {rows} rows like it'}"
         )
     return times, values[:, :3], values[:, 3:]
 
@@ -66,7 +67,11 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     kinds = {name: pa.int64() if name == "timestamp_ns" else pa.float64() for name in columns}
     wanted = pa.csv.ConvertOptions(column_types=kinds)
     try:
-        table = pa.csv.read_csv(path, convert_options=wanted)
+        table = pa.csv.read_csv(
+            path,
+            read_options=pa.csv.ReadOptions(use_threads=False),  # its errors name the row then
+            convert_options=wanted,
+        )
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise BadInputError(f"{path}: not a readable CSV ({reason}); correct that value") from error

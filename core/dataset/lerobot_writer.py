@@ -50,7 +50,10 @@ class DatasetWriter:
         if unknown:
             raise BadInputError(f"{root}: camera {unknown[0]!r} is none of {', '.join(CAMERAS)}")
         if self.root.exists() and not replace:
-            raise BadInputError(f"{root} exists already: choose another name or allow replacing it")
+            raise BadInputError(
+                f"{root}: is there already, made of other sessions or settings; choose another "
+                "--name, or --replace it"
+            )
         self._partial = self.root.parent / f".{self.root.name}.partial"
         self._open_staging({
             "key": key,

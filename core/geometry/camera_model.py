@@ -35,7 +35,8 @@ class Camera(ABC):
         given = len(self.params)
         if not wanted - self.optional_params <= given <= wanted:
             names = " ".join(self.param_names)
-            raise BadInputError(f"{self._who}: {given} params; expected {wanted}: {names}")
+            least = f"{wanted - self.optional_params} or " if self.optional_params else ""
+            raise BadInputError(f"{self._who}: {given} params; expected {least}{wanted}: {names}")
         if not all(np.isfinite(self.params)):
             raise BadInputError(f"{self._who}: params {self.params} are not all finite")
         if self.focal_px <= 0 or self.params[0] <= 0:

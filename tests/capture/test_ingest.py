@@ -82,14 +82,31 @@ def test_the_same_pictures_with_another_calibration_are_refused(rig_folder, tmp_
     ingest(source, tmp_path / "sessions")
     rig = source / "rig.toml"
     rig.write_text(rig.read_text(encoding="utf-8") + "time_offset_ns = 1\n", encoding="utf-8")
-    with pytest.raises(BadInputError, match="is there with another rig; remove that folder"):
+    with pytest.raises(BadInputError, match="is there, and differs in rig; remove that folder"):
         ingest(source, tmp_path / "sessions")
+
+
+def test_the_same_pictures_with_other_labels_name_the_command_for_labels(rig_folder, tmp_path):
+    source = rig_folder()
+    (source / "labels.csv").write_text("track,start_s,end_s,text\n", encoding="utf-8")
+    folder = ingest(source, tmp_path / "sessions")
+    (source / "labels.csv").write_text("track,start_s,end_s,text\n\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match=f"handoff annotate {folder.url} --labels {source}"):
+        ingest(source, tmp_path / "sessions")
+
+
+def test_a_taken_id_does_not_list_all_that_differs(rig_folder, tmp_path):
+    source = rig_folder()
+    ingest(source, tmp_path / "sessions", session_id="anna-0001")
+    video = source / "left_wrist.mp4"
+    with pytest.raises(BadInputError, match=r"anna-0001 holds another recording; give another"):
+        ingest(video, tmp_path / "sessions", session_id="anna-0001", focal_px=300.0, task="other")
 
 
 def test_the_same_pictures_with_another_task_are_refused(rig_folder, tmp_path):
     source = rig_folder()
     ingest(source, tmp_path / "sessions")
-    with pytest.raises(BadInputError, match="is there with another operator, task; remove"):
+    with pytest.raises(BadInputError, match="is there, and differs in operator, task; remove"):
         ingest(source, tmp_path / "sessions", task="wash", operator="ben")
 
 

@@ -169,7 +169,7 @@ def test_units_are_converted(rig_folder, tmp_path, imu_csv):
 @pytest.mark.parametrize(
     ("keywords", "text"),
     [
-        ({"scale": 1 / 9.81}, 'that is in g; set accel_unit = "g"'),
+        ({"scale": 1 / 9.81}, 'that is in g; set accel_unit = "g" under [imu]'),
         ({"scale": 0.5}, "not near 9.81"),
         ({"gyro": 60.0}, 'set gyro_unit = "deg/s"'),
         ({"rate_hz": 50}, "50 samples/s is slow"),

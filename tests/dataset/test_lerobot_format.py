@@ -275,7 +275,7 @@ def test_a_full_disk_is_named_and_finished_episodes_stay(tmp_path, episode_from,
 
 
 def test_wrong_input_is_refused_in_one_line(tmp_path, episode_from, written):
-    with pytest.raises(BadInputError, match="exists already"):
+    with pytest.raises(BadInputError, match=r"is there already.*--replace"):
         DatasetWriter(written[2], fps=30, cameras={})
     with pytest.raises(BadInputError, match="no episode was added"):
         DatasetWriter(tmp_path / "new", fps=30, cameras={}).finish()

@@ -228,7 +228,7 @@ def test_exporting_again_does_nothing(tmp_path, make_session):
     assert again.lines()[0].startswith("nothing to do")
     assert again.lines()[1:] == first.lines()
     assert {p: p.stat().st_mtime_ns for p in first.path.rglob("*")} == before
-    with pytest.raises(BadInputError, match="exists already"):
+    with pytest.raises(BadInputError, match=r"is there already.*--replace"):
         export([folder], tmp_path, fps=15)
     config = ExportConfig(fps=15)
     slower = export_sessions(
