@@ -1,5 +1,6 @@
 """The stage on small session folders written here: what it writes, refuses and repeats."""
 
+import importlib.util
 from dataclasses import replace
 
 import av
@@ -138,3 +139,19 @@ def test_no_frames_is_refused(tmp_path):
     Ticks.empty().write(folder)
     with pytest.raises(BadInputError, match="no frames"):
         run(folder)
+
+
+def test_colmap_in_place_of_our_own_estimation(tmp_path, missing):
+    if importlib.util.find_spec("pycolmap") is None:
+        missing("needs pycolmap: pip install 'handoff-ego[colmap]'")
+    folder = write_session(tmp_path / "made-session")
+    outcome = run(folder, SlamConfig(backend="colmap"))
+    trajectory, report = Trajectory.read(folder), read_document(folder, SLAM_REPORT)
+    assert outcome.counts["tracked"] == N
+    position = trajectory.world_from_head[:, :3]
+    along = position @ (position[-1] / np.linalg.norm(position[-1]))
+    np.testing.assert_allclose(along / along[-1], np.linspace(0, 1, N), atol=0.05)
+    assert (report["backend"], report["scale_source"]) == ("colmap", "unknown")
+    assert np.isinf(trajectory.sigma_m).all()
+    assert np.isfinite(trajectory.sigma_rad).all()
+    assert len(MapPoints.read(folder)) > 50
