@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TOOLS  := $(VENV)/.tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt clean
@@ -19,15 +20,19 @@ $(STAMP): pyproject.toml constraints.txt
 	  $(BIN)/pip install --quiet 'torch==2.13.0+cpu' 2>/dev/null \
 	  || $(BIN)/pip install --quiet 'torch==2.13.0' --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
 	  || $(BIN)/pip install --quiet torch==2.13.0; fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]'
 	touch $@
 
-check: $(STAMP) ## lint and types
+$(TOOLS): $(STAMP)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+check: $(TOOLS) ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-fmt: $(STAMP) ## format in place
+fmt: $(TOOLS) ## format in place
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -36,6 +41,7 @@ test: check ## set up and run every test
 
 MINUTES ?= 3
 demo: $(STAMP) ## sample session -> every stage -> dataset -> a small policy -> demo/report.html
+	rm -rf demo  # every number of the report is made in this run
 	$(BIN)/handoff ingest samples/session --into demo/sessions --session-id sample-session
 	$(BIN)/handoff run demo/sessions
 	$(BIN)/handoff evaluate demo/sessions/sample-session
