@@ -178,12 +178,17 @@ def choose_up(result: Estimate, timestamps_ns: Ints, imu: ImuData | None) -> Non
     """Level maps with the accelerometer; once one map is level, the others lose their frames."""
     path = result.path
     levelled = {m.map_id for m in result.maps if m.levelled}
+    metres = path.position if result.scale_source == "imported" else None
     for map_id in np.unique(path.map_id[path.tracked]).tolist():
         if imu is None or map_id in levelled:
             continue
         frames = path.map_id == map_id
         up = world.up_from_accelerometer(
-            timestamps_ns, path.rotation, imu, tracked=path.tracked & frames
+            timestamps_ns,
+            path.rotation,
+            imu,
+            tracked=path.tracked & frames,
+            position=metres,
         )
         if up is not None:
             move_map(result, map_id, SE3(rotation_between(up, [0.0, 0.0, 1.0]), np.zeros(3)))
