@@ -1,5 +1,7 @@
 """Which session folders the words on the command line mean, and how far a long step is."""
 
+import os
+import re
 from collections.abc import Sequence
 
 from tqdm import tqdm
@@ -35,7 +37,16 @@ def session_at(address: str) -> SessionFolder:
 def _children(folder: SessionFolder) -> list[SessionFolder]:
     marks = [name for name in folder.ls() if name.endswith(f"/{SESSION_JSON}")]
     names = [name.split("/")[0] for name in marks if name.count("/") == 1]
-    return [SessionFolder(folder.place(name)) for name in names]
+    return [SessionFolder(folder.place(name)) for name in sorted({*names, *_closed(folder)})]
+
+
+def _closed(folder: SessionFolder) -> list[str]:
+    """Subfolders named like sessions that this user may not open: to be reported, not passed by."""
+    if not folder.is_local or not os.path.isdir(folder.url):
+        return []
+    with os.scandir(folder.url) as entries:
+        named = [e for e in entries if re.fullmatch(r"[a-z0-9-]{8,64}", e.name) and e.is_dir()]
+    return [entry.name for entry in named if not os.access(entry.path, os.R_OK | os.X_OK)]
 
 
 class Bar:

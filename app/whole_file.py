@@ -17,6 +17,7 @@ def whole_file(path: Path, *, option: str) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()  # a place that cannot be written says so before any work
         yield partial
         partial.replace(path)
     except OSError as error:

@@ -10,7 +10,7 @@ from core.session.layout import failure_path
 from core.session.marks import Mark, config_document, hashes_of, read_mark, why_stale
 from core.session.stage import Stage
 from core.session.storage import SessionFolder
-from pipeline.results import SessionResult, StageResult
+from pipeline.results import AFTER, SessionResult, StageResult
 from pipeline.stages import all_stages, configs_for, in_order
 
 
@@ -109,7 +109,7 @@ def _look_at(
 ) -> StageResult:
     missing = [name for name in stage.needs if name not in standing]
     if missing:
-        return _unfinished(folder, stage, reason=f"after {', '.join(missing)}")
+        return _unfinished(folder, stage, reason=AFTER + ", ".join(missing))
     finding = examine(folder, stage, config=config, needed=standing, info=info)
     if finding.stands and finding.mark is not None:
         standing[stage.name] = finding.mark

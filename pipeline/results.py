@@ -5,6 +5,8 @@ session.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+AFTER = "after "  # how the reason of a stage begins that only waits for those it needs
+
 State = Literal["done", "current", "stale", "waiting", "failed", "blocked"]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.results import SessionResult, StageResult
+from pipeline.results import AFTER, SessionResult, StageResult
 
 WORDS = {
     "done": "done",
@@ -51,7 +51,8 @@ def _remarks(results: Sequence[SessionResult]) -> list[str]:
     for result in results:
         for stage in result.stages:
             where = f"{result.session}: {stage.stage}"
-            if stage.message and stage.state in {"failed", "stale"}:
+            follows = stage.state == "stale" and stage.message.startswith(AFTER)  # its cell says so
+            if stage.message and stage.state in {"failed", "stale"} and not follows:
                 lines.append(f"{where} {WORDS[stage.state]}: {stage.message}")
             if stage.details:
                 lines.append(f"{where} traceback: {stage.details}")

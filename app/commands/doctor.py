@@ -43,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"      for {check.purpose or 'everything'}\n      cure: {check.cure}")
     absent = sum(check.state == "optional" for check in checks)
     verdict = f"{len(failing)} missing" if failing else "ready"
-    print(f"\n{verdict}" + (f"; {absent} optional parts are not here" if absent else ""))
+    print(f"\n{verdict}" + (f"; optional and not here: {absent}" if absent else ""))
     return 1 if failing else 0

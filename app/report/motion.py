@@ -86,7 +86,9 @@ def timeline(scene: Scene) -> str:
         speed.legend(loc="upper right", ncols=2)
         _draw_labels(labels, scene, rows)
         _draw_seen(seen, scene)
-        seen.set(xlabel="seconds", xlim=(scene.seconds[0], scene.seconds[-1]))
+        seen.set(xlabel="seconds")
+        if len(scene.seconds) > 1:  # one moment has no width to show
+            seen.set(xlim=(scene.seconds[0], scene.seconds[-1]))
     return plot.image
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.sessions import sessions_at
 
 SESSION = "tiny-0001"
 
@@ -125,3 +126,12 @@ def test_jobs_are_at_least_one(ingested, capsys):
     with pytest.raises(SystemExit):
         main(["run", str(ingested), "--jobs", "-3"])
     assert "a whole number from 1 is needed" in capsys.readouterr().err
+
+
+def test_a_session_of_another_user_is_reported_and_not_passed_by(ingested, capsys, monkeypatch):
+    (ingested / "closed-0001").mkdir()
+    (ingested / "lost+found").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: str(path).endswith(SESSION))
+    assert [folder.name for folder in sessions_at([str(ingested)])] == ["closed-0001", SESSION]
+    assert main(["run", str(ingested), "--until", "capture"]) == 1
+    assert "closed-0001: capture FAILED: " in capsys.readouterr().out

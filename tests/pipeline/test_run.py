@@ -137,6 +137,15 @@ def test_until_and_only(make_session, toys):
         run_one(folder, toys, configs={"slum": None})
 
 
+def test_the_table_says_once_why_sessions_are_stale(make_session, toys):
+    folder = make_session("anna-0001")
+    run_one(folder, toys)
+    folder.write_bytes("slam/squares.txt", b"changed by hand")
+    shown = table(status([folder], stages=toys.STAGES))
+    assert shown.count(" stale: ") == 1
+    assert shown.count("stale") == 3
+
+
 def test_a_rerun_of_an_early_stage_takes_back_the_later_marks(make_session, toys):
     folder = make_session("anna-0001")
     run_one(folder, toys)
