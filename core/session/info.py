@@ -1,10 +1,11 @@
 """session.json: who recorded what, where, with which streams. Written once, at ingest."""
 
+import os
 import re
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from core.errors import BadInputError
+from core.errors import BadInputError, StorageError
 from core.session.documents import Keys, located, read_document, write_document
 from core.session.layout import SESSION_JSON
 from core.session.storage import SessionFolder
@@ -93,6 +94,11 @@ class SessionInfo:
     @classmethod
     def read(cls, folder: SessionFolder) -> Self:
         """Read session.json. A folder without one is no session: BadInputError says so."""
+        if folder.is_local and os.path.isdir(folder.url) and not os.access(folder.url, os.X_OK):
+            raise StorageError(
+                f"{folder.url}: cannot open: permission denied; change the owner or mode of the "
+                "folder and run again"
+            )
         if not folder.exists(SESSION_JSON):
             raise BadInputError(
                 f"{folder.url}: not a session folder, it has no {SESSION_JSON}; "
