@@ -124,7 +124,8 @@ def test_layout_on_disk(written):
 
 
 def test_tables_look_to_pandas_like_its_own(written):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.read_parquet(written[2] / "meta/tasks.parquet")
     assert frame.index.name == "task"
     assert frame.loc["pour"].task_index == 1
