@@ -31,13 +31,12 @@ def episodes_of(
         raise BadInputError(f"session {source.info.id}: has no head frames; ingest it again")
     if not source.metric_scale:
         report.warnings.append(
-            f"session {source.info.id}: scale unknown ({source.scale_source}): values that need "
+            f"session {source.info.id}: scale unknown: values that need "
             "metres along the head's path stay masked; its palms train under the per_tick reference"
         )
     if not source.gravity:
         report.warnings.append(
-            f"session {source.info.id}: gravity unknown ({source.gravity_source}): the head's "
-            "action stays masked"
+            f"session {source.info.id}: gravity unknown: the head's action stays masked"
         )
     half_period = int(np.median(np.diff(stamps))) // 2 if len(stamps) > 1 else 1
     cuts = cut_session(
@@ -49,6 +48,11 @@ def episodes_of(
     if not cuts[0].labelled:
         report.warnings.append(
             f"session {source.info.id}: no episode is labelled, so the whole session is one"
+        )
+    if not all(cut.task for cut in cuts):
+        report.warnings.append(
+            f"session {source.info.id}: no task is named, so a policy reads none; "
+            "name it at ingest (--task) or in the labels"
         )
     for cut in cuts:
         yield from _parts_of_cut(source, cut, config=config, report=report)

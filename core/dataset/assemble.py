@@ -22,6 +22,7 @@ from core.dataset.episode import Episode
 from core.dataset.features import (
     FEATURES,
     SUBTASK_COLUMNS,
+    UNNAMED_TASK,
     camera_key,
     columns_of,
     table_of,
@@ -64,9 +65,10 @@ class _Numbering:
     frames: int = 0
 
     def task(self, text: str) -> int:
-        if text not in self.tasks:
-            self.tasks.append(text)
-        return self.tasks.index(text)
+        stored = text or UNNAMED_TASK
+        if stored not in self.tasks:
+            self.tasks.append(stored)
+        return self.tasks.index(stored)
 
     def embodiment(self, body: Embodiment) -> int:
         for index, known in enumerate(self.embodiments):
@@ -185,7 +187,7 @@ def _episode_row(
     }
     return {
         "episode_index": index,
-        "tasks": [episode.task],
+        "tasks": [episode.task or UNNAMED_TASK],
         "length": len(episode),
         "data/chunk_index": place[0],
         "data/file_index": place[1],

@@ -85,6 +85,7 @@ EPISODE_FIELDS = {
     "map_id": "map_id",
     "timestamp_ns": "timestamp_ns",
 }
+UNNAMED_TASK = "task not named"  # stored for ""; upstream expects a text, our reader gives "" back
 SUBTASK_COLUMNS = ("subtask_index", "subtask_left_index", "subtask_right_index")
 
 

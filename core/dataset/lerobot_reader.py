@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.dataset.embodiments import Embodiment, embodiment_from_dict
 from core.dataset.episode import Episode
-from core.dataset.features import camera_key
+from core.dataset.features import UNNAMED_TASK, camera_key
 from core.dataset.meta_tables import read_indexed_texts, read_json
 from core.dataset.staged_episode import episode_of
 from core.dataset.video import Image, VideoReader
@@ -134,10 +134,11 @@ class Dataset:
         first = row["dataset_from_index"]
         if table.num_rows != row["length"] or table.column("index")[0].as_py() != first:
             raise BadInputError(f"{path}: row group {row['row_group']} is not episode {number}")
+        task = row["tasks"][0]
         return episode_of(
             table,
             fps=self.fps,
-            task=row["tasks"][0],
+            task="" if task == UNNAMED_TASK else task,
             session=row["handoff/session"],
             success=row["handoff/success"],
             metric_scale=row["handoff/metric_scale"],

@@ -289,3 +289,11 @@ def test_wrong_input_is_refused_in_one_line(tmp_path, episode_from, written):
         Dataset(tmp_path / "nothing")
     with pytest.raises(BadInputError, match="no camera 'left_wrist'"):
         Dataset(written[2]).image("left_wrist", 0)
+
+
+def test_an_unnamed_task_is_a_text_for_others_and_none_for_us(tmp_path, episode_from):
+    writer = DatasetWriter(tmp_path / "set", fps=30, cameras={"head": (HEIGHT, WIDTH)})
+    writer.add_episode(episode_from(left=moving_hand(4), task=""), {"head": painted(4)})
+    dataset = Dataset(writer.finish())
+    assert dataset.tasks == ["task not named"]
+    assert dataset.episode(0).task == ""
