@@ -20,11 +20,11 @@ $(STAMP): pyproject.toml constraints.txt
 	  $(BIN)/pip install --quiet 'torch==2.13.0+cpu' 2>/dev/null \
 	  || $(BIN)/pip install --quiet 'torch==2.13.0' --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
 	  || $(BIN)/pip install --quiet torch==2.13.0; fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[all]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[demo]'
 	touch $@
 
 $(TOOLS): $(STAMP)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
 	touch $@
 
 check: $(TOOLS) ## lint and types
