@@ -113,14 +113,7 @@ def _look_at(
     finding = examine(folder, stage, config=config, needed=standing, info=info)
     if finding.stands and finding.mark is not None:
         standing[stage.name] = finding.mark
-        mark = finding.mark
-        return StageResult(
-            stage.name,
-            "current",
-            seconds=mark.seconds,
-            warnings=tuple(mark.warnings),
-            counts=mark.counts,
-        )
+        return StageResult.of_mark(finding.mark, "current")
     return _unfinished(folder, stage, reason=finding.reason)
 
 

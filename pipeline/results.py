@@ -5,6 +5,8 @@ session.
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from core.session.marks import Mark
+
 AFTER = "after "  # how the reason of a stage begins that only waits for those it needs
 
 State = Literal["done", "current", "stale", "waiting", "failed", "blocked"]
@@ -28,6 +30,12 @@ class StageResult:
     message: str = ""
     details: str = ""
     traceback: str = ""
+
+    @classmethod
+    def of_mark(cls, mark: Mark, state: State) -> "StageResult":
+        """A stage whose mark stands: `done` just now, or `current` since before."""
+        warnings = tuple(mark.warnings)
+        return cls(mark.stage, state, mark.seconds, warnings=warnings, counts=mark.counts)
 
 
 @dataclass(frozen=True)

@@ -143,18 +143,12 @@ class _Run:
             finding = self._examine(stage)
             if finding.stands and finding.mark is not None:
                 self.standing[stage.name] = finding.mark
-                return _skipped(stage, finding.mark)
+                return StageResult.of_mark(finding.mark, "current")
             mark = self._execute(stage, finding)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - here failures become results
             return failure(self.folder, stage, error, seconds=time.monotonic() - begun)
         self.standing[stage.name] = mark
-        return StageResult(
-            stage.name,
-            "done",
-            seconds=mark.seconds,
-            warnings=tuple(mark.warnings),
-            counts=mark.counts,
-        )
+        return StageResult.of_mark(mark, "done")
 
     def _execute(self, stage: Stage, finding: Finding) -> Mark:
         folder, config = self.folder, self.configs[stage.name]
@@ -187,16 +181,6 @@ class _Run:
         remove_mark(self.folder, stage.room, stage.name)
         self.folder.remove(failure_path(stage.room, stage.name))
         self.folder.remove_unfinished(stage.room)
-
-
-def _skipped(stage: Stage, mark: Mark) -> StageResult:
-    return StageResult(
-        stage.name,
-        "current",
-        seconds=mark.seconds,
-        warnings=tuple(mark.warnings),
-        counts=mark.counts,
-    )
 
 
 def _check_outputs(folder: SessionFolder, stage: Stage, outcome: StageOutcome) -> None:

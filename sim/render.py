@@ -11,7 +11,6 @@ import sys
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,10 +86,3 @@ class Renderer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def resample(picture: Image, maps: tuple[NDArray[np.float32], NDArray[np.float32]] | None) -> Image:
-    """The picture through a lens: ``maps`` from `distortion_maps`, None for an ideal pinhole."""
-    if maps is None:
-        return picture
-    return cv2.remap(picture, maps[0], maps[1], cv2.INTER_LINEAR)

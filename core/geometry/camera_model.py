@@ -111,6 +111,15 @@ def scaled_centre(centre_px: float, scale: float) -> float:
     return (centre_px + 0.5) * scale - 0.5
 
 
+def scaled_pinhole(
+    params: tuple[float, ...], size_wh: tuple[int, int], *, to_wh: tuple[int, int]
+) -> tuple[float, ...]:
+    """Parameters that begin with fx, fy, cx, cy after resizing the picture."""
+    fx, fy, cx, cy, *rest = params
+    sx, sy = to_wh[0] / size_wh[0], to_wh[1] / size_wh[1]
+    return (fx * sx, fy * sy, scaled_centre(cx, sx), scaled_centre(cy, sy), *rest)
+
+
 def masked(values: Floats, valid: Bools) -> Floats:
     """NaN where invalid."""
     return np.asarray(np.where(valid[..., None], values, np.nan))

@@ -21,6 +21,7 @@ from core.geometry.camera_model import (
     determinant,
     masked,
     scaled_centre,
+    scaled_pinhole,
     solve_2d,
     tangential,
 )
@@ -88,10 +89,8 @@ class KannalaBrandt(Camera):
 
     def scaled(self, size_wh: tuple[int, int]) -> "KannalaBrandt":
         """See ``Camera.scaled``."""
-        fx, fy, cx, cy, *rest = self.params
-        sx, sy = size_wh[0] / self.size_wh[0], size_wh[1] / self.size_wh[1]
-        centre = (scaled_centre(cx, sx), scaled_centre(cy, sy))
-        return KannalaBrandt(params=(fx * sx, fy * sy, *centre, *rest), size_wh=size_wh)
+        params = scaled_pinhole(self.params, self.size_wh, to_wh=size_wh)
+        return KannalaBrandt(params=params, size_wh=size_wh)
 
     def turned(self) -> "KannalaBrandt":
         """See ``Camera.turned``."""
