@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 from core.errors import BadInputError, HandoffError
+from core.session.hashes import HashCache
 
 MODEL_VARIABLE = "HANDOFF_HAND_MODEL"
 DONOR = "mediapipe==0.10.21"
@@ -48,6 +49,19 @@ def hand_model_path(given: str | None = None) -> Path:
     if not is_whole(cached):
         _make(cached)
     return cached
+
+
+def hand_model_digest(given: str | None = None) -> str:
+    """SHA-256 of what the model holds: the same for every task file with the two networks we know,
+    also while it has not been fetched. Raises as `hand_model_path`.
+    """
+    own = given or os.environ.get(MODEL_VARIABLE)
+    if own:
+        path = _checked_own(Path(own).expanduser())
+        if not is_whole(path):
+            return HashCache.of_user().sha256(path)
+    known = "".join(digest for _, digest in MEMBERS.values())
+    return hashlib.sha256(known.encode()).hexdigest()
 
 
 def cache_dir() -> Path:

@@ -23,7 +23,7 @@ from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
-from hands.model_file import hand_model_path
+from hands.model_file import hand_model_digest, hand_model_path
 from hands.overlays import contact_sheet, crop_to_hands, draw_hand, sheet_rows
 from hands.proportions import hand_shape
 from hands.report import hands_report
@@ -47,6 +47,9 @@ class HandsDetectStage:
         streams = [name for name in _streams(config) if info.has_stream(name)]
         paths = [info.stream(name).path for name in streams]
         return [*paths, SESSION_JSON, FRAMES, TICKS, CALIBRATION]
+
+    def outside(self, folder: SessionFolder, config: HandsDetectConfig) -> dict[str, str]:
+        return {"hand_landmarker.task": hand_model_digest(config.model)}
 
     def run(
         self, folder: SessionFolder, config: HandsDetectConfig, progress: Progress

@@ -8,7 +8,7 @@ from core.errors import BadInputError, HandoffError
 from core.session.info import SessionInfo
 from core.session.layout import failure_path
 from core.session.marks import Mark, config_document, hashes_of, read_mark, why_stale
-from core.session.stage import Stage
+from core.session.stage import ReadsOutside, Stage
 from core.session.storage import SessionFolder
 from pipeline.results import AFTER, SessionResult, StageResult
 from pipeline.stages import all_stages, configs_for, in_order
@@ -56,14 +56,16 @@ def examine(
 def current_inputs(
     folder: SessionFolder, stage: Stage, *, config: Any, needed: Mapping[str, Mark]
 ) -> dict[str, str]:
-    """Hashes of everything the stage reads: its own inputs and all outputs of the stages it
-    needs.
+    """Hashes of everything the stage reads: its own inputs, all outputs of the stages it needs,
+    and files outside the session by name.
     """
     paths = set(stage.inputs(folder, config))
     known: dict[str, str] = {}
     for name in stage.needs:
         known |= needed[name].outputs  # these were just compared with the files
-    return dict(sorted({**hashes_of(folder, sorted(paths - set(known))), **known}.items()))
+    outside = stage.outside(folder, config) if isinstance(stage, ReadsOutside) else {}
+    inside = hashes_of(folder, sorted(paths - set(known)))
+    return dict(sorted({**inside, **known, **outside}.items()))
 
 
 def refuse_changed_raw(folder: SessionFolder, info: SessionInfo, inputs: dict[str, str]) -> None:

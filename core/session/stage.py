@@ -3,7 +3,7 @@ room.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from core.session.storage import SessionFolder
 
@@ -72,4 +72,13 @@ class Stage(Protocol):
 
     def run(self, folder: SessionFolder, config: Any, progress: Progress) -> StageOutcome:
         """Read inputs, write outputs atomically. Raises HandoffError with one line on bad input."""
+        ...
+
+
+@runtime_checkable
+class ReadsOutside(Protocol):
+    """A stage whose result also depends on files outside the session: a network's weights."""
+
+    def outside(self, folder: SessionFolder, config: Any) -> dict[str, str]:
+        """What they are, by a name that is the same on every machine -> SHA-256 of the content."""
         ...

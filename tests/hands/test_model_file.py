@@ -9,6 +9,8 @@ import pytest
 
 from core.errors import BadInputError, HandoffError
 from hands import model_file
+from hands.config import HandsDetectConfig
+from hands.stage import HANDS_DETECT
 
 
 def test_members_lie_at_multiples_of_16_uncompressed(tmp_path):
@@ -32,6 +34,21 @@ def test_own_model_by_path_or_environment(tmp_path, monkeypatch):
     assert model_file.hand_model_path(str(own)) == own
     monkeypatch.setenv(model_file.MODEL_VARIABLE, str(own))
     assert model_file.hand_model_path() == own
+
+
+def test_the_digest_tells_models_apart_by_content(tmp_path, monkeypatch):
+    monkeypatch.delenv(model_file.MODEL_VARIABLE, raising=False)
+    usual = model_file.hand_model_digest()  # known without the file
+    own, copy, other = (tmp_path / name for name in ("own.task", "copy.task", "other.task"))
+    for path in (own, copy):
+        model_file.write_task_file(path, {"hand_detector.tflite": b"x"})
+    model_file.write_task_file(other, {"hand_detector.tflite": b"y"})
+    digests = [model_file.hand_model_digest(str(path)) for path in (own, copy, other)]
+    assert digests[0] == digests[1]
+    assert len({usual, *digests}) == 3
+    monkeypatch.setenv(model_file.MODEL_VARIABLE, str(own))
+    assert model_file.hand_model_digest() == digests[0]
+    assert HANDS_DETECT.outside(None, HandsDetectConfig()) == {"hand_landmarker.task": digests[0]}
 
 
 @pytest.mark.parametrize("content", [None, b"not a zip"])

@@ -92,6 +92,17 @@ def test_a_changed_config_reruns_its_stage_and_those_after(make_session, toys):
     assert not folder.exists("slam/extra.txt")  # the run before made it, this one did not
 
 
+def test_a_changed_file_outside_the_session_reruns(make_session, toys, monkeypatch):
+    folder, stages = make_session("anna-0001"), (toys.Double(), toys.Weighted(), toys.Total())
+    monkeypatch.setenv("TOY_WEIGHTS", "one network")
+    assert states(run_one(folder, toys, stages=stages)) == ALL_DONE
+    assert states(run_one(folder, toys, stages=stages)) == ALL_CURRENT
+    monkeypatch.setenv("TOY_WEIGHTS", "another")
+    assert status([folder], stages=stages)[0].stage("square").message == "input changed: weights"
+    rerun = {"double": "current", "square": "done", "total": "done"}
+    assert states(run_one(folder, toys, stages=stages)) == rerun
+
+
 def test_a_changed_version_input_or_output_reruns(make_session, toys):
     folder = make_session("anna-0001")
     run_one(folder, toys)

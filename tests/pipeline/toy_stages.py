@@ -138,4 +138,11 @@ class Trespasser(Square):
         return StageOutcome(["raw/numbers.txt"])
 
 
+class Weighted(Square):
+    """Also depends on a file that no session holds."""
+
+    def outside(self, folder, config):
+        return {"weights": os.environ["TOY_WEIGHTS"]}
+
+
 STAGES = (Double(), Square(), Total())
