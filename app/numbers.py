@@ -24,3 +24,12 @@ def at_least_one(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
     return int(text)
+
+
+def named_value(text: str) -> tuple[str, float]:
+    """``drop=0.05``: a name and its number."""
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=NUMBER, as in drop=0.05") from error

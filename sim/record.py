@@ -7,6 +7,7 @@ time. The truth depends on the seed and the settings alone, never on how picture
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.choreography import Choreography, camera_pose
+from sim.clocks import Timing, clock_of, take_pictures
 from sim.film import Film
 from sim.grasp import HumanHands
 from sim.human import Human
@@ -28,9 +30,10 @@ from sim.imu import ImuReading, read_imu
 from sim.lens import Lens
 from sim.plan import make_plan
 from sim.preview import write_preview
-from sim.rig import STREAMS, Preset, Rig, find_preset, find_rig, head_from_imu
+from sim.rig import Preset, Rig, find_preset, find_rig, head_from_imu
 from sim.rig_folder import Take, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
+from sim.sync import write_sync
 from sim.tasks import Task, make_task
 from sim.truth import Clock, TruthWriter
 
@@ -39,8 +42,6 @@ Array = NDArray[np.float64]
 ORIGIN_NS = 1_000_000_000_000  # the first head frame on the session clock
 IMU_LEAD_S = 0.1
 SHORTEST_S, LONGEST_S = 4.0, 7200.0
-WRIST_PHASE_S = {"head": 0.0, "left_wrist": 0.0061, "right_wrist": 0.0137}
-CLOCK_SIGN = {"head": 0.0, "left_wrist": 1.0, "right_wrist": -0.6}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RecordReport:
 class Performance:
     """A take before any camera looks: who does what where, and what the IMU feels.
 
-    times: when each frame of each stream is really taken, seconds of the plan.
+    timing: when each frame of each stream is really taken, and what its clock says.
     """
 
     task: Task
@@ -69,8 +70,13 @@ class Performance:
     preset: Preset
     seed: int
     seconds: float
-    times: dict[str, Array]
+    timing: dict[str, Timing]
     imu: ImuReading
+
+    @property
+    def times(self) -> dict[str, Array]:
+        """When each frame of each stream is really taken, seconds of the plan."""
+        return {stream: timing.seconds for stream, timing in self.timing.items()}
 
     @property
     def clock(self) -> Clock:
@@ -86,17 +92,20 @@ def record(
     seed: int = 0,
     rig: str = "default",
     preset: str = "default",
+    sensor: Mapping[str, float] | None = None,
     workers: int = 1,
     progress: Progress = NO_PROGRESS,
 ) -> RecordReport:
     """Record one take into the folder ``out`` (made if missing; must hold no take yet).
 
+    sensor: figures that replace the preset's (`Preset`), such as {"imu_offset_ms": 12}.
     workers: processes that draw, one stream each.
     """
     folder = SessionFolder(str(out))
     if folder.exists("rig.toml"):
         raise BadInputError(f"{out}: already holds a take (rig.toml); give an empty folder")
-    show = perform(task, seconds=seconds, seed=seed, rig=find_rig(rig), preset=find_preset(preset))
+    behaviour = find_preset(preset).with_values(sensor or {})
+    show = perform(task, seconds=seconds, seed=seed, rig=find_rig(rig), preset=behaviour)
     write_truth(folder, show)
     _shoot(folder, show, progress, workers=workers)
     plan = show.human.plan
@@ -106,8 +115,9 @@ def record(
         operator=f"sim-{seed}",
         scale=show.human.scale,
         clock=show.clock,
-        stamps=_stamped(show.times, show.preset),
+        stamps={stream: timing.stamps for stream, timing in show.timing.items()},
         imu=show.imu,
+        imu_stamps=clock_of("imu", show.preset).stamps(show.imu.seconds),
         plan=plan,
     )
     write_preview(folder, show.rig.streams)
@@ -130,7 +140,10 @@ def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -
     scale = float(rngs[2].uniform(0.94, 1.06))
     plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2])
     human = Human(plan, scale=scale, rng=rngs[2])
-    times = {s: _frame_times(s, rig, preset, seconds=seconds, rng=rngs[3]) for s in rig.streams}
+    timing = {
+        stream: take_pictures(stream, preset, fps=spec.fps, seconds=seconds, rng=rngs[3])
+        for stream, spec in rig.cameras.items()
+    }
     samples = np.arange(-IMU_LEAD_S, seconds + IMU_LEAD_S, 1.0 / rig.imu.rate_hz)
     imu = read_imu(
         human.head,
@@ -140,25 +153,7 @@ def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -
         quality=preset.imu,
         rng=rngs[4],
     )
-    return Performance(layout, look, human, rig, preset, seed, seconds, times, imu)
-
-
-def _frame_times(
-    stream: str, rig: Rig, preset: Preset, *, seconds: float, rng: np.random.Generator
-) -> Array:
-    fps = rig.spec(stream).fps
-    times = np.arange(int(seconds * fps)) / fps + WRIST_PHASE_S[stream]
-    jitter = np.clip(rng.normal(0, preset.late_ms / 1e3, len(times)), -0.3 / fps, 0.3 / fps)
-    jitter[0] = 0.0
-    kept = rng.random(len(times)) >= preset.drop
-    kept[0] = True
-    return np.asarray((times + jitter)[kept])
-
-
-def _stamped(times: dict[str, Array], preset: Preset) -> dict[str, Array]:
-    """What the cameras' own clocks say: the wrists' run off, unknown to the rig file."""
-    offset, rate = preset.wrist_offset_ms / 1e3, preset.wrist_drift_ppm * 1e-6
-    return {s: t + CLOCK_SIGN[s] * (offset + rate * t) for s, t in times.items()}
+    return Performance(layout, look, human, rig, preset, seed, seconds, timing, imu)
 
 
 def write_truth(folder: SessionFolder, show: Performance) -> None:
@@ -176,8 +171,13 @@ def write_truth(folder: SessionFolder, show: Performance) -> None:
         poses = writer.world_from_desk @ camera_pose(show.human, stream, times)
         writer.write_columns(
             f"sim/camera_{stream}.parquet",
-            {"timestamp_ns": show.clock.ns(times), "world_from_camera": poses.to_pose7()},
+            {
+                "timestamp_ns": show.clock.ns(times),
+                "stamp_ns": show.clock.ns(show.timing[stream].stamps),
+                "world_from_camera": poses.to_pose7(),
+            },
         )
+    write_sync(folder, show)
     writer.write_columns(
         "sim/imu_bias.parquet",
         {
@@ -233,7 +233,7 @@ def shoot_stream(
     stage = Choreography(
         show.human, show.task, show.look, mounts=mounts, image_wh=lens.pinhole.size_wh
     )
-    rng = np.random.default_rng([show.seed, STREAMS.index(stream)])
+    rng = np.random.default_rng([show.seed, *stream.encode()])
     with folder.atomic_path(f"{stream}.mp4") as path:
         film = Film(path, stream, spec.fps, preset.noise, preset.crf, preset.shadows)
         return film.shoot(stage, lens, show.times[stream], rng=rng, progress=progress)

@@ -5,7 +5,8 @@ A rig is geometry (cameras, where they sit, the IMU); a preset is behaviour (blu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -14,8 +15,6 @@ from core.geometry.camera_model import Camera
 from core.geometry.cameras import camera_from_dict
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-
-STREAMS = ("head", "left_wrist", "right_wrist")
 
 
 @dataclass(frozen=True)
@@ -60,26 +59,37 @@ class ImuSpec:
 
 @dataclass(frozen=True)
 class Rig:
-    """Cameras on head and wrists, and the inertial sensor on the head."""
+    """Cameras on head and wrists by the name of their stream, and the head's inertial sensor."""
 
     name: str
-    head: CameraSpec
-    wrist: CameraSpec
+    cameras: Mapping[str, CameraSpec]
     imu: ImuSpec = ImuSpec()
-    streams: tuple[str, ...] = STREAMS
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The cameras' streams; the head's first."""
+        return tuple(self.cameras)
+
+    @property
+    def head(self) -> CameraSpec:
+        """The head camera."""
+        return self.cameras["head"]
 
     def spec(self, stream: str) -> CameraSpec:
         """The camera of one stream."""
-        return self.head if stream == "head" else self.wrist
+        return self.cameras[stream]
 
 
 @dataclass(frozen=True)
 class Preset:
     """How the sensors behave. Times in milliseconds; noise in grey levels (one sigma).
 
-    drop: share of frames lost.  late_ms: one sigma of jitter in the frame instants.
+    drop: share of frames lost.  late: share that comes most of a period late.
+    late_ms: one sigma of jitter in the frame instants.
+    slow: how much longer the steps between frames get where the light goes down (0.5: a half).
     wrist_offset_ms: how far the wrist cameras' clocks are off, unknown to the rig file.
-    wrist_drift_ppm: and how fast they run away.  imu: factor on the IMU's noise and biases.
+    wrist_drift_ppm: and how fast they run away.  imu_offset_ms, imu_drift_ppm: the same of the
+    inertial sensor's.  imu: factor on the IMU's noise and biases.
     """
 
     name: str
@@ -88,11 +98,44 @@ class Preset:
     noise: float = 0.0
     crf: int = 20
     drop: float = 0.0
+    late: float = 0.0
     late_ms: float = 0.0
+    slow: float = 0.0
     wrist_offset_ms: float = 0.0
     wrist_drift_ppm: float = 0.0
+    imu_offset_ms: float = 0.0
+    imu_drift_ppm: float = 0.0
     imu: float = 1.0
     shadows: bool = False
+
+    def with_values(self, values: Mapping[str, float]) -> Preset:
+        """This preset but for some figures; BadInputError lists the names and limits there are."""
+        for name, value in values.items():
+            if name not in LIMITS:
+                raise BadInputError(f"no sensor figure {name!r}; there are: {', '.join(LIMITS)}")
+            low, high = LIMITS[name]
+            if not low <= value <= high:
+                raise BadInputError(f"{name} is {value:g}; give {low:g} to {high:g}")
+        kinds = {f.name: type(f.default) for f in fields(self)}
+        return replace(self, **{name: kinds[name](value) for name, value in values.items()})
+
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "readout_ms": (0.0, 33.0),
+    "exposure_ms": (0.0, 33.0),
+    "noise": (0.0, 50.0),
+    "crf": (0, 51),
+    "drop": (0.0, 0.5),
+    "late": (0.0, 0.3),
+    "late_ms": (0.0, 10.0),
+    "slow": (0.0, 3.0),
+    "wrist_offset_ms": (-2000.0, 2000.0),
+    "wrist_drift_ppm": (-1000.0, 1000.0),
+    "imu_offset_ms": (-90.0, 90.0),
+    "imu_drift_ppm": (-1000.0, 1000.0),
+    "imu": (0.0, 20.0),
+    "shadows": (0, 1),
+}
 
 
 def _vga(focal: float, size: tuple[int, int] = (640, 480), k: tuple[float, ...] = ()) -> CameraSpec:
@@ -102,10 +145,16 @@ def _vga(focal: float, size: tuple[int, int] = (640, 480), k: tuple[float, ...] 
 
 
 _HEAD = _vga(320.0, k=(-0.03, 0.004, 0.0, 0.0))
+
+
+def _wrists(spec: CameraSpec) -> dict[str, CameraSpec]:
+    return {"left_wrist": spec, "right_wrist": spec}
+
+
 RIGS: dict[str, Rig] = {
-    "default": Rig("default", _HEAD, _vga(270.0)),
-    "small": Rig("small", _HEAD, _vga(135.0, (320, 240))),
-    "head": Rig("head", _HEAD, _vga(270.0), streams=("head",)),
+    "default": Rig("default", {"head": _HEAD, **_wrists(_vga(270.0))}),
+    "small": Rig("small", {"head": _HEAD, **_wrists(_vga(135.0, (320, 240)))}),
+    "head": Rig("head", {"head": _HEAD}),
 }
 PRESETS: dict[str, Preset] = {
     "clean": Preset("clean", crf=16, imu=0.0),
@@ -117,6 +166,7 @@ PRESETS: dict[str, Preset] = {
         noise=5.0,
         crf=28,
         drop=0.02,
+        late=0.01,
         late_ms=2.0,
         wrist_offset_ms=35.0,
         wrist_drift_ppm=40.0,

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """What the rig knows of a take. stamps: seconds of each frame as its camera's clock says."""
+    """What the rig knows of a take. stamps, imu_stamps: seconds as each stream's clock says."""
 
     task: str
     scene: str
@@ -28,6 +28,7 @@ class Take:
     clock: Clock
     stamps: dict[str, Array]
     imu: ImuReading
+    imu_stamps: Array
     plan: Plan
 
 
@@ -46,7 +47,7 @@ def _write(folder: SessionFolder, name: str, lines: list[str]) -> None:
 
 
 def _write_imu(folder: SessionFolder, take: Take) -> None:
-    stamps = take.clock.ns(take.imu.seconds).tolist()
+    stamps = take.clock.ns(take.imu_stamps).tolist()
     values = np.concatenate([take.imu.gyro_rad_s, take.imu.accel_m_s2], axis=1)
     lines = ["timestamp_ns,gyro_x,gyro_y,gyro_z,accel_x,accel_y,accel_z"]
     lines += [
@@ -76,8 +77,8 @@ def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
         f'device = "sim-{rig.name}-{preset.name}"',
         'consent = "research"',
     ]
-    for stream in rig.streams:
-        lines += _stream_toml(stream, rig.spec(stream), preset.readout_ms)
+    for stream, spec in rig.cameras.items():
+        lines += _stream_toml(stream, spec, preset.readout_ms)
     pose = ", ".join(f"{v:.9g}" for v in head_from_imu().to_pose7())
     noise = rig.imu
     lines += [

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from typing import Any
 
-from app.numbers import at_least_one
+from app.numbers import at_least_one, named_value
 from app.page import Page, add_command, add_json
 
 PAGE = Page(
@@ -51,6 +51,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
     record.add_argument("--rig", metavar="NAME", help="default, small (320x240) or head")
     record.add_argument("--preset", metavar="NAME", help="sensors: clean, default or harsh")
+    record.add_argument(
+        "--sensor", action="append", type=named_value, metavar="NAME=VALUE",
+        help="one figure of the preset, again for more: drop (share of frames), late, slow "
+        "(variable rate), imu_offset_ms, wrist_offset_ms, wrist_drift_ppm, noise, …",
+    )  # fmt: skip
     robot = add_command(kinds, ROBOT, run=run_robot)
     robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
@@ -82,6 +87,8 @@ def run_record(arguments: argparse.Namespace) -> int:
         from sim.record import record
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
         asked = _asked(arguments, "seconds", "rig", "preset")
+        if arguments.sensor:
+            asked["sensor"] = dict(arguments.sensor)
         report = record(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
