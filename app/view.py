@@ -233,7 +233,9 @@ def _log_pictures(
     rr: Any, recording: Any, scene: Scene, *, rate_hz: float, progress: Progress
 ) -> None:
     """JPEGs of every redacted stream, at most WIDEST pixels wide."""
-    for stream in scene.calibration.streams:
+    for stream, camera in scene.calibration.streams.items():
+        if camera.depth_unit_m is not None:
+            continue
         path = f"{HEAD}/camera" if stream == "head" else f"wrist/{stream}"
         with open_frames(scene.folder, stream) as frames:
             span_s = float(frames.timestamps_ns[-1] - frames.timestamps_ns[0]) / 1e9

@@ -116,7 +116,7 @@ def _rig_folder(source: Path) -> _Source:
     videos, _ = open_all(rig, find=lambda name: source / name, place=str(rig_path))
     items = []
     for name, stream in rig.streams.items():
-        items.append(item_of(name, source / stream.file, "video"))
+        items.append(item_of(name, source / stream.file, stream.kind))
         if stream.timestamps:
             items.append(item_of(f"{name}_timestamps", source / stream.timestamps, "other"))
     if rig.imu:

@@ -36,7 +36,7 @@ _SESSION_TEXTS = {"operator", "task", "scene", "device", "consent", "calibration
 _SESSION_KEYS = {*_SESSION_TEXTS, "hand_length_mm"}
 _STREAM_KEYS = {
     *("file", "model", "params", "size_wh", "readout_ms", "time_offset_ns", "timestamps", "rotate"),
-    "head_from_camera",
+    *("head_from_camera", "depth_unit_m"),
 }
 _IMU_KEYS = {
     *("file", "head_from_imu", "time_offset_ns", "gyro_unit", "accel_unit"),
@@ -53,6 +53,7 @@ class RigStream:
     timestamps: a CSV beside it with one ``timestamp_ns`` per picture; None uses the container's
     stamps.
     time_offset_ns: added to a stamp to give the session clock at mid-exposure of the middle row.
+    depth_unit_m: makes it a depth camera: metres along the optical axis per grey level.
     """
 
     file: str
@@ -62,6 +63,12 @@ class RigStream:
     time_offset_ns: int = 0
     timestamps: str | None = None
     rotate_deg: int | None = None
+    depth_unit_m: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """Of the stream in session.json."""
+        return "video" if self.depth_unit_m is None else "depth"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +153,19 @@ def _stream(name: str, keys: Keys, document: dict[str, Any]) -> RigStream:
         time_offset_ns=_offset(keys),
         timestamps=_file_name(keys, "timestamps") if "timestamps" in keys else None,
         rotate_deg=rotate,
+        depth_unit_m=_depth_unit(name, keys),
     )
+
+
+def _depth_unit(name: str, keys: Keys) -> float | None:
+    if "depth_unit_m" not in keys:
+        return None
+    if name == "head":
+        raise keys.refuse("depth_unit_m", "head is the picture; name the depth head_depth")
+    unit = keys.number("depth_unit_m")
+    if not 1e-5 <= unit <= 0.1:
+        raise keys.refuse("depth_unit_m", "give metres per grey level, such as 0.001")
+    return unit
 
 
 def _imu(keys: Keys, document: dict[str, Any]) -> RigImu:

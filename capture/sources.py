@@ -17,6 +17,7 @@ from capture.rig import Rig, RigImu, RigStream
 from capture.samples_csv import read_imu_csv, read_timestamps_csv
 from capture.upright import file_turn
 from core.errors import BadInputError
+from core.session.depth import DEPTH_FORMATS
 from core.session.tables import Imu
 from core.session.video import VideoInfo, probe_video
 
@@ -48,6 +49,11 @@ def open_video_source(name: str, stream: RigStream, *, find: Find, place: str) -
         raise BadInputError(
             f"{place}: streams: {name}: 'size_wh' is {given}, but the pictures of {stream.file} "
             f"are {found}; give the calibration of this resolution"
+        )
+    if stream.depth_unit_m is not None and info.pixel_format not in DEPTH_FORMATS:
+        raise BadInputError(
+            f"{path}: depth in {info.pixel_format} pictures; give grey levels of 16 bits, stored "
+            f"without loss: ffmpeg -i %06d.png -c:v ffv1 -pix_fmt gray16le {name}.mkv"
         )
     if stream.timestamps is None:
         times = info.timestamps_ns

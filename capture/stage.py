@@ -107,7 +107,8 @@ class Capture:
                 progress=progress,
             )
             streams[name] = stream_figures(frames[name], facts)
-            findings += stream_findings(name, streams[name], pause_s=config.pause_s)
+            if rig.streams[name].kind == "video":  # depth is not looked at by eye
+                findings += stream_findings(name, streams[name], pause_s=config.pause_s)
         document: dict[str, Any] = {"streams": streams}
         if imu is not None and rig.imu is not None:
             document["imu"] = imu_figures(imu)

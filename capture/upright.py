@@ -33,6 +33,7 @@ def upright_calibration(rig: Rig, file_turns_deg: dict[str, int], *, source: str
             head_from_camera=rigid,
             readout_ns=stream.readout_ns,
             rotate_deg=turns[name],
+            depth_unit_m=stream.depth_unit_m,
         )
     return Calibration(
         streams=streams,

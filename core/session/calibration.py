@@ -25,18 +25,22 @@ class StreamCalibration:
     None.
     readout_ns: time from the first row to the last.
     rotate_deg: clockwise turn that makes the recorded image upright (0, 90, 180, 270).
+    depth_unit_m: of a depth camera, metres along its optical axis per grey level; else None.
     """
 
     camera: Camera
     head_from_camera: SE3 | None = None
     readout_ns: int = 0
     rotate_deg: int = 0
+    depth_unit_m: float | None = None
 
     def __post_init__(self) -> None:
         if self.rotate_deg not in TURNS_DEG:
             raise BadInputError(f"rotate_deg is {self.rotate_deg}; use one of 0, 90, 180, 270")
         if self.readout_ns < 0:
             raise BadInputError(f"readout_ns is {self.readout_ns}; it cannot be negative")
+        if self.depth_unit_m is not None and not self.depth_unit_m > 0:
+            raise BadInputError(f"depth_unit_m is {self.depth_unit_m}; it must be positive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +123,13 @@ def _pose_from(keys: Keys, key: str) -> SE3:
 
 def _stream_document(stream: StreamCalibration) -> dict[str, Any]:
     rigid = stream.head_from_camera
+    depth = {} if stream.depth_unit_m is None else {"depth_unit_m": stream.depth_unit_m}
     return {
         "camera": stream.camera.to_dict(),
         "head_from_camera": None if rigid is None else _pose7(rigid),
         "readout_ns": stream.readout_ns,
         "rotate_deg": stream.rotate_deg,
+        **depth,
     }
 
 
@@ -136,6 +142,7 @@ def _stream_from(keys: Keys) -> StreamCalibration:
             head_from_camera=rigid,
             readout_ns=keys.integer("readout_ns"),
             rotate_deg=keys.integer("rotate_deg") if "rotate_deg" in keys else 0,
+            depth_unit_m=keys.number("depth_unit_m") if "depth_unit_m" in keys else None,
         )
 
 

@@ -11,7 +11,7 @@ from core.session.layout import SESSION_JSON
 from core.session.storage import SessionFolder
 
 SESSION_ID = re.compile(r"[a-z0-9-]{8,64}")
-STREAM_KINDS = ("video", "imu", "labels", "rig", "other")
+STREAM_KINDS = ("video", "depth", "imu", "labels", "rig", "other")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class VideoInfo:
 
     size_wh: pixels as stored, before any turn.   rotate_deg: clockwise turn the file asks players
     for.
-    average_rate_hz: as the container states it, 0 where it does not.
+    average_rate_hz: as the container states it, 0 where it does not.   pixel_format: FFmpeg's name.
     """
 
     size_wh: tuple[int, int]
@@ -39,6 +39,7 @@ class VideoInfo:
     codec: str
     rotate_deg: int
     average_rate_hz: float
+    pixel_format: str = ""
 
     @property
     def timestamps_ns(self) -> NDArray[np.int64]:
@@ -99,6 +100,7 @@ def probe_video(path: Path) -> VideoInfo:
             codec=str(stream.codec_context.name),
             rotate_deg=-int(first.rotation) % 360,
             average_rate_hz=float(stream.average_rate or 0),
+            pixel_format=str(stream.codec_context.pix_fmt or ""),
         )
 
 
