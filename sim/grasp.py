@@ -21,10 +21,14 @@ Array = NDArray[np.float64]
 PRESHAPE_OPENING = np.array([0.25, 0.17, 0.17, 0.17, 0.17])  # closure given back in a reach
 MORE_CLOSING = np.array([0.15, 0.12, 0.12, 0.08, 0.08])  # beyond the nominal grip, until touch
 REST_CLOSURE = np.array([0.22, 0.20, 0.22, 0.24, 0.26])
+# pitch and roll of a hand that takes something, the usual way first
+TALL_WAYS = np.array([[0.12, 0.95], [0.3, 0.7]])
+LOW_WAYS = np.array([[0.2, 0.3], [0.15, 0.1], [0.1, -0.05], [0.05, -0.2]])
 MOST_TURN = 0.35  # a wrist turns this far to lie square to a box, not further
 TOUCH_M = 0.0005
 CONTACT_M = 0.003  # a finger nearer than this touches
 CLEARANCE_M = 0.002
+PRESS_CLOSURE = 0.10  # fingers of a hand that pushes, nearly straight
 SHOULDER = {"left": np.array([-0.12, 0.19, 0.16]), "right": np.array([-0.12, -0.19, 0.16])}
 SIGN = {"left": -1.0, "right": 1.0}
 PALM_DOWN = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]])
@@ -35,6 +39,7 @@ class Grasp:
     """desk_from_hand: wrist pose when holding.  closure (5,): fingers in touch.
 
     opening (5,): fingers before.  contact (5,) bool: which fingers touch.  hand_from_thing.
+    share: pressing what hinges, how much of its turn the hand makes.
     """
 
     desk_from_hand: SE3
@@ -42,6 +47,7 @@ class Grasp:
     opening: Array
     contact: NDArray[np.bool_]
     hand_from_thing: SE3
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,12 @@ class HumanHands:
         """Between thumb and fingers."""
         return grasp_thing(thing, desk_from_thing, side=side, scale=self.scale, rng=rng)
 
+    def press(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """With the pads of the fingers, palm to the lid; the hand then turns with it."""
+        return press_lid(thing, desk_from_thing, side=side, scale=self.scale, rng=rng)
+
 
 def hand_rotation(side: str, yaw: float, pitch: float, *, roll: float) -> Array:
     """Rotation of a hand over a desk: ``yaw`` left, fingers ``pitch`` down, thumb ``roll`` up."""
@@ -78,11 +90,33 @@ def grasp_thing(
     scale: float,
     rng: np.random.Generator,
 ) -> Grasp:
-    """A grasp of a thing where it stands; small variations from ``rng``."""
+    """A grasp of a thing where it stands; small variations from ``rng``.
+
+    Low things need a flatter hand: ways to hold it are tried until thumb and a finger touch.
+    """
     tall = thing.half[2] > 1.25 * max(thing.half[0], thing.half[1])
-    pitch, roll = (0.12, 0.95) if tall else (0.2, 0.30)
-    pitch += float(rng.normal(0, 0.06))
-    roll += float(rng.normal(0, 0.06))
+    jitter = rng.normal(0, 0.06, 2)
+    best: Grasp | None = None
+    for way in TALL_WAYS if tall else LOW_WAYS:
+        grasp = _grasp_in(thing, desk_from_thing, way + jitter, side=side, scale=scale)
+        if best is None or _touch_count(grasp) > _touch_count(best):
+            best = grasp
+        if grasp.contact[0] and grasp.contact[1:3].any():
+            return grasp
+    assert best is not None
+    return best
+
+
+def _touch_count(grasp: Grasp) -> int:
+    """How good a hold is: the thumb against one of the first two fingers counts most."""
+    return 10 * int(grasp.contact[0] and grasp.contact[1:3].any()) + int(grasp.contact.sum())
+
+
+def _grasp_in(
+    thing: Thing, desk_from_thing: SE3, pitch_roll: Array, *, side: str, scale: float
+) -> Grasp:
+    """The grasp with the hand pitched and rolled so."""
+    pitch, roll = (float(v) for v in pitch_roll)
     centre = desk_from_thing.translation
     towards = centre - SHOULDER[side]
     yaw = float(np.arctan2(towards[1], towards[0])) + SIGN[side] * 0.30
@@ -99,7 +133,8 @@ def grasp_thing(
     lift = _lift_needed(SE3(rotation, wrist), closing, side=side, scale=scale)
     desk_from_hand = SE3(rotation, wrist + np.array([0.0, 0.0, lift]))
     for _ in range(3):  # lay the thumb on the thing; the fingers then close on it
-        gap = _thumb_gap(thing, desk_from_thing, (desk_from_hand, grip), side=side, scale=scale)
+        thumb = (desk_from_hand, float(grip.closure[0]))
+        gap = _clearance(thing, desk_from_thing, thumb, finger=0, side=side, scale=scale)
         slide = rotation @ grip.axis_in_hand * [1.0, 1.0, 0.0]
         desk_from_hand = SE3(rotation, desk_from_hand.translation + (gap - TOUCH_M) * slide)
     closure, contact = close_on(
@@ -182,16 +217,6 @@ def finger_samples(closure: Array, finger: int, *, side: str, scale: float) -> t
     return np.concatenate(points, 1), np.concatenate(sizes)
 
 
-def _thumb_gap(
-    thing: Thing, desk_from_thing: SE3, hold: tuple[SE3, Grip], *, side: str, scale: float
-) -> float:
-    """How far the thumb, closed as in the grip, is from the thing (negative: inside)."""
-    desk_from_hand, grip = hold
-    points, radii = finger_samples(grip.closure[:1], 0, side=side, scale=scale)
-    in_thing = (desk_from_thing.inverse() @ desk_from_hand).apply(points[0])
-    return float((thing_distance(in_thing, thing) - radii).min())
-
-
 def close_on(
     thing: Thing, desk_from_thing: SE3, start: tuple[SE3, Array], *, side: str, scale: float
 ) -> tuple[Array, NDArray[np.bool_]]:
@@ -214,3 +239,46 @@ def close_on(
         k = int(stopped[0]) if len(stopped) else len(tries) - 1
         closure[finger], contact[finger] = tries[k], clear[k] <= CONTACT_M
     return closure, contact
+
+
+def press_lid(
+    thing: Thing, desk_from_thing: SE3, *, side: str, scale: float, rng: np.random.Generator
+) -> Grasp:
+    """The hand laid on a hinged thing as if it were closed, then turned about its hinge with it.
+
+    So the pads touch at every angle, and the palm that pushed a lid up comes down with it.
+    """
+    assert thing.hinge is not None
+    shut = SE3(matrix_from_ypr(thing.yaw, 0.0, 0.0), desk_from_thing.translation)
+    flat = np.full(5, PRESS_CLOSURE) + rng.uniform(-0.02, 0.02)
+    yaw = SIGN[side] * float(rng.uniform(0.05, 0.25))
+    rotation = hand_rotation(side, yaw, float(rng.uniform(0.06, 0.14)), roll=0.0)
+    pad = posture(flat, side=side, scale=scale).joints[0, JOINTS.index("middle_dip")]
+    above = np.array([0.0, rng.uniform(-0.01, 0.01), 0.03])
+    spot = shut.apply(np.array(thing.hinge.press)) + above
+    hand = SE3(rotation, spot - rotation @ pad)
+    lowest = min(
+        _clearance(thing, shut, (hand, flat[finger]), finger=finger, side=side, scale=scale)
+        for finger in range(5)
+    )
+    hand = SE3(rotation, hand.translation - [0.0, 0.0, lowest - TOUCH_M])
+    closure, contact = close_on(thing, shut, (hand, flat), side=side, scale=scale)
+    hand_from_thing = hand.inverse() @ shut
+    desk_from_hand = desk_from_thing @ hand_from_thing.inverse()
+    return Grasp(desk_from_hand, closure, flat, contact, hand_from_thing)
+
+
+def _clearance(
+    thing: Thing,
+    desk_from_thing: SE3,
+    hold: tuple[SE3, float],
+    *,
+    finger: int,
+    side: str,
+    scale: float,
+) -> float:
+    """How far one finger of a hand, closed so far, is from a thing (negative: inside)."""
+    desk_from_hand, closure = hold
+    points, radii = finger_samples(np.array([closure]), finger, side=side, scale=scale)
+    in_thing = (desk_from_thing.inverse() @ desk_from_hand).apply(points[0])
+    return float((thing_distance(in_thing, thing) - radii).min())

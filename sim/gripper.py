@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 PITCH = float(np.radians(68.0))
 SQUEEZE_M = 0.0008
+JAW_SIDE_M = 0.012  # from the tool point to the side of closed jaws
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class Gripper:
         pose = SE3(rotation, position)
         closed = np.array([1.0 - (width - SQUEEZE_M) / JAW_M])
         return Grasp(pose, closed, np.zeros(1), np.ones(1, bool), pose.inverse() @ desk_from_thing)
+
+    def press(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """Closed jaws beside a hinged thing; they go round with it but keep pointing down."""
+        assert thing.hinge is not None
+        spot = desk_from_thing.apply(np.array(thing.hinge.press))
+        spot = spot + JAW_SIDE_M * desk_from_thing.rotation[:, 2]
+        rotation = tool_rotation(side, self._yaw(side, spot), PITCH + float(rng.normal(0, 0.03)))
+        pose, closed = SE3(rotation, spot), np.ones(1)
+        thing_in_hand = pose.inverse() @ desk_from_thing
+        return Grasp(pose, closed, closed, np.ones(1, bool), thing_in_hand, share=0.0)
 
     def _yaw(self, side: str, centre: Array) -> float:
         sign = 1.0 if side == "left" else -1.0

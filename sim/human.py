@@ -27,7 +27,7 @@ class HandState:
 
     desk_from_hand, desk_from_forearm: (T).  closure: (T, 5).  joints_in_desk: (T, 25, 3).
     landmarks_in_desk: (T, 17, 3).  desk_from_palm: (T).  contact: (T, 5) bool.
-    phase: (T) text.
+    phase: (T) text.  touching: (T) the name of the thing in contact, or None.
     """
 
     side: str
@@ -39,6 +39,7 @@ class HandState:
     desk_from_palm: SE3
     contact: NDArray[np.bool_]
     phase: NDArray[np.str_]
+    touching: NDArray[np.object_]
 
 
 class Human:
@@ -71,6 +72,7 @@ class Human:
             palm_frame(landmarks, side),
             where.contact(),
             where.kinds(),
+            where.touching(),
         )
 
     def _wrist(self, side: str, where: Whereabouts) -> SE3:

@@ -1,6 +1,6 @@
-"""Three of the paper's tasks as moves of things: bussing, spices on a rack, eggs into cartons.
+"""The things of the paper's four tasks: bussing, spices on a rack, a dresser, eggs into cartons.
 
-Simplified where a pick and place is not enough: cartons stand open and stay open.
+Where each stands, where it goes, and the words for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.things import Part, Thing, Vector, block, can, egg, tray
+from sim.things import Part, Thing, Vector, block, can, egg, lid, tray
 
 SPICES: dict[str, Vector] = {
     "paprika": (0.75, 0.16, 0.08),
@@ -20,6 +20,11 @@ DISHES = ("cup", "bowl", "saucer", "jar")
 RUBBISH = ("can", "wrapper", "carton", "paper ball", "lid")
 EGGS: dict[str, Vector] = {"white": (0.94, 0.93, 0.90), "brown": (0.72, 0.48, 0.32)}
 CUP_M = 0.052  # from one egg to the next
+CARTON_HALF = (1.5 * CUP_M + 0.004, CUP_M + 0.004, 0.011)
+CARTON_AT = (0.30, 0.19)  # x, and y to either side
+LID_HEIGHT_M = 0.052
+GREY: Vector = (0.60, 0.62, 0.58)
+LID_OPEN_RAD = float(np.radians(125.0))
 
 Laid = tuple[Thing, str, str, Vector]  # (thing, its name in words, the text, where it goes)
 
@@ -101,10 +106,26 @@ def bins() -> tuple[Thing, ...]:
 
 def cartons() -> tuple[Thing, ...]:
     """An open carton for six eggs on either side."""
-    half = (1.5 * CUP_M + 0.004, CUP_M + 0.004, 0.011)
-    grey = (0.60, 0.62, 0.58)
+    (x, y), (hx, hy, _) = CARTON_AT, CARTON_HALF
+    half_back = LID_HEIGHT_M / 2
+    boxes = []
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        low = tray(f"{side}_carton", GREY, half=CARTON_HALF)
+        back = Part("box", (hx, 0.003, half_back), (0.0, sign * hy, half_back), GREY)
+        boxes.append(replace(low, parts=(*low.parts, back), start=(x, sign * y, 0.0)))
+    return tuple(boxes)
+
+
+def lids() -> tuple[Thing, ...]:
+    """The cartons' lids, open, hinged along their outer edges: high enough for eggs under them."""
+    x, y = CARTON_AT
+    hx, hy, _ = CARTON_HALF
     return tuple(
-        replace(tray(f"{side}_carton", grey, half=half), start=(0.30, sign * 0.19, 0.0))
+        replace(
+            lid(f"{side}_lid", GREY, half=(hx, hy), start_rad=LID_OPEN_RAD),
+            start=(x, sign * (y + hy), LID_HEIGHT_M),
+            yaw=np.pi if sign > 0 else 0.0,
+        )
         for side, sign in (("left", 1.0), ("right", -1.0))
     )
 
@@ -122,3 +143,75 @@ def twelve_eggs(rng: np.random.Generator, spots: list[tuple[float, float]]) -> l
         goal = (0.30 + (1 - column) * CUP_M, sign * (0.19 + (row - 0.5) * CUP_M), 0.006 + 0.0215)
         laid.append((thing, f"{colour} egg", f"put the {colour} egg in the {side} carton", goal))
     return laid
+
+
+def dresser_top(rng: np.random.Generator) -> tuple[Thing, Thing]:
+    """(jewelry box with its lid up, organizer with compartments), at the back, either way round."""
+    left = 1.0 if rng.random() < 0.5 else -1.0
+    wood = (0.42, 0.24, 0.14)
+    hx, hy, hz = 0.055, 0.075, 0.020
+    chest = tray("jewelry_box", wood, half=(hx, hy, hz))
+    up = Part("box", (0.004, hy, 0.05), (hx + 0.004, 0.0, 2 * hz + 0.035), wood, "grain")
+    velvet = Part("box", (hx - 0.004, hy - 0.004, 0.002), (0, 0, 0.005), (0.45, 0.06, 0.14))
+    chest = replace(chest, parts=(*chest.parts, up, velvet), start=(0.385, left * 0.115, 0.0))
+    clear = (0.80, 0.86, 0.88)
+    rows = tray("organizer", clear, half=(0.055, 0.090, 0.016))
+    walls = tuple(Part("box", (0.055, 0.002, 0.016), (0, y, 0.016), clear) for y in (-0.03, 0.03))
+    rows = replace(rows, parts=(*rows.parts, *walls), start=(0.385, -left * 0.115, 0.0))
+    return chest, rows
+
+
+def ornaments(
+    rng: np.random.Generator, spots: list[tuple[float, float]], boxes: tuple[Thing, Thing]
+) -> list[Laid]:
+    """A necklace for the jewelry box and a hair clip for the organizer."""
+    chest, rows = boxes
+    clip_yaw = float(rng.uniform(-0.5, 0.5))
+    turn = float(rng.uniform(-0.6, 0.6))
+    red, green, blue = (float(c) for c in rng.uniform(0.1, 0.8, 3))
+    pieces = (
+        (replace(necklace(), yaw=turn), chest, "necklace", "jewelry box"),
+        (replace(hair_clip((red, green, blue)), yaw=clip_yaw), rows, "hair clip", "organizer"),
+    )
+    laid: list[Laid] = []
+    for (thing, into, name, where), (x, y) in zip(pieces, spots, strict=True):
+        thing = replace(thing, start=(x, y, thing.half[2]))
+        goal = (into.start[0] - 0.005, into.start[1], 0.008 + thing.half[2])
+        laid.append((thing, name, f"put the {name} in the {where}", goal))
+    return laid
+
+
+def necklace() -> Thing:
+    """A string of beads laid in two coils, with a pendant in the middle. It keeps that shape."""
+    gold, pearl = (0.80, 0.62, 0.22), (0.93, 0.91, 0.86)
+    radius, bead = 0.019, 0.0048
+    parts = []
+    for coil, height in enumerate((-0.5, 0.5)):
+        turns = np.arange(18) * (2 * np.pi / 18) + 0.17 * coil
+        parts += [
+            Part(
+                "sphere",
+                (bead,),
+                (radius * float(np.cos(a)), radius * float(np.sin(a)), height * 2 * bead * 0.9),
+                gold if k % 3 == 0 else pearl,
+            )
+            for k, a in enumerate(turns)
+        ]
+    parts.append(Part("ellipsoid", (0.008, 0.006, 0.004), (0.004, 0, -0.004), (0.1, 0.25, 0.6)))
+    outer, height_m = radius + bead, 1.9 * bead
+    return Thing("necklace", tuple(parts), (outer, outer, height_m))
+
+
+def hair_clip(colour: Vector) -> Thing:
+    """A claw clip: two toothed halves meeting at a spring."""
+    half = (0.032, 0.013, 0.013)
+    parts = (
+        Part("box", (0.032, 0.011, 0.007), (0, 0, 0.006), colour, "shell"),
+        *(
+            Part("box", (0.0035, 0.002, 0.0065), (x, y, -0.0065), colour)
+            for x in (-0.027, -0.009, 0.009, 0.027)
+            for y in (-0.009, 0.009)
+        ),
+        Part("cylinder", (0.004, 0.002), (0, 0, 0.013), (0.75, 0.75, 0.78)),
+    )
+    return Thing("hair_clip", parts, half)

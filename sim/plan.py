@@ -1,8 +1,8 @@
 """From a task to two timelines: what each arm does when, and who holds which thing.
 
-An arm's timeline is a list of steps (reach, grasp, move, release, retreat, rest), each a smooth
-motion between two poses of hand or tool. The same planner serves people and robots; a `Body` says
-how it takes a thing, where it waits, and how fast it is.
+An arm's timeline is a list of steps (reach, grasp, move, release, retreat, rest; close and open for
+what hinges), each a smooth motion between two poses of hand or tool. The same planner serves people
+and robots; a `Body` says how it takes a thing, where it waits, and how fast it is.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from core.geometry.se3 import SE3
 from sim.grasp import Grasp
 from sim.tasks import Move, Task
 from sim.things import Thing
-from sim.timeline import Hold, Step
+from sim.timeline import Arc, Hold, Step
 
 Array = NDArray[np.float64]
 
 GRASP_S, RELEASE_S = 0.35, 0.30
+AWAY_M = 0.05  # a hand comes to a lid from this far outside
 START_S = 0.6  # nobody moves in the first instants of a take
 SHORTEST_MOVE_S = 3.4  # a pick and place is begun only when this much time is left
 
@@ -46,6 +47,12 @@ class Body(Protocol):
         self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
     ) -> Grasp:
         """How it takes a thing where it stands."""
+        ...
+
+    def press(
+        self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator
+    ) -> Grasp:
+        """How it lays itself against a hinged thing to turn it."""
         ...
 
 
@@ -78,9 +85,17 @@ class Plan:
     episodes: list[tuple[float, float, bool]]
 
 
-def upright(position: tuple[float, float, float] | Array, yaw: float = 0.0) -> SE3:
-    """A pose on the desk, turned about the vertical."""
-    return SE3(matrix_from_ypr(yaw, 0.0, 0.0), np.asarray(position, np.float64))
+def hinge_angle(thing: Thing, desk_from_thing: SE3) -> Array:
+    """How far (...,) a hinged thing stands open, radians."""
+    turned = matrix_from_ypr(thing.yaw, 0.0, 0.0).T @ desk_from_thing.rotation
+    return np.arctan2(turned[..., 2, 1], turned[..., 1, 1])
+
+
+def outward(desk_from_thing: SE3) -> Array:
+    """The level direction (3,) in which the outer face of a hinged thing looks."""
+    level = desk_from_thing.rotation[:, 2] * [1.0, 1.0, 0.0]
+    length = float(np.linalg.norm(level))
+    return level / length if length > 0.3 else np.array([0.0, 0.0, 1.0])
 
 
 class _Planner:
@@ -93,7 +108,7 @@ class _Planner:
         waiting = {side: body.rest(side, rng) for side in self.steps}
         self.pose = {side: pose for side, (pose, _) in waiting.items()}
         self.closure = {side: closure for side, (_, closure) in waiting.items()}
-        self.where = {t.name: upright(t.start, t.yaw) for t in task.things if t.movable}
+        self.where = {t.name: t.desk_from_thing() for t in task.things if t.movable}
         self.holds = {name: [Hold(0.0, None, pose)] for name, pose in self.where.items()}
         self.labels: list[Label] = []
         self.gaze: list[tuple[float, Array]] = [(0.0, np.array([0.26, 0.0, 0.0]))]
@@ -117,14 +132,17 @@ class _Planner:
         closure: Array | None = None,
         thing: str | None = None,
         contact: NDArray[np.bool_] | None = None,
+        arc: Arc | None = None,
     ) -> Step:
         """Append one step to an arm; pose and closure stay where nothing is given."""
         last = self.free_at(side)
         end_pose = self.pose[side] if to is None else to
+        if arc is not None:
+            end_pose = arc.carry(self.pose[side], np.array(1.0))
         end_closure = self.closure[side] if closure is None else closure
         touching = np.zeros(len(end_closure), bool) if contact is None else contact
         poses, closures = (self.pose[side], end_pose), (self.closure[side], end_closure)
-        step = Step(kind, last, last + duration, poses, closures, thing, touching)
+        step = Step(kind, last, last + duration, poses, closures, thing, touching, arc)
         self.steps[side].append(step)
         self.pose[side], self.closure[side] = end_pose, end_closure
         return step
@@ -138,6 +156,37 @@ class _Planner:
         """Back to the waiting place."""
         home, closure = self.body.rest(side, self.rng)
         self.add(side, "retreat", self.duration(side, home, base=0.5), to=home, closure=closure)
+
+    def do(self, move: Move, start_s: float) -> float:
+        """One move of any kind, beginning at ``start_s``; gives the time the arm lets go."""
+        return self.swing(move, start_s) if move.kind == "hinge" else self.transfer(move, start_s)
+
+    def swing(self, move: Move, start_s: float) -> float:
+        """Lay a hand against a hinged thing and turn it to an angle."""
+        side, name = move.arm, move.thing
+        thing, lay = self.task.thing(name), self.where[move.thing]
+        press = self.body.press(thing, lay, side=side, rng=self.rng)
+        self.wait(side, start_s)
+        begin = self.free_at(side)
+        beside = press.desk_from_hand.translation + AWAY_M * outward(lay)
+        aside = SE3(press.desk_from_hand.rotation, beside)
+        self._come_down(side, "reach", aside, thing=name, closure=press.closure)
+        self.add(side, "reach", 0.35 * self.pace, to=press.desk_from_hand, thing=name)
+        axis = lay.rotation[:, 0]
+        turn = move.angle_rad - hinge_angle(thing, lay)
+        arc = Arc(lay.translation, axis, float(turn), press.share)
+        way = float((0.5 + 0.35 * abs(turn)) * self.rng.uniform(0.9, 1.2) * self.pace)
+        kind = "close" if move.angle_rad < hinge_angle(thing, lay) else "open"
+        step = self.add(side, kind, way, thing=name, contact=press.contact, arc=arc)
+        there = replace(arc, share=1.0).carry(lay, np.array(1.0))
+        self.where[name] = there
+        self.holds[name] += [
+            Hold(step.start_s, None, lay, replace(arc, share=1.0), step.end_s),
+            Hold(step.end_s, None, there),
+        ]
+        self.gaze.append((begin - 0.30, press.desk_from_hand.apply(np.array([0.08, 0.0, 0.0]))))
+        self.labels.append(Label(side, begin, step.end_s, move.text, move.verb, move.object))
+        return step.end_s
 
     def transfer(self, move: Move, start_s: float) -> float:
         """One pick and place, beginning at ``start_s``; gives the time it lets go."""
@@ -196,7 +245,7 @@ class _Planner:
     def _target(self, move: Move, grasp: Grasp) -> SE3:
         """The hand pose that brings the thing to its target: turned about the vertical only."""
         held = grasp.desk_from_hand @ grasp.hand_from_thing
-        turn = upright((0.0, 0.0, 0.0), float(self.rng.uniform(-0.12, 0.12))).rotation
+        turn = matrix_from_ypr(float(self.rng.uniform(-0.12, 0.12)), 0.0, 0.0)
         thing_there = SE3(turn @ held.rotation, np.asarray(move.target, np.float64))
         return thing_there @ grasp.hand_from_thing.inverse()
 
@@ -245,6 +294,9 @@ def _finish(
 
 
 def _undo(move: Move, thing: Thing) -> Move:
+    if thing.hinge:
+        text = f"open the {move.object}"
+        return replace(move, angle_rad=thing.hinge.start_rad, text=text, verb="open")
     return replace(move, target=thing.start, text=f"put the {move.object} back", verb="return")
 
 
@@ -263,7 +315,7 @@ def _run_moves(planner: _Planner, moves: tuple[Move, ...] | list[Move], start_s:
     for done, move in enumerate(moves):
         if start_s + SHORTEST_MOVE_S * planner.task.pace > planner.seconds:
             return done
-        let_go = planner.transfer(move, max(start_s, planner.free_at(move.arm)))
+        let_go = planner.do(move, max(start_s, planner.free_at(move.arm)))
         if done + 1 < len(moves) and moves[done + 1].arm == move.arm:
             start_s = let_go + RELEASE_S
         else:

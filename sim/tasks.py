@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import BadInputError
-from sim.paper_tasks import Laid, bins, cartons, dirty_table, rack, spices, twelve_eggs
+from sim.paper_tasks import (
+    Laid,
+    bins,
+    cartons,
+    dirty_table,
+    dresser_top,
+    lids,
+    ornaments,
+    rack,
+    spices,
+    twelve_eggs,
+)
 from sim.things import Thing, Vector, block, mat, tray
 
 COLOURS: dict[str, Vector] = {
@@ -25,7 +36,11 @@ REACH_X = (0.20, 0.36)
 
 @dataclass(frozen=True)
 class Move:
-    """One pick and place. target: where the thing's origin ends, desk frame."""
+    """One thing to be done with one thing: a pick and place, or the turning of a lid.
+
+    target: where the thing's origin ends, desk frame.  kind: place, hinge.  angle_rad: where a
+    hinged thing ends (0 closed).
+    """
 
     arm: str
     thing: str
@@ -33,6 +48,8 @@ class Move:
     text: str
     object: str
     verb: str = "put"
+    kind: str = "place"
+    angle_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -190,11 +207,29 @@ def bus_table(rng: np.random.Generator) -> Task:
 
 
 def sort_eggs(rng: np.random.Generator) -> Task:
-    """Six white and six brown eggs into two cartons."""
+    """Six white and six brown eggs into two cartons, which are then closed."""
     laid = twelve_eggs(rng, spread(rng, 12, x=(0.12, 0.38), y=(-0.10, 0.10)))
     moves = [_move("left" if "white" in one[1] else "right", one) for one in laid]
-    things = (*(one[0] for one in laid), *cartons(), *clutter(rng))
-    return Task("sort_eggs", "sort the eggs into the cartons", things, tuple(moves))
+    covers = lids()
+    moves += [_close(arm, lid) for arm, lid in zip(("left", "right"), covers, strict=True)]
+    things = (*(one[0] for one in laid), *covers, *cartons(), *clutter(rng))
+    return Task("sort_eggs", "sort the eggs into the cartons and close them", things, tuple(moves))
+
+
+def dresser(rng: np.random.Generator) -> Task:
+    """A necklace into the jewelry box and a hair clip into the organizer."""
+    spots = scatter(rng, 2, x=(0.17, 0.27), y=(-0.20, 0.20))
+    boxes = dresser_top(rng)
+    laid = ornaments(rng, spots, boxes)
+    moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
+    order = [int(i) for i in rng.permutation(len(moves))]
+    things = (*(one[0] for one in laid), *boxes, *clutter(rng))
+    return Task("dresser", "tidy the dresser", things, tuple(moves[i] for i in order))
+
+
+def _close(arm: str, lid: Thing) -> Move:
+    carton = f"{arm} carton"
+    return Move(arm, lid.name, lid.start, f"close the {carton}", carton, "close", kind="hinge")
 
 
 def _move(arm: str, laid: Laid) -> Move:
@@ -205,6 +240,7 @@ def _move(arm: str, laid: Laid) -> Move:
 TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
     "blocks_to_tray": blocks_to_tray,
     "bus_table": bus_table,
+    "dresser": dresser,
     "sort_eggs": sort_eggs,
     "spice_rack": spice_rack,
     "there_and_back": there_and_back,

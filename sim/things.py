@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from core.geometry.rotations import matrix_from_ypr
+from core.geometry.se3 import SE3
+
 Array = NDArray[np.float64]
 Vector = tuple[float, float, float]
 
@@ -31,8 +34,22 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Hinge:
+    """A thing that turns about its own x axis instead of being carried: 0 rad is closed.
+
+    start_rad: where it stands at first.  press: where a hand pushes, on the side of its +z.
+    """
+
+    start_rad: float
+    press: Vector
+
+
+@dataclass(frozen=True)
 class Thing:
-    """One object. half: half sizes of its bounding box.  start: desk frame.  yaw: radians."""
+    """One object. half: half sizes of its bounding box.  start: desk frame.  yaw: radians.
+
+    hinge: where it is fixed by one; the thing's origin then lies on the hinge's line.
+    """
 
     name: str
     parts: tuple[Part, ...]
@@ -41,6 +58,12 @@ class Thing:
     yaw: float = 0.0
     movable: bool = True
     tags: tuple[str, ...] = field(default=())
+    hinge: Hinge | None = None
+
+    def desk_from_thing(self) -> SE3:
+        """Where it stands at first."""
+        roll = self.hinge.start_rad if self.hinge else 0.0
+        return SE3(matrix_from_ypr(self.yaw, 0.0, roll), np.array(self.start))
 
 
 def part_distance(points: Array, part: Part) -> Array:
@@ -94,6 +117,21 @@ def tray(name: str, colour: Vector, *, half: Vector = (0.085, 0.11, 0.012)) -> T
         Part("box", (hx, wall, hz), (0, -hy, hz), colour),
     )
     return Thing(name, parts, half, movable=False)
+
+
+def lid(name: str, colour: Vector, *, half: tuple[float, float], start_rad: float) -> Thing:
+    """A lid hinged along its own x, over +y when closed: half its width, half its depth."""
+    hx, hy = half
+    rim = 0.010
+    parts = (
+        Part("box", (hx, hy, 0.0015), (0, hy, 0), colour, "grain"),
+        Part("box", (hx, 0.0015, rim), (0, 2 * hy, -rim), colour),
+        Part("box", (hx, 0.0015, rim), (0, 0, -rim), colour),
+        Part("box", (0.0015, hy, rim), (hx, hy, -rim), colour),
+        Part("box", (0.0015, hy, rim), (-hx, hy, -rim), colour),
+    )
+    press = (0.0, 1.6 * hy, 0.0015)
+    return Thing(name, parts, (hx, 2 * hy, rim), hinge=Hinge(start_rad, press))
 
 
 def mat(name: str, texture: str, half: Vector = (0.1, 0.14, 0.0006)) -> Thing:

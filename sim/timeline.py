@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry.rotations import matrix_from_quat_wxyz, quat_wxyz_from_matrix, slerp
+from core.geometry.rotations import (
+    matrix_from_quat_wxyz,
+    matrix_from_rotvec,
+    quat_wxyz_from_matrix,
+    slerp,
+)
 from core.geometry.se3 import SE3
 from sim.tracks import minimum_jerk
 
@@ -19,17 +24,39 @@ Array = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 LIFT_M = {"reach": 0.045, "move": 0.085, "retreat": 0.03}
-STILL = {"grasp", "release"}
+STILL = {"grasp", "release", "close", "open"}
+TOUCHING = {"move", "close", "open"}
 OPEN_BY = 0.7  # fingers are open after this share of a reach
+
+
+@dataclass(frozen=True, eq=False)
+class Arc:
+    """A turn about a line: how what hinges moves, and the hand that pushes it. Desk frame, radians.
+
+    centre, axis: (3,), the line.  angle: at the end.  share: how much of it the body itself turns
+    while its origin goes round (1: as if glued to what hinges).
+    """
+
+    centre: Array
+    axis: Array
+    angle: float
+    share: float = 1.0
+
+    def carry(self, desk_from_body: SE3, fraction: Array) -> SE3:
+        """The body (T) after each share (T,) of the way, from where it was at the beginning."""
+        turn = self.angle * fraction[..., None] * self.axis
+        arm = desk_from_body.translation - self.centre
+        position = self.centre + (matrix_from_rotvec(turn) @ arm[:, None])[..., 0]
+        return SE3(matrix_from_rotvec(self.share * turn) @ desk_from_body.rotation, position)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
     """One smooth motion of one arm, seconds from the start of the take. K: fingers (5), jaws (1).
 
-    kind: reach, grasp, move, release, retreat, rest.  desk_from_hand: at its start and end (robot:
-    desk_from_tool).  closure: (K,) at its start and end.  thing: what it is about, if anything.
-    contact: (K,) what touches the thing at the end.
+    kind: reach, grasp, move, release, retreat, rest, close, open.  desk_from_hand: at its start and
+    end (robot: desk_from_tool).  closure: (K,) at its start and end.  thing: what it is about, if
+    anything.  contact: (K,) what touches the thing at the end.  arc: the way, when not straight.
     """
 
     kind: str
@@ -39,17 +66,27 @@ class Step:
     closure: tuple[Array, Array]
     thing: str | None = None
     contact: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(5, bool))
+    arc: Arc | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Hold:
-    """A thing from an instant on: at rest (``arm`` None, pose desk_from_thing), or held rigidly in
-    an arm (pose hand_from_thing).
+    """A thing from an instant on: at rest (``arm`` None, pose desk_from_thing), held rigidly in an
+    arm (pose hand_from_thing), or on its hinge until ``end_s`` (``arc``, pose at its start).
     """
 
     start_s: float
     arm: str | None
     pose: SE3
+    arc: Arc | None = None
+    end_s: float = 0.0
+
+    def at(self, seconds: Array) -> SE3:
+        """desk_from_thing (T) while no arm holds it."""
+        if self.arc is None:
+            return self.pose
+        length = max(self.end_s - self.start_s, 1e-9)
+        return self.arc.carry(self.pose, minimum_jerk((seconds - self.start_s) / length))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +120,13 @@ class Whereabouts:
         position = start.translation + s[:, None] * (end.translation - start.translation)
         position[:, 2] += lift * np.sin(np.pi * s) ** 2
         quat = slerp(quat_wxyz_from_matrix(start.rotation), quat_wxyz_from_matrix(end.rotation), s)
-        return SE3(matrix_from_quat_wxyz(quat), position)
+        rotation = matrix_from_quat_wxyz(quat)
+        for k in np.unique(self.index):
+            step, mine = self.steps[k], self.index == k
+            if step.arc is not None:
+                around = step.arc.carry(step.desk_from_hand[0], s[mine])
+                rotation[mine], position[mine] = around.rotation, around.translation
+        return SE3(rotation, position)
 
     def liveliness(self) -> Array:
         """(T,) 0 where a hand must hold still (ends of steps, grasping), up to 1 between."""
@@ -99,9 +142,14 @@ class Whereabouts:
         return np.asarray(start + s * (end - start))
 
     def contact(self) -> NDArray[np.bool_]:
-        """(T, K): what touches a thing, while it is carried."""
-        carried = np.isin(self.kinds(), ["move"])
+        """(T, K): what touches a thing, while it is carried or pushed."""
+        carried = np.isin(self.kinds(), list(TOUCHING))
         return np.stack([step.contact for step in self.steps])[self.index] & carried[:, None]
+
+    def touching(self) -> NDArray[np.object_]:
+        """(T,) the thing in contact, or None."""
+        named = np.array([step.thing for step in self.steps], dtype=object)[self.index]
+        return np.where(self.contact().any(1), named, None)
 
 
 def _hold_at(holds: Sequence[Hold], seconds: Array) -> I64:
@@ -115,7 +163,8 @@ def thing_path(holds: Sequence[Hold], seconds: Array, arm_pose: Callable[[str, A
     rotation, position = np.empty((len(seconds), 3, 3)), np.empty((len(seconds), 3))
     for k in np.unique(index):
         mine, hold = index == k, holds[k]
-        pose = hold.pose if hold.arm is None else arm_pose(hold.arm, seconds[mine]) @ hold.pose
+        at = seconds[mine]
+        pose = hold.at(at) if hold.arm is None else arm_pose(hold.arm, at) @ hold.pose
         rotation[mine], position[mine] = pose.rotation, pose.translation
     return SE3(rotation, position)
 

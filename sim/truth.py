@@ -26,6 +26,7 @@ from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 from sim.choreography import camera_pose
 from sim.hand_skeleton import FINGERS, JOINTS, MEDIAPIPE21_FROM_25
 from sim.human import HandState, Human
+from sim.plan import hinge_angle
 from sim.tasks import Task
 from sim.visibility import occluders
 
@@ -150,19 +151,26 @@ class TruthWriter:
         return table
 
     def write_things(self) -> None:
-        """Where every movable thing was at every tick, in the world, and which hand held it."""
+        """Where every movable thing was at every tick, in the world, and which hand held it.
+
+        hinge_rad: how far what hinges stood open, null for the rest.
+        """
         writer = _PartWriter(self.folder)
         ticks = np.arange(len(self.seconds), dtype=np.int64)
         for thing in self.task.things:
             if not thing.movable:
                 continue
-            pose = self._in_world(self.human.thing(thing.name, self.seconds)).to_pose7()
+            desk_from_thing = self.human.thing(thing.name, self.seconds)
+            angle = np.full(len(ticks), np.nan)
+            if thing.hinge:
+                angle = hinge_angle(thing, desk_from_thing)
             writer.add({
                 "tick": ticks,
                 "timestamp_ns": self.clock.ns(self.seconds),
                 "thing": np.full(len(ticks), thing.name, object),
-                "world_from_thing": pose,
+                "world_from_thing": self._in_world(desk_from_thing).to_pose7(),
                 "held_by": self.human.held_by(thing.name, self.seconds),
+                "hinge_rad": angle,
             })
         writer.write("sim/things.parquet")
 
@@ -189,8 +197,8 @@ class _PartWriter:
                 flat = values.reshape(len(values), -1)
                 inner = pa.array(flat.reshape(-1))
                 arrays[name] = pa.FixedSizeListArray.from_arrays(inner, flat.shape[1])
-            else:
-                arrays[name] = pa.array(values)
+            else:  # a NaN is a value there is not
+                arrays[name] = pa.array(values, from_pandas=True)
         self._parts.append(pa.table(arrays))
 
     def write(self, path: str) -> None:
@@ -263,6 +271,7 @@ def _joint_columns(
         **_stamps(stamp, state.side),
         "joints_in_world": joints.reshape(len(stamp[0]), 75),
         "phase": state.phase.astype(object),
+        "touching": state.touching,
         **{f"contact_{f}": state.contact[:, k] for k, f in enumerate(FINGERS)},
         **hidden,
     }

@@ -5,13 +5,16 @@ import pytest
 
 from core.errors import BadInputError
 from sim.arms import SIDES, STYLES, Arms, arm_xml
-from sim.grasp import HumanHands
+from sim.grasp import HumanHands, finger_samples
 from sim.gripper import Gripper
-from sim.plan import make_episode
+from sim.human import Human
+from sim.plan import hinge_angle, make_episode
 from sim.record import perform
 from sim.render import load_mujoco
 from sim.rig import find_preset, find_rig
 from sim.tasks import TASKS, make_task
+from sim.things import thing_distance
+from sim.timeline import Whereabouts
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -19,7 +22,9 @@ from sim.tasks import TASKS, make_task
 def test_things_lie_apart_before_and_after(name, seed):
     task = make_task(name, np.random.default_rng(seed))
     assert len({t.name for t in task.things}) == len(task.things)
-    for places in ([t.start for t in task.things if t.movable], [m.target for m in task.moves]):
+    loose = [t for t in task.things if t.movable and not t.hinge]
+    goals = [m.target for m in task.moves if m.kind == "place"]
+    for places in ([t.start for t in loose], goals):
         xy = np.array(places)[:, :2]
         gaps = np.linalg.norm(xy[:, None] - xy, axis=-1) + np.eye(len(xy))
         assert gaps.min() > 0.035
@@ -32,11 +37,35 @@ def test_a_person_gets_hold_of_everything(name):
     task = make_task(name, rng)
     plan = make_episode(task, HumanHands(), rng=rng)
     taken = [s for side in SIDES for s in plan.steps[side] if s.kind == "grasp"]
-    assert len(taken) == len(task.moves)
+    assert len(taken) == sum(m.kind == "place" for m in task.moves)
     assert all(s.contact[0] and s.contact[1:].any() for s in taken)
     ends = {move.thing: move.target for move in task.moves}  # a thing's last move counts
     for thing, target in ends.items():
         np.testing.assert_allclose(plan.holds[thing][-1].pose.translation, target, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_cartons_are_closed_by_hands_that_stay_on_the_lids(seed):
+    rng = np.random.default_rng(seed)
+    task = make_task("sort_eggs", rng)
+    human = Human(make_episode(task, HumanHands(), rng=rng), scale=1.0, rng=rng)
+    for side in SIDES:
+        lid = task.thing(f"{side}_lid")
+        step = next(s for s in human.plan.steps[side] if s.kind == "close")
+        at = np.linspace(step.start_s, step.end_s - 1e-6, 9)
+        pose, hand = human.thing(lid.name, at), human.hand(side, at)
+        angle = hinge_angle(lid, pose)
+        assert angle[0] == pytest.approx(lid.hinge.start_rad)
+        assert angle[-1] == pytest.approx(0.0, abs=1e-5)
+        assert (np.diff(angle) < 0).all()
+        assert human.held_by(lid.name, at).tolist() == [None] * len(at)
+        assert hand.contact[:, 2].all()
+        for finger in range(5):
+            points, radii = finger_samples(hand.closure[:, finger], finger, side=side, scale=1.0)
+            points = (pose.inverse() @ hand.desk_from_hand).apply(points)
+            clear = (thing_distance(points, lid) - radii).min(1)
+            assert clear.min() > -0.001
+            assert not hand.contact[0, finger] or clear.max() < 0.004
 
 
 @pytest.mark.usefixtures("can_draw")  # mujoco itself fails to load where its GL is missing
@@ -53,7 +82,10 @@ def test_every_robot_reaches_everything(name, style):
     arms = Arms(model, mujoco.MjData(model))
     for side in SIDES:
         for step in plan.steps[side]:
-            assert arms.reach(side, step.desk_from_hand[1]) < 5e-3
+            middle = np.array([0.5 * (step.start_s + step.end_s)])
+            halfway = Whereabouts.find(plan.steps[side], middle).path()[0]
+            for pose in (halfway, step.desk_from_hand[1]):
+                assert arms.reach(side, pose) < 5e-3
 
 
 def test_unknown_task_names_the_choices():
