@@ -43,7 +43,7 @@ class Film:
         size = lens.camera.size_wh
         grain = SensorNoise(self.noise, size, rng)
         with (
-            Renderer(stage.scene, lens.pinhole.size_wh, shadows=self.shadows) as renderer,
+            Renderer(stage.scene, lens.atlas_wh, shadows=self.shadows) as renderer,
             VideoWriter(self.path, size, fps=self.fps, crf=self.crf) as video,
         ):
             for start in range(0, len(seconds), CHUNK):
@@ -52,7 +52,7 @@ class Film:
                 rate = camera_rate(stage.human, self.stream, part)
                 for i in range(len(part)):
                     stage.show(position[i], quat[i])
-                    picture = lens.expose(renderer.draw(self.stream), rate[i])
+                    picture = lens.expose(renderer.draw_views(self.stream, lens.views), rate[i])
                     video.add(grain.add(picture), float(part[i] - seconds[0]))
                     progress.advance()
         return len(seconds)

@@ -1,13 +1,12 @@
-"""From an ideal pinhole picture to what a real camera records.
+"""From ideal pinhole pictures to what a real camera records.
 
-One look-up does lens distortion and rolling shutter (each row sees the scene from the rotation the
+One look-up does the lens and the rolling shutter (each row sees the scene from the rotation the
 camera had when that row was read; depth is ignored). Motion blur averages several such look-ups
-within the exposure. The look-up is computed on a coarse grid and enlarged.
+within the exposure. The look-up is computed on a coarse grid and enlarged, for each of the views
+that the lens is made of (`sim/views.py`).
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,77 +14,78 @@ from numpy.typing import NDArray
 
 from core.geometry.camera_model import Camera
 from core.geometry.rotations import matrix_from_rotvec
+from sim.views import View, atlas_wh, cover, looking_ahead, owners
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 GRID_PX = 8
-MARGIN = 1.06  # room around the picture for rows that look elsewhere
+WIDE_GRID_PX = 4  # where pinhole and lens bend against each other the most
 BLUR_PX = 1.2  # blurs shorter than this are not worth drawing
 MOST_TAPS = 7
 
 
-@dataclass(frozen=True)
-class Pinhole:
-    """The ideal picture MuJoCo draws: centred, square pixels."""
-
-    focal_px: float
-    size_wh: tuple[int, int]
-
-    @property
-    def fov_y(self) -> float:
-        """Vertical field of view, radians."""
-        return float(2 * np.arctan(0.5 * self.size_wh[1] / self.focal_px))
-
-
 class Lens:
-    """One camera's look-ups. ``readout_s``: first row to last."""
+    """One camera's look-ups. ``readout_s``: first row to last.
+
+    views: what to draw for it at mid-exposure of the middle row.  atlas_wh: all of them together.
+    """
 
     def __init__(self, camera: Camera, *, readout_s: float = 0.0, exposure_s: float = 0.0) -> None:
         self.camera, self.readout_s, self.exposure_s = camera, readout_s, exposure_s
+        plain = camera.model == "pinhole_radtan" and not np.any(np.asarray(camera.params[4:]))
+        self._ideal = plain and readout_s == 0 and exposure_s == 0
+        self._step = GRID_PX if camera.model == "pinhole_radtan" else WIDE_GRID_PX
         width, height = camera.size_wh
-        self._columns = np.arange(-GRID_PX, width + 2 * GRID_PX, GRID_PX, dtype=np.float64)
-        self._rows = np.arange(-GRID_PX, height + 2 * GRID_PX, GRID_PX, dtype=np.float64)
-        grid = np.stack(np.meshgrid(self._columns, self._rows), -1)
-        rays, _ = camera.unproject(grid)
+        columns = np.arange(-self._step, width + 2 * self._step, self._step, dtype=np.float64)
+        self._rows = np.arange(-self._step, height + 2 * self._step, self._step, dtype=np.float64)
+        rays, _ = camera.unproject(np.stack(np.meshgrid(columns, self._rows), -1))
         self._rays = np.asarray(rays)
-        ideal = not np.any(np.asarray(camera.params[4:])) and camera.model == "pinhole_radtan"
-        moving = readout_s > 0 or exposure_s > 0
-        self.pinhole = self._pinhole(1.0 if ideal and not moving else MARGIN)
+        if self._ideal:
+            self.views = [looking_ahead(camera.focal_px, camera.size_wh)]
+        else:
+            self.views = cover(
+                self._rays, focal_px=camera.focal_px, step_px=self._step,
+                lag_s=0.5 * (readout_s + exposure_s),
+            )  # fmt: skip
+        self.atlas_wh = atlas_wh(self.views)
+        self._masks = self._seen_by()
         self._still: Maps | None = None
-        self._ideal = ideal and not moving
 
-    def _pinhole(self, margin: float) -> Pinhole:
-        focal = self.camera.focal_px
+    def _seen_by(self) -> list[NDArray[np.bool_]]:
+        """(H, W) per view after the first: the pixels it serves."""
+        if len(self.views) == 1:
+            return []
         width, height = self.camera.size_wh
-        if margin == 1.0:
-            return Pinhole(focal, (width, height))
-        inside = self._rays[1:-1, 1:-1]
-        slope = np.abs(inside[..., :2] / inside[..., 2:]).reshape(-1, 2).max(0)
-        half = np.ceil(slope * focal * margin)
-        return Pinhole(focal, (2 * int(half[0]), 2 * int(half[1])))
+        pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float64)
+        rays, _ = self.camera.unproject(pixels)
+        owner = owners(np.asarray(rays), self.views)
+        return [owner == number for number in range(1, len(self.views))]
 
     def maps(self, rate_rad_s: Array, shift_s: float = 0.0) -> Maps:
-        """Look-ups (H, W) into the pinhole picture drawn at mid-exposure of the middle row.
+        """Look-ups (H, W) into the atlas of the views.
 
         rate_rad_s: (3,) angular velocity in the camera's axes.  shift_s: instant within exposure.
         """
         height = self.camera.size_wh[1]
         delay = shift_s + self.readout_s * (self._rows / (height - 1) - 0.5)
         turn = matrix_from_rotvec(delay[:, None] * rate_rad_s)
-        rays = np.einsum("rij,rcj->rci", turn, self._rays)
-        pinhole = self.pinhole
-        centre = (np.array(pinhole.size_wh) - 1) / 2
-        uv = pinhole.focal_px * rays[..., :2] / np.maximum(rays[..., 2:], 1e-3) + centre
-        return self._enlarge(uv)
+        rays = np.matmul(self._rays, np.swapaxes(turn, 1, 2))
+        x, y = self._enlarge(rays, self.views[0])
+        for view, mask in zip(self.views[1:], self._masks, strict=True):
+            for whole, part in zip((x, y), self._enlarge(rays, view), strict=True):
+                np.copyto(whole, part, where=mask)
+        return x, y
 
-    def _enlarge(self, uv: Array) -> Maps:
-        width, height = self.camera.size_wh
-        scale = np.array([[GRID_PX, 0, -GRID_PX], [0, GRID_PX, -GRID_PX]], np.float64)
+    def _enlarge(self, rays: Array, view: View) -> Maps:
+        """One view's look-up at every pixel from its values on the grid."""
+        uv = view.place(rays).astype(np.float32)
+        step = self._step
+        scale = np.array([[step, 0, -step], [0, step, -step]], np.float64)
         out = [
             cv2.warpAffine(
-                np.ascontiguousarray(uv[..., k], np.float32), scale, (width, height),
+                np.ascontiguousarray(uv[..., k]), scale, self.camera.size_wh,
                 flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
             )
             for k in range(2)
@@ -93,7 +93,7 @@ class Lens:
         return np.asarray(out[0], np.float32), np.asarray(out[1], np.float32)
 
     def expose(self, picture: Image, rate_rad_s: Array) -> Image:
-        """The recorded picture (H, W, 3) from the ideal one."""
+        """The recorded picture (H, W, 3) from the atlas of the ideal views."""
         if self._ideal:
             return picture
         if self.readout_s == 0 and self.exposure_s == 0:

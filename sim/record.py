@@ -229,10 +229,8 @@ def shoot_stream(
     lens = Lens(
         spec.camera(), readout_s=preset.readout_ms / 1e3, exposure_s=preset.exposure_ms / 1e3
     )
-    mounts = [CameraMount(s, lens.pinhole.fov_y if s == stream else 1.0) for s in show.rig.streams]
-    stage = Choreography(
-        show.human, show.task, show.look, mounts=mounts, image_wh=lens.pinhole.size_wh
-    )
+    mounts = [CameraMount(s, 1.0) for s in show.rig.streams]  # the lens says what is drawn
+    stage = Choreography(show.human, show.task, show.look, mounts=mounts, image_wh=lens.atlas_wh)
     rng = np.random.default_rng([show.seed, *stream.encode()])
     with folder.atomic_path(f"{stream}.mp4") as path:
         film = Film(path, stream, spec.fps, preset.noise, preset.crf, preset.shadows)

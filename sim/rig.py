@@ -144,6 +144,12 @@ def _vga(focal: float, size: tuple[int, int] = (640, 480), k: tuple[float, ...] 
     return CameraSpec("pinhole_radtan", params, size)
 
 
+def _fisheye() -> CameraSpec:
+    """150 degrees from edge to edge, 178 from corner to corner, Kannala-Brandt."""
+    params = (220.2, 220.2, 319.5, 239.5, 0.0505, 0.0084, 0.0, 0.0)
+    return CameraSpec("kannala_brandt", params, (640, 480))
+
+
 _HEAD = _vga(320.0, k=(-0.03, 0.004, 0.0, 0.0))
 
 
@@ -155,6 +161,8 @@ RIGS: dict[str, Rig] = {
     "default": Rig("default", {"head": _HEAD, **_wrists(_vga(270.0))}),
     "small": Rig("small", {"head": _HEAD, **_wrists(_vga(135.0, (320, 240)))}),
     "head": Rig("head", {"head": _HEAD}),
+    "fisheye": Rig("fisheye", {"head": _fisheye(), **_wrists(_vga(270.0))}),
+    "fisheye-head": Rig("fisheye-head", {"head": _fisheye()}),
 }
 PRESETS: dict[str, Preset] = {
     "clean": Preset("clean", crf=16, imu=0.0),

@@ -49,7 +49,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record = add_command(kinds, RECORD, run=run_record)
     record.add_argument("out", metavar="FOLDER", help="the rig folder to make")
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
-    record.add_argument("--rig", metavar="NAME", help="default, small (320x240) or head")
+    record.add_argument(
+        "--rig", metavar="NAME",
+        help="default (head and wrists), small (wrists 320x240), head, fisheye (150 degrees on "
+        "the head) or fisheye-head",
+    )  # fmt: skip
     record.add_argument("--preset", metavar="NAME", help="sensors: clean, default or harsh")
     record.add_argument(
         "--sensor", action="append", type=named_value, metavar="NAME=VALUE",

@@ -6,6 +6,7 @@ import pytest
 from core.geometry.cameras import camera_from_dict
 from core.geometry.rotations import matrix_from_rotvec
 from sim.lens import Lens, SensorNoise
+from sim.rig import find_rig
 
 
 def _camera(k1: float = 0.0):
@@ -16,7 +17,7 @@ def _camera(k1: float = 0.0):
 def test_ideal_camera_passes_pictures_through():
     lens = Lens(_camera())
     picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
-    assert lens.pinhole.size_wh == (640, 480)
+    assert lens.atlas_wh == (640, 480)
     np.testing.assert_array_equal(lens.expose(picture, np.zeros(3)), picture)
 
 
@@ -27,7 +28,8 @@ def test_rows_are_read_one_after_another(k1):
     rate = np.array([0.3, -1.0, 0.2])
     lens = Lens(camera, readout_s=readout)
     columns, rows = lens.maps(rate)
-    centre = (np.array(lens.pinhole.size_wh) - 1) / 2
+    (view,) = lens.views
+    centre = np.array(view.centre_px)
     for direction in ([0.3, 0.4, 1.0], [-0.5, -0.4, 1.0], [0.1, 0.02, 1.0]):
         ray = np.array(direction)
         row = 239.5
@@ -37,13 +39,26 @@ def test_rows_are_read_one_after_another(k1):
             row = float(uv[1])
         u, v = np.round(uv).astype(int)
         seen = np.array([columns[v, u], rows[v, u]]) - centre
-        expected = lens.pinhole.focal_px * ray[:2] / ray[2]
+        expected = view.focal_px * ray[:2] / ray[2]
         assert np.abs(seen - expected).max() < 1.5
+
+
+@pytest.mark.parametrize("pixel", [(40, 30), (320, 6), (600, 470), (173, 240), (470, 100)])
+def test_rows_of_a_fisheye_too(pixel):
+    camera, readout = find_rig("fisheye-head").head.camera(), 0.030
+    rate = np.array([0.3, -1.0, 0.2])
+    lens = Lens(camera, readout_s=readout)
+    columns, rows = lens.maps(rate)
+    ray, _ = camera.unproject(np.array(pixel, float))
+    turned = matrix_from_rotvec(readout * (pixel[1] / 479 - 0.5) * rate) @ ray
+    seen = np.array([columns[pixel[1], pixel[0]], rows[pixel[1], pixel[0]]])
+    misses = [np.abs(view.place(turned) - seen).max() for view in lens.views]
+    assert min(misses) < 0.3
 
 
 def test_fast_turns_blur():
     lens = Lens(_camera(), exposure_s=0.02)
-    width, height = lens.pinhole.size_wh
+    width, height = lens.atlas_wh
     picture = np.zeros((height, width, 3), np.uint8)
     picture[:, width // 2] = 255
     sharp = lens.expose(picture, np.zeros(3))

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
+from core.geometry.rotations import quat_wxyz_from_matrix
 from core.session.frames import probe_video
 from core.session.storage import SessionFolder
 from core.session.tables import Hands
 from sim.choreography import Choreography
+from sim.head import look_at
 from sim.lens import Lens
 from sim.record import record
 from sim.render import Renderer, load_mujoco
-from sim.scene import CameraMount
+from sim.rig import find_rig
+from sim.scene import CameraMount, SceneModel
 from sim.truth import SIDES
 from sim.visibility import occluders
 
@@ -28,8 +31,8 @@ def test_landmarks_fall_on_the_drawn_hand(show):
         show.human,
         show.task,
         show.look,
-        mounts=[CameraMount("head", lens.pinhole.fov_y)],
-        image_wh=lens.pinhole.size_wh,
+        mounts=[CameraMount("head", lens.views[0].fov_y)],
+        image_wh=lens.atlas_wh,
     )
     mujoco = load_mujoco()
     skins = {s: stage.scene.model.skin(f"{s}_hand").id for s in SIDES}
@@ -39,8 +42,8 @@ def test_landmarks_fall_on_the_drawn_hand(show):
     head = show.human.head.pose(times)
     things = [(t, show.human.thing(t.name, times)) for t in show.task.things if t.movable]
     hits, total = 0, 0
-    centre = (np.array(lens.pinhole.size_wh) - 1) / 2
-    with Renderer(stage.scene, lens.pinhole.size_wh) as renderer:
+    centre = np.array(lens.views[0].centre_px)
+    with Renderer(stage.scene, lens.atlas_wh) as renderer:
         for i in range(len(times)):
             stage.show(position[i], quat[i])
             picture = renderer.segment("head")
@@ -48,7 +51,7 @@ def test_landmarks_fall_on_the_drawn_hand(show):
                 now = (states[side], states[other])
                 hidden = occluders(camera, head, now, scale=show.human.scale, things=things)[i]
                 local = head[i].inverse().apply(states[side].landmarks_in_desk[i])
-                uv = np.round(lens.pinhole.focal_px * local[:, :2] / local[:, 2:] + centre)
+                uv = np.round(lens.views[0].focal_px * local[:, :2] / local[:, 2:] + centre)
                 for (u, v), name in zip(uv.astype(int), hidden, strict=True):
                     if name is None:
                         total += 1
@@ -57,6 +60,36 @@ def test_landmarks_fall_on_the_drawn_hand(show):
                         hits += bool(on_skin)
     assert total > 180
     assert hits / total > 0.97
+
+
+def test_a_fisheye_shows_points_where_its_model_says(show):
+    """A small ball at known places, out to the corners and on the seams between the views."""
+    camera = find_rig("fisheye-head").head.camera()
+    lens = Lens(camera)
+    assert len(lens.views) == 3
+    ball = '<body name="ball" mocap="true"><geom type="sphere" size="0.006" rgba="1 0 1 1"/></body>'
+    scene = SceneModel(
+        show.look, things=(), cameras=[CameraMount("head", 1.0)], extra=ball, image_wh=lens.atlas_wh
+    )
+    eye = look_at(np.array([[0.0, 0.0, 0.4]]), np.array([[0.4, 0.1, 0.1]]))[0]
+    scene.place("head_camera", np.array([0.0, 0.0, 0.4]), quat_wxyz_from_matrix(eye))
+    seams = [(173.0, 240.0), (466.0, 240.0), (150.0, 60.0), (490.0, 420.0)]
+    border = [(5.0, 5.0), (634.0, 5.0), (5.0, 474.0), (634.0, 474.0), (320.0, 5.0), (5.0, 240.0)]
+    inside = [(float(u), float(v)) for u in range(60, 640, 130) for v in range(50, 480, 125)]
+    with Renderer(scene, lens.atlas_wh) as renderer:
+
+        def picture(at):
+            scene.place("ball", at, np.array([1.0, 0, 0, 0]))
+            scene.settle()
+            return lens.expose(renderer.draw_views("head", lens.views), np.zeros(3)).astype(int)
+
+        empty = picture(np.array([0.0, 0.0, 9.0]))
+        for pixel in [*seams, *border, *inside]:
+            ray, _ = camera.unproject(np.array(pixel))
+            changed = np.abs(picture(eye @ ray * 0.35 + [0, 0, 0.4]) - empty).sum(-1)
+            v, u = np.nonzero(changed > 40)
+            assert np.abs(np.array([u.mean(), v.mean()]) - pixel).max() < 0.5, pixel
+            assert np.ptp(u) < 25, "the ball is seen once"
 
 
 def test_a_take_is_a_whole_rig_folder(tmp_path):

@@ -4,9 +4,11 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import BadInputError
+from core.geometry.landmarks import LANDMARKS
 from core.session.calibration import Calibration
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Hands, Segments, Trajectory
@@ -54,6 +56,23 @@ def test_tables_are_complete_and_agree(show, tmp_path):
     assert {"left", "right", "phase"} <= set(tracks)
     words = [t for t, k in zip(segments.text, tracks, strict=True) if k in {"left", "right"}]
     assert all(t.startswith("put the ") for t in words)
+
+
+def test_outside_means_outside_the_picture_of_a_fisheye_too(tmp_path):
+    rig, preset = find_rig("fisheye-head"), find_preset("clean")
+    show = perform("blocks_to_tray", seconds=6.0, seed=1, rig=rig, preset=preset)
+    write_truth(SessionFolder(str(tmp_path)), show)
+    hands = Hands.read(SessionFolder(str(tmp_path)), "truth")
+    joints = pq.read_table(tmp_path / "truth/sim/joints.parquet")
+    points = hands.landmarks_in_head.reshape(-1, 17, 3)
+    uv, valid = rig.head.camera().project(points)
+    seen = valid & rig.head.camera().in_image(uv)
+    narrow, ahead = find_rig("head").head.camera().project(points)
+    in_narrow = ahead & find_rig("head").head.camera().in_image(narrow)
+    for k, name in enumerate(LANDMARKS):
+        hidden = np.array(joints[f"hidden_by_{name}"].to_pylist(), object)
+        np.testing.assert_array_equal(hidden == "outside", ~seen[:, k])
+    assert seen.mean() > in_narrow.mean() + 0.005
 
 
 def test_first_heading_is_x(show, tmp_path):
