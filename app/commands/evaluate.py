@@ -1,39 +1,71 @@
-"""`handoff evaluate`: results against the truth beside a synthetic session."""
+"""`handoff evaluate`: results against the truth beside synthetic sessions."""
 
 import argparse
 import json
+import sys
+from pathlib import Path
 
 from app.page import Page, add_command, add_json
 
 PAGE = Page(
     name="evaluate",
-    summary="measure every stage against the truth of a synthetic session",
-    about="Compares what the stages found with truth/ beside the session: the head trajectory "
-    "(error after yaw and position alignment over all frames, scale, gravity), hands (17 "
-    "landmarks and palm frames) and proposed label boundaries. Every number is computed "
-    "when asked.",
-    examples=("handoff evaluate sessions/synthetic-0001", "handoff evaluate sessions/… --json"),
-    writes=("nothing",),
-    then=("handoff report sessions/synthetic-0001   (the same numbers with pictures)",),
+    summary="measure every stage against the truth of synthetic sessions",
+    about="Compares what the stages found with truth/ beside the session: clocks of the streams, "
+    "hand detections, the head's trajectory (after yaw and position alignment over all frames; "
+    "RPE, scale, gravity), wrist cameras where they were located, the 17 landmarks and what is "
+    "said to be visible, palm frames, jitter at rest, whether the stated sigmas hold, action "
+    "chunks, and proposed label boundaries. Every number is computed when asked; docs/measuring.md "
+    "says what each of them is. What was not measured is shown as none.\n\n"
+    "Several sessions, or a folder of them, give one row each and the median and mean of all.",
+    examples=(
+        "handoff evaluate sessions/synthetic-0001",
+        "handoff evaluate sessions/synthetic-0001 --html errors.html",
+        "handoff evaluate sessions --json",
+    ),
+    writes=("nothing, or the page named with --html",),
+    then=("handoff report sessions/synthetic-0001   (the take itself, with pictures)",),
 )
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = add_command(commands, PAGE, run=run)
-    parser.add_argument("session", metavar="SESSION", help="session folder with truth/")
+    parser.add_argument(
+        "sessions", nargs="+", metavar="SESSION", help="session folders with truth/, or a folder"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write one page with plots")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from app.evaluate import evaluate
+    from app.evaluate import evaluate, has_truth
     from app.evaluate.figures import as_text
-    from app.sessions import session_at
+    from app.evaluate.landmarks import joints_as_text
+    from app.evaluate.summary import as_text as summary_as_text
+    from app.evaluate.summary import to_document
+    from app.report.evaluation_part import write_evaluation
+    from app.sessions import Bar, sessions_at
 
-    folder = session_at(arguments.session)
-    figures = evaluate(folder).figures
+    given, found = sessions_at(arguments.sessions), []
+    folders = [folder for folder in given if has_truth(folder)] or given
+    for folder in given:
+        if folder not in folders:
+            print(f"{folder.url}: no truth/ beside it, left out", file=sys.stderr)
+    with Bar("evaluate", quiet=arguments.json) as bar:
+        bar.total(len(folders), "session")
+        for folder in folders:
+            found.append(evaluate(folder))
+            bar.advance()
+    if arguments.html is not None:
+        write_evaluation(folders, found, arguments.html)
     if arguments.json:
-        document = {"session": folder.name, "figures": [figure.to_dict() for figure in figures]}
-        print(json.dumps(document, indent=2))
+        print(json.dumps(to_document(found), indent=2))
+        return 0
+    if len(found) > 1:
+        print(summary_as_text(found))
     else:
-        print(as_text(figures))
+        print(as_text(found[0].figures))
+        if found[0].hands is not None:
+            print(joints_as_text(found[0].hands.errors().by_joint_mm()))
+    if arguments.html is not None:
+        print(f"{arguments.html}: open it in a browser")
     return 0

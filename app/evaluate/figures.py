@@ -1,18 +1,22 @@
 """One measured number with its unit, and how it is shown."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
+
+_SIGNS = {"deg": "°", "": ""}
 
 
 @dataclass(frozen=True)
 class Figure:
     """stage: whose output was measured.   value: NaN when there was nothing to measure.
 
-    unit: "mm", "deg", "share" (0 … 1), "" (a count or ratio).   note: over what, and how.
+    unit: "mm", "deg", "ms", "px", "ppm", "share" (0 … 1), "" (a count or ratio).   note: over what,
+    and how.
     """
 
     stage: str
@@ -29,7 +33,8 @@ class Figure:
             return f"{100 * self.value:.1f} %"
         if self.unit == "":
             return f"{self.value:.3f}".rstrip("0").rstrip(".")
-        return f"{self.value:.1f} {'°' if self.unit == 'deg' else self.unit}"
+        digits = 2 if abs(self.value) < 1 else 1
+        return f"{self.value:.{digits}f} {_SIGNS.get(self.unit, self.unit)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; what could not be measured is null."""
@@ -47,13 +52,31 @@ def median(values: Any) -> float:
     return float(np.median(values)) if np.size(values) else float("nan")
 
 
+def p95(values: Any) -> float:
+    """95th percentile, NaN over nothing."""
+    return float(np.percentile(values, 95)) if np.size(values) else float("nan")
+
+
+def rmse(values: Any) -> float:
+    """Root of the mean square, NaN over nothing."""
+    return float(np.sqrt(mean(np.square(values))))
+
+
+def share(part: float, whole: float) -> float:
+    """Part of a whole, NaN of nothing."""
+    return float(part) / float(whole) if whole else float("nan")
+
+
+def by_stage(figures: Iterable[Figure]) -> list[tuple[str, list[Figure]]]:
+    """Runs of figures of one stage, in order."""
+    return [(stage, list(part)) for stage, part in groupby(figures, lambda one: one.stage)]
+
+
 def as_text(figures: Sequence[Figure]) -> str:
     """A table: stage, name, value, note."""
     width = max((len(figure.name) for figure in figures), default=0)
-    lines, stage = [], ""
-    for figure in figures:
-        if figure.stage != stage:
-            stage = figure.stage
-            lines.append(f"{stage}")
-        lines.append(f"  {figure.name:<{width}}  {figure.shown():>10}   {figure.note}".rstrip())
+    lines = []
+    for stage, part in by_stage(figures):
+        lines.append(stage)
+        lines += [f"  {f.name:<{width}}  {f.shown():>10}   {f.note}".rstrip() for f in part]
     return "\n".join(lines)

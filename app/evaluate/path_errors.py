@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.evaluate.figures import rmse
+from app.evaluate.time_pairs import pairs_after
 from core.errors import BadInputError
 from core.geometry.alignment import align_yaw_position, umeyama
 from core.geometry.clock import median_period_ns, resample_indices
@@ -26,7 +28,6 @@ MAX_GAP_MS = {"interpolate": 100.0, "nearest": 10.0}
 COVER_FRAMES = 1.5  # between two poses further apart than so many frames nothing is tracked
 MIN_POSES = 3  # a piece of fewer cannot be laid on anything
 RPE_S = 1.0
-RPE_SLACK = 0.1  # of RPE_S: how far a pair's distance may be off
 LINE = 0.05  # a path whose second extent is below this share of the first is a line
 BODY_TURN_DEG = 10.0  # a constant turn beyond this is another body, not an error
 
@@ -98,13 +99,13 @@ class PathErrors:
         metres, degrees = self.relative()
         turned = rotation_error_deg(self.aligned.rotation, self.truth.rotation)
         return {
-            "ate_rmse_m": _rmse(errors),
+            "ate_rmse_m": rmse(errors),
             "ate_mean_m": float(np.mean(errors)),
             "ate_median_m": float(np.median(errors)),
             "ate_max_m": float(np.max(errors)),
             "rotation_median_deg": float(np.median(turned)) if self.same_body else nan,
-            "rpe_1s_rmse_m": _rmse(metres) if self.same_body else nan,
-            "rpe_1s_rmse_deg": _rmse(degrees) if self.same_body else nan,
+            "rpe_1s_rmse_m": rmse(metres) if self.same_body else nan,
+            "rpe_1s_rmse_deg": rmse(degrees) if self.same_body else nan,
             "scale": float(np.median(self.scales)),
             "gravity_tilt_deg": float(np.mean(self.tilts_deg)),
             "tracked_share": self.covered / self.truth_rows,
@@ -118,17 +119,7 @@ class PathErrors:
 
     def relative(self) -> tuple[Floats, Floats]:
         """Errors of the motion over one second, metres and degrees, over all pairs of one map."""
-        times = self.seconds
-        second = np.searchsorted(times, times + RPE_S)
-        second = np.clip(second, 1, len(times) - 1)
-        earlier = times + RPE_S - times[second - 1] < times[second] - times - RPE_S
-        second = second - earlier
-        first = np.arange(len(times))
-        near = np.abs(times[second] - times - RPE_S) <= RPE_SLACK * RPE_S
-        half_a_frame = float(np.median(np.diff(times))) / 2
-        near &= times + RPE_S <= times[-1] + half_a_frame
-        near &= self.map_id[second] == self.map_id[first]
-        first, second = first[near], second[near]
+        first, second = pairs_after(self.seconds, RPE_S, group=self.map_id)
         moved = self.aligned[first].inverse() @ self.aligned[second]
         should = self.truth[first].inverse() @ self.truth[second]
         error = should.inverse() @ moved
@@ -250,10 +241,6 @@ def _turns(estimate: SE3, truth: SE3) -> tuple[float, float]:
 
 def _angle_deg(rotation: Floats) -> float:
     return float(rotation_error_deg(rotation, np.eye(3)))
-
-
-def _rmse(values: Floats) -> float:
-    return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")
 
 
 def _nothing_matches(estimate: TimedPoses, truth: TimedPoses, *, gap_ns: int) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluate.figures import Figure, mean, median
-from app.matching import NS, match_times
+from app.evaluate.figures import Figure, mean, median, rmse, share
+from app.evaluate.time_pairs import pairs_after
+from app.matching import NS, Rows, match_times
 from core.geometry.alignment import align_yaw_position, umeyama
-from core.geometry.metrics import path_length_m, point_errors, rotation_error_deg, rpe
+from core.geometry.metrics import path_length_m, point_errors, rotation_error_deg
 from core.geometry.rotations import mean_rotation
 from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
@@ -22,8 +23,8 @@ class TrajectoryComparison:
     """Estimate laid on truth by yaw and position, map by map.
 
     seconds ``(T,)`` from the first matched tick.   aligned, truth: world_from_head, batches of T.
-    map_id ``(T,)``.   scaled_errors_m ``(T,)``: what a similarity fit leaves.
-    start_ns: time of the first matched tick.
+    rows, truth_rows ``(T,)``: of both tables.   map_id ``(T,)``.   scaled_errors_m ``(T,)``: what a
+    similarity fit leaves.   start_ns: time of the first matched tick.
     alignments: map -> truth_from_world.   scales: truth / estimate, per map.
     tracked_share: of the ticks that the truth has.   tilt_deg: error of the estimated up, per map.
     """
@@ -31,6 +32,8 @@ class TrajectoryComparison:
     seconds: Floats
     aligned: SE3
     truth: SE3
+    rows: Rows
+    truth_rows: Rows
     map_id: NDArray[np.int32]
     scaled_errors_m: Floats
     start_ns: int
@@ -51,35 +54,32 @@ class TrajectoryComparison:
 
     def figures(self) -> list[Figure]:
         """The numbers people compare."""
-        errors, n = self.errors_m, len(self.seconds)
-        rmse_mm = 1e3 * float(np.sqrt(np.mean(errors**2))) if n else float("nan")
-        scaled_mm = 1e3 * float(np.sqrt(mean(self.scaled_errors_m**2)))
-        length = path_length_m(self.truth.translation) if n else 0.0
+        length = path_length_m(self.truth.translation) if len(self.seconds) else 0.0
         scale = median(np.abs(np.array(self.scales) - 1.0))
-        drift_mm, turn_deg = self._relative()
-        maps = len(self.scales)
+        metres, degrees = self.relative(1.0)
+        over = f"{len(self.seconds)} frames, {length:.2f} m path"
+        pairs = f"root mean square of {len(metres)} pairs"
         return [
             Figure("slam", "tracked", self.tracked_share, "share", "of the frames in the truth"),
-            Figure("slam", "maps", float(maps), "", "pieces that were not joined"),
-            Figure("slam", "ATE RMSE", rmse_mm, "mm", f"{n} frames, {length:.2f} m path"),
-            Figure("slam", "ATE RMSE, scale fitted", scaled_mm, "mm", "similarity, map by map"),
+            Figure("slam", "maps", float(len(self.scales)), "", "pieces that were not joined"),
+            Figure("slam", "ATE RMSE", 1e3 * rmse(self.errors_m), "mm", over),
+            Figure("slam", "ATE RMSE, scale fitted", 1e3 * rmse(self.scaled_errors_m), "mm",
+                   "similarity, map by map"),
             Figure("slam", "rotation error", median(self.rotation_errors_deg), "deg", "median"),
             Figure("slam", "scale error", scale, "share", "from a similarity fit"),
             Figure("slam", "gravity error", mean(self.tilt_deg), "deg", "tilt of the world"),
-            Figure("slam", "RPE over 1 s", drift_mm, "mm", "median"),
-            Figure("slam", "RPE over 1 s, turn", turn_deg, "deg", "median"),
-        ]
+            Figure("slam", "RPE over 1 s", 1e3 * rmse(metres), "mm", pairs),
+            Figure("slam", "RPE over 1 s, turn", rmse(degrees), "deg", pairs),
+        ]  # fmt: skip
 
-    def _relative(self) -> tuple[float, float]:
-        if len(self.seconds) < 3:
-            return float("nan"), float("nan")
-        step = max(1, round(1.0 / float(np.median(np.diff(self.seconds)))))
-        if step >= len(self.seconds):
-            return float("nan"), float("nan")
-        metres, degrees = rpe(self.aligned, self.truth, step=step)
-        spans = self.seconds[step:] - self.seconds[:-step]
-        whole = (self.map_id[step:] == self.map_id[:-step]) & (np.abs(spans - 1.0) < 0.2)
-        return 1e3 * median(metres[whole]), median(degrees[whole])
+    def relative(self, span_s: float) -> tuple[Floats, Floats]:
+        """Errors of the motion over a span, metres and degrees, over all pairs of one map."""
+        first, second = pairs_after(self.seconds, span_s, group=self.map_id)
+        moved = self.aligned[first].inverse() @ self.aligned[second]
+        should = self.truth[first].inverse() @ self.truth[second]
+        error = should.inverse() @ moved
+        metres = np.linalg.norm(error.translation, axis=-1)
+        return metres, rotation_error_deg(moved.rotation, should.rotation)
 
 
 def compare_trajectories(estimate: Trajectory, truth: Trajectory) -> TrajectoryComparison:
@@ -112,11 +112,13 @@ def compare_trajectories(estimate: Trajectory, truth: Trajectory) -> TrajectoryC
         seconds=(times - times[0]) / NS if len(times) else np.zeros(0),
         aligned=SE3(rotation[placed], position[placed]),
         truth=exact[placed],
+        rows=rows[placed],
+        truth_rows=truth_rows[placed],
         map_id=map_id[placed],
         scaled_errors_m=scaled_errors[placed],
         start_ns=int(times[0]) if len(times) else 0,
         alignments=alignments,
-        tracked_share=len(rows) / len(known) if len(known) else float("nan"),
+        tracked_share=share(len(rows), len(known)),
         scales=tuple(scales),
         tilt_deg=tuple(tilts),
     )

@@ -25,14 +25,14 @@ def write_report(
     training = training_part(run_folder, progress) if run_folder is not None else None
     what = ["Session report"] if sessions else []
     title = " and ".join([*what, "training report"] if training else what).capitalize()
-    page = render(sessions=sessions, training=training, title=title)
+    page = render("report.html", sessions=sessions, training=training, title=title)
     with whole_file(out, option="--out") as partial:
         partial.write_text(page, encoding="utf-8")
     return out
 
 
-def render(**values: Any) -> str:
-    """The page as text. Everything that came from outside is escaped by the template engine."""
+def render(page: str, **values: Any) -> str:
+    """A template as text. Everything that came from outside is escaped by the template engine."""
     import jinja2
     from markupsafe import Markup
 
@@ -45,7 +45,7 @@ def render(**values: Any) -> str:
     )
     environment.filters["figure"] = figure
     css = (Path(__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
-    template = environment.get_template("report.html")
+    template = environment.get_template(page)
     return template.render(css=Markup(css), version=_version(), **values)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.evaluate import Evaluation, evaluate, has_truth
 from app.evaluate.figures import Figure
-from app.report.comparison import hand_errors, trajectory_errors
+from app.report.comparison import joint_bars, trajectory_errors
 from app.report.motion import path_plot, timeline
 from app.report.sheet import Picture, contact_sheet
 from app.scene import Scene, finished
@@ -178,7 +178,7 @@ def _truth_plots(measured: Evaluation | None) -> list[str]:
     if measured.trajectory is not None:
         plots.append(trajectory_errors(measured.trajectory))
     if measured.hands is not None:
-        plots.append(hand_errors(measured.hands))
+        plots.append(joint_bars(measured.hands))
     return [plot for plot in plots if plot is not None]
 
 

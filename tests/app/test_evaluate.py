@@ -2,6 +2,9 @@
 
 import json
 import math
+import re
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +13,14 @@ from app.cli import main
 from app.evaluate import evaluate
 from app.evaluate.figures import Figure, as_text
 from app.evaluate.hands import compare_hands
+from app.evaluate.summary import over_all
 from app.matching import match_times
 from core.errors import BadInputError
 from core.geometry.landmarks import FLIPPED_SIDE
-from core.session.layout import HANDS
-from core.session.tables import EndEffectors, Hands
+from core.session.layout import END_EFFECTORS, HANDS, HANDS_REPORT
+from core.session.marks import Mark, hashes_of, write_mark
+from core.session.storage import SessionFolder
+from core.session.tables import Hands
 
 
 def values(session) -> dict[tuple[str, str], float]:
@@ -40,12 +46,11 @@ def test_figures_of_a_known_session(session):
 
 def test_swapped_hands_are_counted(session):
     hands, truth = Hands.read(session), Hands.read(session, "truth")
-    palms = EndEffectors.read(session), EndEffectors.read(session, "truth")
     sides = np.array([FLIPPED_SIDE[side] for side in hands.side], dtype=object)
     order = np.argsort(sides, kind="stable")
     columns = {name: getattr(hands, name)[order] for name in hands.__dict__}
     swapped = Hands(**columns | {"side": sides[order]})
-    comparison = compare_hands((swapped, truth), palms)
+    comparison = compare_hands(swapped, truth)
     assert comparison.swapped == len(comparison.landmarks) == 162
 
 
@@ -86,8 +91,70 @@ def test_what_could_not_be_measured_is_none_not_zero():
 
 def test_the_command_prints_a_table_and_json(session, capsys):
     assert main(["evaluate", session.url]) == 0
-    assert "ATE RMSE" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for words in ("ATE RMSE", "jitter at rest", "position after 1 s", "pinky_tip"):
+        assert words in printed
     assert main(["evaluate", session.url, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["session"] == "anna-0001"
-    assert len(document["figures"]) == 21
+    (one,) = document["sessions"]
+    assert one["session"] == "anna-0001"
+    assert one["landmarks_mm"]["wrist"]["absolute"] == pytest.approx(10.0, abs=1e-3)
+    assert len(one["sigmas"]["expected"]) == len(one["sigmas"]["slam: position"])
+    assert len(document["summary"]) == len(one["figures"])
+
+
+def test_several_sessions_have_a_row_each_and_one_for_all(session, tmp_path, capsys):
+    other = SessionFolder(tmp_path / "sessions" / "berta-0002")
+    shutil.copytree(session.url, other.url)
+    hands = Hands.read(other)
+    further = hands.landmarks_in_head + np.tile(np.float32([0.02, 0, 0]), 17)
+    replace(hands, landmarks_in_head=further).write(other)  # 30 mm off instead of 10
+    outputs = hashes_of(other, [HANDS, END_EFFECTORS, HANDS_REPORT])
+    write_mark(other, "hands", Mark("hands", 1, {}, {}, outputs, {}, [], 1.0))
+    root = str(tmp_path / "sessions")
+    assert main(["evaluate", root]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line[0] != "-"] == [
+        "session", "anna-0001", "berta-0002", "median", "mean",
+    ]  # fmt: skip
+    assert main(["evaluate", root, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    both = {(one["stage"], one["name"]): one for one in document["summary"]}
+    assert both["hands", "MPJPE"]["mean"] == pytest.approx(20.0, abs=1e-3)
+    assert both["hands", "MPJPE"]["note"] == "2 of 2 sessions"
+
+
+def test_a_session_without_truth_is_left_out_by_name(session, tmp_path, capsys):
+    plain = SessionFolder(tmp_path / "sessions" / "carla-0003")
+    shutil.copytree(session.url, plain.url)
+    for name in plain.ls("truth"):
+        plain.remove(name)
+    assert main(["evaluate", str(tmp_path / "sessions")]) == 0
+    captured = capsys.readouterr()
+    assert "ATE RMSE" in captured.out
+    assert "carla-0003: no truth" in captured.err
+
+
+def test_a_figure_that_one_session_lacks_is_averaged_over_the_others():
+    parts = [[Figure("slam", "ATE RMSE", value, "mm")] for value in (1.0, 2.0, 6.0, math.nan)]
+    ((middle, average),) = over_all(parts)
+    assert (middle.value, average.value) == (2.0, 3.0)
+    assert middle.note == "3 of 4 sessions"
+
+
+def test_the_page_has_plots_and_needs_nothing_from_elsewhere(session, tmp_path, capsys):
+    out = tmp_path / "errors.html"
+    assert main(["evaluate", session.url, "--html", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    page = out.read_text("utf-8")
+    assert page.count("data:image/png") == 5
+    assert all(
+        place.startswith("data:image/") for place in re.findall(r"(?:src|href)=\"([^\"]*)\"", page)
+    )
+    assert "MPJPE Procrustes" in page
+
+
+def test_the_page_of_a_session_without_hands_leaves_their_plots_out(handless, tmp_path):
+    out = tmp_path / "errors.html"
+    assert main(["evaluate", handless.url, "--html", str(out)]) == 0
+    assert "Error of each landmark" not in out.read_text("utf-8")
