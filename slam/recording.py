@@ -24,7 +24,10 @@ from slam.hand_masks import HandMasks
 from slam.imu_checks import check_imu
 from slam.inertial import ImuData, integrate
 from slam.loops import Place
+from slam.rolling_shutter import Shutter, unrolled
 from slam.tracks import Tracks
+
+LONG_READOUT_S = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,7 @@ class Recording:
     """One camera's recording in a session folder. ticks: its frames, at least one.
 
     recorded: the camera of the video.   imu: None where none is used.   warnings: for the user.
+    readout_ns: first row to last.   rotate_deg: clockwise turn that made the pictures upright.
     """
 
     folder: SessionFolder
@@ -42,6 +46,8 @@ class Recording:
     imu: ImuData | None
     progress: Progress
     warnings: list[str] = field(default_factory=list)
+    readout_ns: int = 0
+    rotate_deg: int = 0
 
     @cached_property
     def camera(self) -> Camera:
@@ -85,7 +91,18 @@ class Recording:
                 turn=None if turns is None else turns[tick],
             )
             self.progress.advance()
-        return follower.tracks(times_ns), follower.places
+        return self._unrolled(follower.tracks(times_ns)), follower.places
+
+    def _unrolled(self, tracks: Tracks) -> Tracks:
+        shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
+        if self.imu is None or not self.imu.covers(tracks.timestamps_ns):
+            if shutter.readout_s > LONG_READOUT_S:
+                self.warnings.append(
+                    f"{self.config.stream}: {shutter.readout_s * 1e3:.0f} ms of rolling shutter "
+                    "are left in: without inertial samples all along nothing tells the turn"
+                )
+            return tracks
+        return unrolled(tracks, shutter, self.imu)
 
 
 def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress) -> Recording:
@@ -101,7 +118,16 @@ def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress
         folder, calibration, config, head_from_camera=head_from_camera, warnings=warnings
     )
     return Recording(
-        folder, ticks, config, stream.camera, head_from_camera, imu, progress, warnings
+        folder,
+        ticks,
+        config,
+        stream.camera,
+        head_from_camera,
+        imu,
+        progress,
+        warnings,
+        stream.readout_ns,
+        stream.rotate_deg,
     )
 
 

@@ -1,0 +1,63 @@
+"""Rows read at other times than the picture's: turned back by the gyro, for every way up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.geometry.cameras import pinhole
+from core.geometry.se3 import SE3
+from slam.rays import rays_of
+from slam.rolling_shutter import Shutter, unrolled
+from slam.tracks import Tracks
+
+CAMERA = pinhole(460.0, (640, 480))
+READOUT_S = 0.025
+
+
+def seen_row_by_row(motion, points, times_s, shutter):
+    """Tracks of a turning camera at the origin whose rows are exposed one after the other."""
+    parts = []
+    for row, t in enumerate(times_s):
+        pose = SE3(motion.pose([t]).rotation[0], np.zeros(3))
+        uv, valid = CAMERA.project(pose.inverse().apply(points))
+        delay = shutter.delays_s(np.where(valid[:, None], uv, 0.0))
+        for _ in range(4):  # the row decides the time, the time the row
+            turn = motion.pose(t + delay).rotation
+            uv, valid = CAMERA.project(np.einsum("nji,nj->ni", turn, points))
+            delay = shutter.delays_s(np.where(valid[:, None], uv, 0.0))
+        keep = np.flatnonzero(valid & CAMERA.in_image(uv))
+        rays, rad_per_px, _ = rays_of(CAMERA, uv[keep])
+        parts.append((np.full(len(keep), row), keep, uv[keep], rays, rad_per_px))
+    columns = [np.concatenate([p[k] for p in parts]) for k in range(5)]
+    return Tracks(*columns, 5_000_000_000 + np.rint(times_s * 1e9).astype(np.int64))
+
+
+@pytest.mark.parametrize("rotate_deg", [0, 90, 180, 270])
+def test_the_turn_within_a_picture_is_taken_out(make_world, motion, rotate_deg):
+    quick = replace(motion, sway_m=0.0, turn_rad=1.0)
+    imu = make_world(quick, seconds=2.0).imu
+    points = 100 * np.random.default_rng(0).normal(0, 1, (400, 3))
+    times_s = np.arange(0.1, 1.8, 0.1)
+    shutter = Shutter(READOUT_S, CAMERA.size_wh, rotate_deg)
+    rolled = seen_row_by_row(quick, points, times_s, shutter)
+    fixed = unrolled(rolled, shutter, imu)
+    turn = quick.pose(times_s).rotation[rolled.frame]
+    true = np.einsum("nji,nj->ni", turn, points[rolled.track])
+    true /= np.linalg.norm(true, axis=1, keepdims=True)
+    before, after = (np.linalg.norm(t.rays - true, axis=1).max() for t in (rolled, fixed))
+    assert before > 8e-3
+    assert after < 0.04 * before  # what is left is the gyro's bias
+
+
+def test_rows_are_counted_along_the_way_the_sensor_reads():
+    shutter = Shutter(0.02, (100, 50))
+    np.testing.assert_allclose(shutter.delays_s(np.array([[7.0, 0], [3, 49]])), [-0.01, 0.01])
+    for turn, first in ((90, [99.0, 20]), (180, [5.0, 49]), (270, [0.0, 20])):
+        delay = Shutter(0.02, (100, 50), turn).delays_s(np.array([first]))
+        np.testing.assert_allclose(delay, [-0.01])
+
+
+def test_a_global_shutter_changes_nothing(make_world, motion):
+    world = make_world(motion, seconds=1.0)
+    assert unrolled(world.tracks, Shutter(0.0, CAMERA.size_wh), world.imu) is world.tracks
