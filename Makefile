@@ -25,6 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 $(TOOLS): $(STAMP)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
+	$(BIN)/pip install --quiet --no-deps projectaria-tools==2.3.0  # its dependencies are a whole Jupyter
 	touch $@
 
 check: $(TOOLS) ## lint and types

@@ -33,7 +33,11 @@ class HandsDetectConfig:
 class HandsConfig:
     """From detections to metric hands."""
 
-    source: str = "mediapipe"  # one of hands.sources.SOURCES
+    source: str = "mediapipe"  # mediapipe, aria_mps, aria_device, egodex, mano (docs/hands.md)
+    source_path: str = ""  # what the source reads: in the session, "raw/hand_tracking_results.csv"
+    source_body_from_head: str = ""  # "x,y,z,qw,qx,qy,qz" of the head camera in the source's device
+    source_offset_ns: int = 0  # session clock minus the source's clock
+    source_min_confidence: float = 0.5  # hands of which the source is less sure are left out
     max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
     min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
     landmark_sigma: float = 0.035  # error of an image landmark, as a fraction of the palm's length
@@ -59,6 +63,7 @@ class HandsConfig:
             "finger_guess_sigma_m", "palm_guess_sigma_m", "outlier_offset", "bone_frames",
             "acceleration_m_s2", "angular_acceleration_rad_s2", "joint_acceleration_rad_s2",
         )  # fmt: skip
+        _fractions(self, "source_min_confidence")
 
 
 def _positive(config: object, *names: str) -> None:

@@ -29,9 +29,9 @@ def hands_report(
         "source": source,
         "scale_source": shape.scale_source,
         "hand_length_mm": round(shape.length_m * 1e3, 1),
-        "hand_length_sigma_mm": round(shape.length_sigma_m * 1e3, 1),
+        "hand_length_sigma_mm": _figure(shape.length_sigma_m * 1e3, 1),
         "bones_mm": {
-            finger: [round(1e3 * bone, 1) for bone in bones]
+            finger: [_figure(1e3 * bone, 1) for bone in bones]
             for finger, bones in zip(("thumb", *FINGERS), shape.bones_m.tolist(), strict=True)
         },
         "ticks": len(timestamps_ns),
@@ -112,6 +112,11 @@ def _share(mask: NDArray[Any]) -> float | None:
 def _counts(values: NDArray[np.object_]) -> dict[str, int]:
     names, counts = np.unique(values.astype(str), return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _figure(value: float, digits: int) -> float | None:
+    """The value; None where it is not known."""
+    return round(value, digits) if np.isfinite(value) else None
 
 
 def _rounded(figure: Any, values: Floats, digits: int) -> float | None:

@@ -23,11 +23,13 @@ from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
+from hands.located import located_wearer
 from hands.model_file import hand_model_digest, hand_model_path
 from hands.overlays import contact_sheet, crop_to_hands, draw_hand, sheet_rows
 from hands.proportions import hand_shape
 from hands.report import hands_report
-from hands.sources import source_named
+from hands.sources import LocatedHands
+from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
 from hands.wearer import WearerHand, wearer_hands
 
@@ -84,20 +86,30 @@ class HandsStage:
 
     def inputs(self, folder: SessionFolder, config: HandsConfig) -> list[str]:
         redactions = [REDACTIONS] if folder.exists(REDACTIONS) else []  # seen on the sheet
-        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS, *redactions]
+        read = source_named(config.source).inputs(config)
+        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS, *redactions, *read]
+
+    def outside(self, folder: SessionFolder, config: HandsConfig) -> dict[str, str]:
+        return source_named(config.source).outside(config)
 
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
         camera = Calibration.read(folder).stream("head").camera
         source = source_named(config.source)
+        found = source.read(folder, ticks, config=config, progress=progress)
         progress.note("fitting hands")
-        wearer = wearer_hands(
-            source.read(folder, ticks),
-            timestamps_ns=ticks.timestamp_ns,
-            camera=camera,
-            shape=hand_shape(info.operator.hand_length_mm),
-            config=config,
-        )
+        if isinstance(found, LocatedHands):
+            wearer = located_wearer(
+                found, ticks_ns=ticks.timestamp_ns, camera=camera, source=source.name, config=config
+            )
+        else:
+            wearer = wearer_hands(
+                found,
+                timestamps_ns=ticks.timestamp_ns,
+                camera=camera,
+                shape=hand_shape(info.operator.hand_length_mm),
+                config=config,
+            )
         hands = wearer.hands
         report = hands_report(
             wearer,

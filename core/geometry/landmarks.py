@@ -85,6 +85,17 @@ def landmarks17_from_aria21(points: ArrayLike) -> Floats:
     return _from_raw(points, ARIA_INDICES)
 
 
+def mediapipe21_from_aria21(points: ArrayLike) -> Floats:
+    """``(…,21,d)`` in Aria's order to MediaPipe's; the thumb's CMC, which Aria lacks, is NaN."""
+    points = np.asarray(points, dtype=np.float64)
+    shared = [name for name in RAW21_MEDIAPIPE if name in RAW21_ARIA]
+    result = np.full(points.shape, np.nan)
+    result[..., [RAW21_MEDIAPIPE.index(name) for name in shared], :] = points[
+        ..., [RAW21_ARIA.index(name) for name in shared], :
+    ]
+    return result
+
+
 def _from_raw(points: ArrayLike, indices: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Floats:
     points = np.asarray(points, dtype=np.float64)
     if points.ndim < 2 or points.shape[-2] != 21:

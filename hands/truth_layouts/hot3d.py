@@ -15,6 +15,7 @@ import numpy as np
 
 from core.errors import BadInputError
 from core.geometry.cameras import Camera, Fisheye624
+from core.geometry.landmarks import mediapipe21_from_aria21
 from core.geometry.se3 import SE3
 from hands.truth_layouts.picture import (
     Floats,
@@ -25,7 +26,7 @@ from hands.truth_layouts.picture import (
     array_of,
     parsed,
 )
-from hands.truth_layouts.umetrack import UmeTrackHand, mediapipe_from_aria
+from hands.truth_layouts.umetrack import UmeTrackHand
 
 SHAPES = "__hand_shapes.json__"
 SEQUENCE = "umetrack_hand_pose_trajectory.jsonl"  # of a full recording, whose pictures are VRS
@@ -114,7 +115,7 @@ class Clip:
             angles = array_of(pose["joint_angles"], (-1,), where)
             wrist = pose_of(pose.get("T_world_from_wrist", pose.get("wrist_xform")), where)
             points = shape.landmarks_in_world(angles, wrist, side)
-            joints = world_from_camera.inverse().apply(mediapipe_from_aria(points))
+            joints = world_from_camera.inverse().apply(mediapipe21_from_aria21(points))
             hands.append(TrueHand.seen_by(camera, joints, side))
         device = "aria" if f"{frame}.image_{ARIA_RGB}.jpg" in self._names else "quest3"
         upright = upright_turn(world_from_camera.inverse().rotate(UP[device]))

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from core.geometry.landmarks import RAW21_ARIA, RAW21_MEDIAPIPE
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from hands.truth_layouts.picture import JOINTS, array_of
@@ -72,13 +71,3 @@ class UmeTrackHand:
         """``(21,3)``, Aria's order. A right hand is the left one mirrored at its wrist's x = 0."""
         points = self.landmarks_in_wrist(angles)
         return world_from_wrist.apply(points * [-1.0, 1.0, 1.0] if side == "right" else points)
-
-
-def mediapipe_from_aria(points: Floats) -> Floats:
-    """``(21,3)`` in MediaPipe's order; the thumb's CMC, which Aria's order lacks, is NaN."""
-    places = {name: k for k, name in enumerate(RAW21_ARIA)}
-    result = np.full((JOINTS, 3), np.nan)
-    for joint, name in enumerate(RAW21_MEDIAPIPE):
-        if name in places:
-            result[joint] = points[places[name]]
-    return result

@@ -1,12 +1,19 @@
 """A hand whose pose is known, seen by known cameras as a perfect or a noisy detector would."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
 from core.geometry.cameras import camera_from_dict
 from core.geometry.rotations import matrix_from_rotvec
+from core.session.calibration import Calibration, StreamCalibration
+from core.session.frames import open_video
+from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.storage import SessionFolder
+from core.session.tables import Detections, Frames, Ticks
 from hands.evidence import MIRROR, landmark_mixing, turn_to
 from hands.fit import HandPoses
 from hands.kinematics import ANGLE_MEAN
@@ -83,6 +90,70 @@ def merged(*parts: SourceHands) -> SourceHands:
     return SourceHands(*(columns[name][order] for name in names))
 
 
+def write_video(path, images):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
+        stream.codec_context.time_base = Fraction(1, 30)
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def session_of_images(root, images, *, hand_length_mm=None, camera=None):
+    """The least session the hand stages need."""
+    (root / "raw").mkdir(parents=True)
+    write_video(root / "raw" / "head.mp4", images)
+    folder = SessionFolder(root)
+    height, width = images[0].shape[:2]
+    streams = (StreamInfo("head", "raw/head.mp4", folder.sha256("raw/head.mp4"), "video"),)
+    SessionInfo(
+        "test-session", Operator("anna", hand_length_mm), "", "", "", "research", streams
+    ).write(folder)
+    frames = open_video(root / "raw" / "head.mp4")
+    count, stamps = len(frames), frames.timestamps_ns + 5_000_000_000
+    Frames(
+        stream=np.full(count, "head", dtype=object),
+        frame_index=frames.frame_index,
+        pts=frames.pts,
+        timestamp_ns=stamps,
+        reason=np.full(count, None, dtype=object),
+    ).write(folder)
+    Ticks(tick=np.arange(count, dtype=np.int64), timestamp_ns=stamps).write(folder)
+    default = {
+        "model": "pinhole_radtan",
+        "params": [600.0, 600.0, width / 2, height / 2, 0, 0, 0, 0],
+        "size_wh": [width, height],
+    }
+    Calibration(
+        {"head": StreamCalibration(camera or camera_from_dict(default))},
+        source="test",
+        date="2026-01-01",
+    ).write(folder)
+    return folder
+
+
+def blank_images(count, size=(320, 240)):
+    return [np.full((size[1], size[0], 3), 90, dtype=np.uint8)] * count
+
+
+def detections_of_source(folder, source):
+    count = len(source)
+    px = source.raw21_px.reshape(count, 42)
+    Detections(
+        stream=np.full(count, "head", dtype=object),
+        tick=source.row,
+        side=np.where(source.left_label > 0.5, "left", "right").astype(object),
+        score=np.maximum(source.left_label, 1 - source.left_label).astype(np.float32),
+        box_xyxy_px=np.hstack([source.raw21_px.min(1), source.raw21_px.max(1)]).astype(np.float32),
+        raw21_px=px.astype(np.float32),
+        raw21_in_hand=source.raw21_in_hand.reshape(count, 63).astype(np.float32),
+        raw21_in_hand_valid=np.ones(count, dtype=bool),
+    ).write(folder)  # fmt: skip
+
+
 @pytest.fixture
 def camera():
     return camera_from_dict(CAMERAS["pinhole"])
@@ -114,3 +185,21 @@ def rng():
 def length_mm():
     """Length of every known hand."""
     return LENGTH_MM
+
+
+@pytest.fixture
+def make_session():
+    """`session_of_images`."""
+    return session_of_images
+
+
+@pytest.fixture
+def blank():
+    """`blank_images`."""
+    return blank_images
+
+
+@pytest.fixture
+def write_detections():
+    """`detections_of_source`."""
+    return detections_of_source

@@ -3,21 +3,16 @@ terminals.
 """
 
 import json
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 
 from core.errors import BadInputError, HandoffError
 from core.geometry.cameras import camera_from_dict
-from core.session.calibration import Calibration, StreamCalibration
 from core.session.frames import open_video
-from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.layout import HANDS_REPORT
 from core.session.stage import NO_PROGRESS
-from core.session.storage import SessionFolder
-from core.session.tables import Detections, EndEffectors, Frames, Hands, Ticks
+from core.session.tables import Detections, EndEffectors, Hands
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detect import chunks
 from hands.stage import CONTACT_SHEET, HANDS, HANDS_DETECT
@@ -41,71 +36,7 @@ class Counting:
         pass
 
 
-def write_video(path, images):
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=30)
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
-        stream.codec_context.time_base = Fraction(1, 30)
-        for image in images:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def make_session(root, images, *, hand_length_mm=None, camera=None):
-    """The least session the hand stages need."""
-    (root / "raw").mkdir(parents=True)
-    write_video(root / "raw" / "head.mp4", images)
-    folder = SessionFolder(root)
-    height, width = images[0].shape[:2]
-    streams = (StreamInfo("head", "raw/head.mp4", folder.sha256("raw/head.mp4"), "video"),)
-    SessionInfo(
-        "test-session", Operator("anna", hand_length_mm), "", "", "", "research", streams
-    ).write(folder)
-    frames = open_video(root / "raw" / "head.mp4")
-    count, stamps = len(frames), frames.timestamps_ns + 5_000_000_000
-    Frames(
-        stream=np.full(count, "head", dtype=object),
-        frame_index=frames.frame_index,
-        pts=frames.pts,
-        timestamp_ns=stamps,
-        reason=np.full(count, None, dtype=object),
-    ).write(folder)
-    Ticks(tick=np.arange(count, dtype=np.int64), timestamp_ns=stamps).write(folder)
-    default = {
-        "model": "pinhole_radtan",
-        "params": [600.0, 600.0, width / 2, height / 2, 0, 0, 0, 0],
-        "size_wh": [width, height],
-    }
-    Calibration(
-        {"head": StreamCalibration(camera or camera_from_dict(default))},
-        source="test",
-        date="2026-01-01",
-    ).write(folder)
-    return folder
-
-
-def blank(count, size=(320, 240)):
-    return [np.full((size[1], size[0], 3), 90, dtype=np.uint8)] * count
-
-
-def write_detections(folder, source):
-    count = len(source)
-    px = source.raw21_px.reshape(count, 42)
-    Detections(
-        stream=np.full(count, "head", dtype=object),
-        tick=source.row,
-        side=np.where(source.left_label > 0.5, "left", "right").astype(object),
-        score=np.maximum(source.left_label, 1 - source.left_label).astype(np.float32),
-        box_xyxy_px=np.hstack([source.raw21_px.min(1), source.raw21_px.max(1)]).astype(np.float32),
-        raw21_px=px.astype(np.float32),
-        raw21_in_hand=source.raw21_in_hand.reshape(count, 63).astype(np.float32),
-        raw21_in_hand_valid=np.ones(count, dtype=bool),
-    ).write(folder)  # fmt: skip
-
-
-def test_no_hand_in_any_frame_is_said_and_written(tmp_path, capfd):
+def test_no_hand_in_any_frame_is_said_and_written(tmp_path, capfd, make_session, blank):
     folder = make_session(tmp_path / "test-session", blank(12))
     progress = Counting()
     found = HANDS_DETECT.run(folder, HandsDetectConfig(), progress)
@@ -121,7 +52,9 @@ def test_no_hand_in_any_frame_is_said_and_written(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")  # MediaPipe's log stays off the terminal
 
 
-def test_known_hands_come_out_of_the_stage(tmp_path, hand, merge, camera, length_mm):
+def test_known_hands_come_out_of_the_stage(
+    tmp_path, hand, merge, camera, length_mm, make_session, blank, write_detections
+):
     folder = make_session(
         tmp_path / "test-session",
         blank(30, camera.size_wh),
@@ -150,7 +83,9 @@ def test_known_hands_come_out_of_the_stage(tmp_path, hand, merge, camera, length
     assert report["hands"]["left"]["calm_jitter_mm"] < 0.5
 
 
-def test_aperture_is_told_only_where_both_tips_are_seen(tmp_path, hand, camera, length_mm):
+def test_aperture_is_told_only_where_both_tips_are_seen(
+    tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+):
     folder = make_session(
         tmp_path / "test-session",
         blank(10, camera.size_wh),
@@ -169,7 +104,9 @@ def test_aperture_is_told_only_where_both_tips_are_seen(tmp_path, hand, camera, 
         np.testing.assert_allclose(hands.aperture_m[given], truth, atol=0.015)
 
 
-def test_the_same_run_twice_gives_the_same_bytes(tmp_path, hand, camera, length_mm):
+def test_the_same_run_twice_gives_the_same_bytes(
+    tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+):
     folder = make_session(tmp_path / "test-session", blank(15, camera.size_wh), camera=camera)
     write_detections(
         folder, hand("left", position=np.tile([0.0, 0.0, 0.5], (15, 1))).seen_by(camera)
@@ -181,7 +118,7 @@ def test_the_same_run_twice_gives_the_same_bytes(tmp_path, hand, camera, length_
     assert digests[0] == digests[1]
 
 
-def test_unknown_source_and_bad_settings_are_refused(tmp_path, camera):
+def test_unknown_source_and_bad_settings_are_refused(tmp_path, camera, make_session, blank):
     folder = make_session(tmp_path / "test-session", blank(3, camera.size_wh), camera=camera)
     with pytest.raises(BadInputError, match="mediapipe"):
         HANDS.run(folder, HandsConfig(source="crystal_ball"), NO_PROGRESS)
@@ -191,7 +128,7 @@ def test_unknown_source_and_bad_settings_are_refused(tmp_path, camera):
         HandsDetectConfig(min_tracking_confidence=1.5)
 
 
-def test_a_video_cut_off_is_named_by_the_child(tmp_path):
+def test_a_video_cut_off_is_named_by_the_child(tmp_path, make_session, blank):
     folder = make_session(tmp_path / "test-session", blank(40))
     video = tmp_path / "test-session" / "raw" / "head.mp4"
     data = video.read_bytes()
@@ -209,7 +146,7 @@ def test_chunks_cover_every_frame_once_whatever_the_workers():
     assert parts == [(0, 0, 100), (80, 100, 200), (180, 200, 250)]
 
 
-def test_labels_are_the_persons_own_sides(tmp_path, recordings):
+def test_labels_are_the_persons_own_sides(tmp_path, recordings, make_session):
     """Two backs of left hands; in the mirror they are right hands. Positions as published, too."""
     import cv2
 
@@ -232,7 +169,7 @@ def test_labels_are_the_persons_own_sides(tmp_path, recordings):
         assert np.median(miss) < 8.0
 
 
-def test_both_hands_of_a_person_at_work(tmp_path, recordings):
+def test_both_hands_of_a_person_at_work(tmp_path, recordings, make_session):
     """Forty frames of a real head view: both hands in every frame, no swap, calm."""
     with open_video(recordings / "ego_video" / "egodex_sample.mp4") as frames:
         images = [frame.image_rgb[::2, ::2] for frame in frames.iterate(start=20, stop=60)]

@@ -1,0 +1,133 @@
+"""The hands that Aria Gen 2 tracks itself while it records: a stream of the VRS file.
+
+Read with projectaria-tools. The head camera's place in the device is the file's own calibration of
+its RGB camera, unless the settings give it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, MissingExtraError
+from core.geometry.cameras import turn_rotation
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
+from core.session.stage import Progress
+from core.session.storage import SessionFolder
+from core.session.tables import Ticks
+from hands.config import HandsConfig
+from hands.sources import aria
+from hands.sources.protocol import LocatedHands
+from hands.sources.settings import body_from_head, path_of
+
+Floats = NDArray[np.float64]
+
+HANDS_LABEL, HEAD_LABEL = "handtracking", "camera-rgb"
+
+
+class AriaDevice:
+    """Rows of the stream `handtracking`, in the head frame."""
+
+    name = "aria_device"
+
+    def inputs(self, config: HandsConfig) -> list[str]:
+        """The VRS file. BadInputError where none is named."""
+        example = "raw/recording.vrs"
+        return [path_of(config, what="a Gen 2 recording in the session", example=example)]
+
+    def outside(self, config: HandsConfig) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def read(
+        self, folder: SessionFolder, ticks: Ticks, *, config: HandsConfig, progress: Progress
+    ) -> LocatedHands:
+        """Raises BadInputError for a file without the stream."""
+        path = folder.local_path(self.inputs(config)[0])
+        with _quiet_library():
+            provider = open_vrs(path)
+            device_ns, points, confidence = device_hands(provider, path)
+            if config.source_body_from_head:
+                head_from_device = body_from_head(config.source_body_from_head).inverse()
+            else:
+                turn = Calibration.read(folder).stream("head").rotate_deg
+                head_from_device = head_from_device_of(provider, rotate_deg=turn)
+        return aria.located(
+            device_ns,
+            points,
+            confidence,
+            head_from_device=head_from_device,
+            config=config,
+            sigma_m=np.inf,
+        )
+
+
+ARIA_DEVICE = AriaDevice()
+
+
+def open_vrs(path: Path) -> Any:
+    """projectaria-tools' provider of a VRS file."""
+    try:
+        from projectaria_tools.core import data_provider
+    except ImportError as error:
+        raise MissingExtraError(
+            "Aria files need projectaria-tools: pip install --no-deps projectaria-tools==2.3.0 "
+            "(its dependencies, not needed here, are a whole Jupyter)"
+        ) from error
+    try:
+        provider = data_provider.create_vrs_data_provider(str(path))
+    except RuntimeError as error:
+        raise BadInputError(f"{path}: not a readable VRS file ({error})") from error
+    if provider is None:
+        raise BadInputError(f"{path}: not a readable VRS file; copy it from the device again")
+    return provider
+
+
+def device_hands(provider: Any, path: Path) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Times ``(N,)`` ns, points ``(N,2,21,3)`` in the device, confidence ``(N,2)``, -1 for none."""
+    stream = provider.get_stream_id_from_label(HANDS_LABEL)
+    count = provider.get_num_data(stream) if stream is not None else 0
+    if not count:
+        raise BadInputError(
+            f"{path}: no stream {HANDS_LABEL!r}: it was recorded without on-device hand tracking "
+            "(Gen 1 has none); use hands.source=mediapipe or aria_mps"
+        )
+    times = np.zeros(count, dtype=np.int64)
+    points = np.full((count, 2, 21, 3), np.nan)
+    confidence = np.full((count, 2), -1.0)
+    for row in range(count):
+        data = provider.get_hand_pose_data_by_index(stream, row)
+        times[row] = round(data.tracking_timestamp.total_seconds() * 1e6) * 1000
+        for side, hand in enumerate((data.left_hand, data.right_hand)):
+            if hand is not None:
+                points[row, side] = np.asarray(hand.landmark_positions_device).reshape(21, 3)
+                confidence[row, side] = hand.confidence
+    return times, points, confidence
+
+
+def head_from_device_of(provider: Any, *, rotate_deg: int) -> SE3:
+    """From the file's calibration of the RGB camera, whose picture is turned by ``rotate_deg``."""
+    camera = provider.get_device_calibration().get_camera_calib(HEAD_LABEL)
+    device_from_camera = SE3.from_matrix(camera.get_transform_device_camera().to_matrix())
+    head_from_camera = SE3(turn_rotation(rotate_deg), np.zeros(3))
+    return head_from_camera @ device_from_camera.inverse()
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """The VRS library logs every stream it opens to stdout and stderr, past Python."""
+    with Path(os.devnull).open("wb") as nowhere:
+        kept = [(number, os.dup(number)) for number in (1, 2)]
+        try:
+            for number, _ in kept:
+                os.dup2(nowhere.fileno(), number)
+            yield
+        finally:
+            for number, copy in kept:
+                os.dup2(copy, number)
+                os.close(copy)
