@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.geometry.rotations import matrix_from_ypr
 from core.geometry.se3 import SE3
 from sim.hand_skeleton import FINGERS, JOINTS, SHAPES, THUMB_RADII, posture
-from sim.things import Thing, thing_distance
+from sim.things import Thing, Vector, thing_distance
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ REST_CLOSURE = np.array([0.22, 0.20, 0.22, 0.24, 0.26])
 # pitch and roll of a hand that takes something, the usual way first
 TALL_WAYS = np.array([[0.12, 0.95], [0.3, 0.7]])
 LOW_WAYS = np.array([[0.2, 0.3], [0.15, 0.1], [0.1, -0.05], [0.05, -0.2]])
+LONG = 1.6  # a box this much longer than wide is taken across
 MOST_TURN = 0.35  # a wrist turns this far to lie square to a box, not further
 TOUCH_M = 0.0005
 CONTACT_M = 0.003  # a finger nearer than this touches
@@ -124,7 +125,7 @@ def _grasp_in(
     rotation = hand_rotation(side, yaw, pitch, roll=roll)
     grip = pinch(width, rotation, side=side, scale=scale)
     if thing.parts[0].shape == "box":
-        turn = _turn_to_faces(rotation @ grip.axis_in_hand, desk_from_thing.rotation)
+        turn = _turn_to_faces(rotation @ grip.axis_in_hand, desk_from_thing.rotation, thing.half)
         yaw += float(np.clip(turn, -MOST_TURN, MOST_TURN))
         rotation = hand_rotation(side, yaw, pitch, roll=roll)
     wrist = centre - rotation @ grip.middle_in_hand
@@ -185,12 +186,14 @@ def pinch(width: float, desk_from_hand: Array, *, side: str, scale: float) -> Gr
     )
 
 
-def _turn_to_faces(axis_in_desk: Array, desk_from_thing: Array) -> float:
-    """The smallest yaw that lays the grip's axis square to a side of a box."""
+def _turn_to_faces(axis_in_desk: Array, desk_from_thing: Array, half: Vector) -> float:
+    """The smallest yaw that lays the grip's axis square to a side of a box, across a long one."""
     angle = np.arctan2(axis_in_desk[1], axis_in_desk[0])
-    face = np.arctan2(desk_from_thing[1, 0], desk_from_thing[0, 0])
-    quarter = np.pi / 2
-    return float((face - angle + quarter / 2) % quarter - quarter / 2)
+    across = desk_from_thing[:, 0] if half[0] <= half[1] else desk_from_thing[:, 1]
+    face = np.arctan2(across[1], across[0])
+    long = max(half[0], half[1]) > LONG * min(half[0], half[1])
+    period = np.pi if long else np.pi / 2
+    return float((face - angle + period / 2) % period - period / 2)
 
 
 def _lift_needed(desk_from_hand: SE3, closures: Array, *, side: str, scale: float) -> float:

@@ -16,6 +16,7 @@ MARGIN_S = 1.0  # the motion is defined this long before and after the take
 STAND = np.array([-0.01, 0.0, 0.385])  # eyes over the desk's top, desk frame
 CENTRE = np.array([0.27, 0.0, 0.02])
 HEAD_SHARE = 0.75  # how much of a gaze shift the head does; the eyes do the rest
+MOST_LEAN_M = 0.07
 TURN_RAD_S = 6.0  # natural frequency of the neck
 
 
@@ -25,7 +26,8 @@ def head_motion(
     """desk_from_head (camera axes: x right, y down, z forward) over a take of ``seconds``."""
     times = np.arange(-MARGIN_S, seconds + MARGIN_S, 1.0 / KNOT_HZ)
     aim = _aim(gaze, times)
-    position = STAND + _body(times, seconds, rng) + 0.20 * (aim - CENTRE) * [1.0, 1.0, 0.0]
+    lean = np.clip(0.20 * (aim - CENTRE), -MOST_LEAN_M, MOST_LEAN_M) * [1.0, 1.0, 0.0]
+    position = STAND + _body(times, seconds, rng) + lean
     position += SmoothNoise.draw(rng, (0.15, 0.6), 0.008).at(times)
     position += SmoothNoise.draw(rng, (1.0, 3.0), 0.0010).at(times)
     rotation = look_at(position, aim)

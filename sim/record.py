@@ -28,6 +28,7 @@ from sim.grasp import HumanHands
 from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.lens import Lens
+from sim.manner import find_manner
 from sim.plan import make_plan
 from sim.preview import write_preview
 from sim.rig import Preset, Rig, find_preset, find_rig, head_from_imu
@@ -36,6 +37,7 @@ from sim.scene import CameraMount, SceneLook, random_look
 from sim.sync import write_sync
 from sim.tasks import Task, make_task
 from sim.truth import Clock, TruthWriter
+from sim.variation import AS_IT_COMES, Variation
 
 Array = NDArray[np.float64]
 
@@ -93,6 +95,7 @@ def record(
     rig: str = "default",
     preset: str = "default",
     sensor: Mapping[str, float] | None = None,
+    variation: Variation = AS_IT_COMES,
     workers: int = 1,
     progress: Progress = NO_PROGRESS,
 ) -> RecordReport:
@@ -105,7 +108,14 @@ def record(
     if folder.exists("rig.toml"):
         raise BadInputError(f"{out}: already holds a take (rig.toml); give an empty folder")
     behaviour = find_preset(preset).with_values(sensor or {})
-    show = perform(task, seconds=seconds, seed=seed, rig=find_rig(rig), preset=behaviour)
+    show = perform(
+        task,
+        seconds=seconds,
+        seed=seed,
+        rig=find_rig(rig),
+        preset=behaviour,
+        variation=variation,
+    )
     write_truth(folder, show)
     _shoot(folder, show, progress, workers=workers)
     plan = show.human.plan
@@ -126,7 +136,15 @@ def record(
     return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))
 
 
-def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -> Performance:
+def perform(
+    task: str,
+    *,
+    seconds: float,
+    seed: int,
+    rig: Rig,
+    preset: Preset,
+    variation: Variation = AS_IT_COMES,
+) -> Performance:
     """The take that a seed stands for. Needs no renderer."""
     if not SHORTEST_S <= seconds <= LONGEST_S:
         raise BadInputError(
@@ -138,7 +156,8 @@ def perform(task: str, *, seconds: float, seed: int, rig: Rig, preset: Preset) -
     look = random_look(rngs[0])
     layout = make_task(task, rngs[1])
     scale = float(rngs[2].uniform(0.94, 1.06))
-    plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2])
+    manner = find_manner(variation.manner)
+    plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2], manner=manner)
     human = Human(plan, scale=scale, rng=rngs[2])
     timing = {
         stream: take_pictures(stream, preset, fps=spec.fps, seconds=seconds, rng=rngs[3])

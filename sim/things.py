@@ -6,7 +6,7 @@ frame has its origin at the centre of the part that is grasped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class Thing:
     """One object. half: half sizes of its bounding box.  start: desk frame.  yaw: radians.
 
     hinge: where it is fixed by one; the thing's origin then lies on the hinge's line.
+    grip_m: how far along its y from the middle a hand takes it, the left one at +y.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Thing:
     movable: bool = True
     tags: tuple[str, ...] = field(default=())
     hinge: Hinge | None = None
+    grip_m: float = 0.0
 
     def desk_from_thing(self) -> SE3:
         """Where it stands at first."""
@@ -85,6 +87,27 @@ def part_distance(points: Array, part: Part) -> Array:
 def thing_distance(points: Array, thing: Thing) -> Array:
     """Signed distance (...,) of points (..., 3) in the thing's frame to its nearest part."""
     return np.stack([part_distance(points, part) for part in thing.parts]).min(0)
+
+
+def hinge_angle(thing: Thing, desk_from_thing: SE3) -> Array:
+    """How far (...,) a hinged thing stands open, radians."""
+    turned = matrix_from_ypr(thing.yaw, 0.0, 0.0).T @ desk_from_thing.rotation
+    return np.asarray(np.arctan2(turned[..., 2, 1], turned[..., 1, 1]))
+
+
+def at_grip(thing: Thing, desk_from_thing: SE3, side: str) -> tuple[Thing, SE3]:
+    """The thing, and its pose, with the origin moved to where one hand takes it."""
+    if thing.grip_m == 0:
+        return thing, desk_from_thing
+    offset = np.array([0.0, thing.grip_m if side == "left" else -thing.grip_m, 0.0])
+    parts = []
+    for part in thing.parts:
+        x, y, z = np.array(part.position) - offset
+        parts.append(replace(part, position=(float(x), float(y), float(z))))
+    return (
+        replace(thing, parts=tuple(parts)),
+        SE3(desk_from_thing.rotation, desk_from_thing.apply(offset)),
+    )
 
 
 def block(name: str, colour: Vector, half: Vector = (0.02, 0.02, 0.02)) -> Thing:

@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 LIFT_M = {"reach": 0.045, "move": 0.085, "retreat": 0.03}
-STILL = {"grasp", "release", "close", "open"}
-TOUCHING = {"move", "close", "open"}
+STILL = {"grasp", "release", "miss", "hold", "turn", "close", "open"}
+TOUCHING = {"move", "adjust", "hold", "turn", "close", "open"}
 OPEN_BY = 0.7  # fingers are open after this share of a reach
 
 
@@ -34,19 +34,21 @@ class Arc:
     """A turn about a line: how what hinges moves, and the hand that pushes it. Desk frame, radians.
 
     centre, axis: (3,), the line.  angle: at the end.  share: how much of it the body itself turns
-    while its origin goes round (1: as if glued to what hinges).
+    while its origin goes round (1: as if glued to what hinges).  shift: (3,) metres on the way.
     """
 
     centre: Array
     axis: Array
     angle: float
     share: float = 1.0
+    shift: Array = field(default_factory=lambda: np.zeros(3))
 
     def carry(self, desk_from_body: SE3, fraction: Array) -> SE3:
         """The body (T) after each share (T,) of the way, from where it was at the beginning."""
         turn = self.angle * fraction[..., None] * self.axis
         arm = desk_from_body.translation - self.centre
         position = self.centre + (matrix_from_rotvec(turn) @ arm[:, None])[..., 0]
+        position = position + fraction[..., None] * self.shift
         return SE3(matrix_from_rotvec(self.share * turn) @ desk_from_body.rotation, position)
 
 
@@ -54,9 +56,10 @@ class Arc:
 class Step:
     """One smooth motion of one arm, seconds from the start of the take. K: fingers (5), jaws (1).
 
-    kind: reach, grasp, move, release, retreat, rest, close, open.  desk_from_hand: at its start and
-    end (robot: desk_from_tool).  closure: (K,) at its start and end.  thing: what it is about, if
-    anything.  contact: (K,) what touches the thing at the end.  arc: the way, when not straight.
+    kind: reach, grasp, move, release, retreat, rest; hesitate, miss, adjust; close, open; hold,
+    turn.  desk_from_hand: at its start and end (robot: desk_from_tool).  closure: (K,) at its start
+    and end.  thing: what it is about, if anything.  contact: (K,) what touches the thing at the
+    end.  arc: the way, when not straight.
     """
 
     kind: str
@@ -72,12 +75,14 @@ class Step:
 @dataclass(frozen=True, eq=False)
 class Hold:
     """A thing from an instant on: at rest (``arm`` None, pose desk_from_thing), held rigidly in an
-    arm (pose hand_from_thing), or on its hinge until ``end_s`` (``arc``, pose at its start).
+    arm (pose hand_from_thing; ``also``: the other holds it too), or on its hinge until
+    ``end_s`` (``arc``, pose at its start).
     """
 
     start_s: float
     arm: str | None
     pose: SE3
+    also: str | None = None
     arc: Arc | None = None
     end_s: float = 0.0
 
@@ -170,5 +175,6 @@ def thing_path(holds: Sequence[Hold], seconds: Array, arm_pose: Callable[[str, A
 
 
 def holder(holds: Sequence[Hold], seconds: Array) -> NDArray[np.object_]:
-    """(T,) "left", "right" or None: which arm holds the thing."""
-    return np.array([holds[i].arm for i in _hold_at(holds, seconds)], dtype=object)
+    """(T,) "left", "right", "both" or None: which arm holds the thing."""
+    names = np.array(["both" if hold.also else hold.arm for hold in holds], dtype=object)
+    return np.asarray(names[_hold_at(holds, seconds)])

@@ -26,8 +26,8 @@ from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 from sim.choreography import camera_pose
 from sim.hand_skeleton import FINGERS, JOINTS, MEDIAPIPE21_FROM_25
 from sim.human import HandState, Human
-from sim.plan import hinge_angle
 from sim.tasks import Task
+from sim.things import hinge_angle
 from sim.visibility import occluders
 
 Array = NDArray[np.float64]

@@ -1,5 +1,7 @@
 """Every task can be done: things lie apart, hands get hold of them, every robot reaches them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -8,13 +10,15 @@ from sim.arms import SIDES, STYLES, Arms, arm_xml
 from sim.grasp import HumanHands, finger_samples
 from sim.gripper import Gripper
 from sim.human import Human
-from sim.plan import hinge_angle, make_episode
-from sim.record import perform
+from sim.manner import Manner, find_manner
+from sim.plan import make_episode
+from sim.record import Performance, perform
 from sim.render import load_mujoco
 from sim.rig import find_preset, find_rig
 from sim.tasks import TASKS, make_task
-from sim.things import thing_distance
+from sim.things import hinge_angle, thing_distance
 from sim.timeline import Whereabouts
+from sim.variation import Variation
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -94,9 +98,7 @@ def test_unknown_task_names_the_choices():
 
 
 def test_there_and_back_uses_both_arms_at_once_and_ends_as_it_began():
-    plan = perform(
-        "there_and_back", seconds=10.2, seed=4, rig=find_rig("head"), preset=find_preset("clean")
-    ).human.plan
+    plan = _take("there_and_back", 11.0, seed=4, manner="steady").human.plan
     assert [success for *_, success in plan.episodes] == [True, True]
     first = [x for x in plan.labels if x.end_s <= plan.episodes[0][1]]
     assert [x.arm for x in first] != sorted(x.arm for x in first)  # interleaved, by start
@@ -105,3 +107,62 @@ def test_there_and_back_uses_both_arms_at_once_and_ends_as_it_began():
     assert right.start_s < left.end_s
     for holds in plan.holds.values():
         np.testing.assert_allclose(holds[-1].pose.translation, holds[0].pose.translation, atol=1e-9)
+
+
+def _take(name: str, seconds: float, *, seed: int, manner: str) -> Performance:
+    return perform(
+        name,
+        seconds=seconds,
+        seed=seed,
+        rig=find_rig("head"),
+        preset=find_preset("clean"),
+        variation=Variation(manner=manner),
+    )
+
+
+def _kinds(show: Performance) -> Counter[str]:
+    plan = show.human.plan
+    return Counter(s.kind for side in SIDES for s in plan.steps[side] if s.start_s < plan.seconds)
+
+
+def test_a_clumsy_person_hesitates_misses_and_corrects_and_a_steady_one_does_not():
+    clumsy, steady = (_take("bus_table", 60.0, seed=3, manner=m) for m in ("clumsy", "steady"))
+    assert {"hesitate", "miss", "adjust"} <= set(_kinds(clumsy))
+    assert not {"hesitate", "miss", "adjust"} & set(_kinds(steady))
+    for side in SIDES:
+        for step in (s for s in clumsy.human.plan.steps[side] if s.kind == "miss"):
+            at = np.linspace(step.start_s, step.end_s - 1e-6, 5)
+            hand = clumsy.human.hand(side, at)
+            assert not hand.contact.any()
+            assert (clumsy.human.held_by(step.thing, at) == None).all()  # noqa: E711 - an array
+            thing = clumsy.task.thing(step.thing)
+            for finger in range(5):
+                points, radii = finger_samples(
+                    hand.closure[:, finger], finger, side=side, scale=clumsy.human.scale
+                )
+                in_thing = clumsy.human.thing(step.thing, at).inverse() @ hand.desk_from_hand
+                assert (thing_distance(in_thing.apply(points), thing) - radii).min() > 0.0
+
+
+def test_success_is_false_when_a_thing_lies_beside_its_goal():
+    rng = np.random.default_rng(5)
+    task = make_task("spice_rack", rng)
+    plan = make_episode(task, HumanHands(), rng=rng, manner=Manner(misplace=1.0))
+    assert [success for *_, success in plan.episodes] == [False]
+    for move in task.moves:
+        off = plan.holds[move.thing][-1].pose.translation - move.target
+        assert 0.06 < np.linalg.norm(off[:2]) < 0.2
+    done = make_episode(task, HumanHands(), rng=rng, manner=Manner(misplace=0.0))
+    assert [success for *_, success in done.episodes] == [True]
+
+
+def test_an_episode_cut_by_the_end_of_the_take_has_not_succeeded():
+    show = _take("blocks_to_tray", 6.0, seed=5, manner="steady")
+    assert [success for *_, success in show.human.plan.episodes] == [False]
+
+
+def test_shares_outside_nought_to_one_are_refused():
+    with pytest.raises(BadInputError, match="miss is 3"):
+        Manner(miss=3)
+    with pytest.raises(BadInputError, match="clumsy"):
+        find_manner("drunk")
