@@ -15,6 +15,7 @@ from slam import growth, still, world
 from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.inertial import ImuData
+from slam.joining import join_maps
 from slam.keyframes import choose_keyframes
 from slam.loops import Place, find_loops, joined, relabelled, renamed
 from slam.mapping import SceneMap
@@ -25,7 +26,6 @@ from slam.scene import Scene
 from slam.tracks import Tracks
 
 MIN_STILL_S = 0.5
-LOOP_ROUNDS = 1
 
 
 @dataclass(eq=False)
@@ -64,9 +64,8 @@ def estimate(
     keyframes = choose_keyframes(tracks, config)
     note(f"mapping from {len(keyframes)} keyframes")
     maps, leftover = build_maps(tracks, keyframes, config)
-    for scene_map in maps if config.loop_closure else []:
-        for _ in range(LOOP_ROUNDS):  # a map pulled straight shows more of its loops
-            tracks, places = close_loops(tracks, scene_map, config, places=places or [])
+    if config.loop_closure and places:
+        tracks, maps = close_and_join(tracks, maps, config, places=places)
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
         if imu is not None:
@@ -111,6 +110,18 @@ def build_maps(
     for map_id, scene_map in enumerate(maps):
         scene_map.map_id = map_id
     return maps, sorted((run for run in leftover if len(run)), key=lambda run: int(run[0]))
+
+
+def close_and_join(
+    tracks: Tracks, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
+) -> tuple[Tracks, list[SceneMap]]:
+    """Close the loops of every map, join maps that saw the same place, close what joining shows."""
+    for scene_map in maps:
+        tracks, places = close_loops(tracks, scene_map, config, places=places)
+    tracks, maps, places = join_maps(tracks, maps, config, places=places)
+    for scene_map in [m for m in maps if m.joins]:
+        tracks, places = close_loops(tracks, scene_map, config, places=places)
+    return tracks, maps
 
 
 def close_loops(

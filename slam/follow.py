@@ -26,6 +26,9 @@ ANCHOR_FRAMES = 12
 CONTRAST_SHARE, CONTRAST_BOUNDS = 0.05, (2e-5, 5e-4)
 
 
+LIGHT_JUMP = 15.0  # grey levels between two frames that only a lamp or the exposure can change
+
+
 @dataclass(eq=False)
 class _Anchor:
     """A frame whose patches later frames are matched against."""
@@ -61,6 +64,7 @@ class Follower:
         """
 
         if len(self._track):
+            self._adapt_to_light(grey)
             self._step(grey, free, turn)
         if len(self._track) < 0.85 * self._config.target_tracks:
             self._detect(grey, free)
@@ -84,6 +88,16 @@ class Follower:
         return Tracks(frame, column(0), column(1), column(2), column(3), timestamps_ns)
 
     # --- one step -------------------------------------------------------------------------------
+
+    def _adapt_to_light(self, grey: Any) -> None:
+        """Where the light was switched, give the last picture and the anchor the new levels."""
+        before, now = _levels(self._grey), _levels(grey)
+        if np.abs(now - before).max() < LIGHT_JUMP:
+            return
+        table = np.interp(np.arange(256), before, now).astype(np.uint8)
+        self._grey = table[self._grey]
+        if self._anchor is not None:
+            self._anchor.grey = table[self._anchor.grey]
 
     def _keep(self, keep: Bools) -> None:
         self._track, self._uv = self._track[keep], self._uv[keep]
@@ -226,3 +240,9 @@ class Follower:
         self._anchor = _Anchor(
             grey, self._track[order], self._uv[order].copy(), self._rays[order].copy()
         )
+
+
+def _levels(grey: Any) -> Floats:
+    """Grey levels ``(9,)`` at rising shares of the picture's pixels, each above the last."""
+    levels = np.quantile(grey[::8, ::8], np.linspace(0, 1, 9))
+    return levels + np.arange(9) * 1e-3

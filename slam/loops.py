@@ -2,7 +2,7 @@
 
 Corners of every anchor frame carry a descriptor. Frames that the map puts near one another are
 matched by it, and a match counts only where the later frame can be localised from the earlier one's
-points. Drift must be less than about the scene's depth; joining whole maps is not done here.
+points. Drift must be less than about the scene's depth; whole maps are joined in `joining`.
 """
 
 from collections.abc import Iterator
@@ -69,10 +69,10 @@ def find_loops(
     inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
     pairs: list[Ints] = []
     loops = 0
-    views: dict[int, _Seen | None] = {}
+    views: dict[int, Seen | None] = {}
     for early, late in _meetings(scene, inside, frames=frames, posed=posed):
         if late.frame not in views:
-            views[late.frame] = _localised(tracks, scene, late, config=config)
+            views[late.frame] = localised(tracks, scene, late, config=config)
         seen = views[late.frame]
         if seen is None:
             continue
@@ -112,15 +112,16 @@ def _shared(first: Place, second: Place) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """A later place in the map as it is: its observations and camera_from_world, drift and all."""
+class Seen:
+    """A later place in the map as it is: its observations, one per track of the place and alike in
+    order, and camera_from_world, drift and all."""
 
     place: Place
     observed: Tracks
     camera_from_world: SE3
 
 
-def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: _Seen) -> Ints | None:
+def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: Seen) -> Ints | None:
     """Pairs of tracks (earlier, later) if the later place can be localised from the earlier's."""
     known = scene.known[early.track]
     if known.sum() < MIN_INLIERS:
@@ -129,7 +130,7 @@ def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: _Seen) -> I
     expected = seen.camera_from_world.apply(points)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     near = expected @ seen.observed.rays.T > np.cos(GATE_RAD)
-    old, new = _match(early.descriptors[known], seen.place.descriptors, allowed=near)
+    old, new = match(early.descriptors[known], seen.place.descriptors, allowed=near)
     if len(old) < MIN_INLIERS:
         return None
     view = View(points[old], seen.observed.rays[new], seen.observed.rad_per_px[new])
@@ -144,7 +145,8 @@ def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: _Seen) -> I
     return np.stack([old_track[good], new_track[good]], axis=1)
 
 
-def _localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> _Seen | None:
+def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
+    """A place in the map by the points it sees itself; None where they do not suffice."""
     start, end = np.searchsorted(tracks.frame, [place.frame, place.frame + 1])
     here = tracks.subset(np.arange(start, end))
     still_there = np.isin(place.track, here.track)
@@ -158,13 +160,17 @@ def _localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig
     if pose is None:
         return None
     found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
-    return _Seen(place, here, found.camera_from_world)
+    return Seen(place, here, found.camera_from_world)
 
 
-def _match(first: Any, second: Any, *, allowed: Bools) -> tuple[Ints, Ints]:
+def match(first: Any, second: Any, *, allowed: Bools | None = None) -> tuple[Ints, Ints]:
     """Mutual nearest descriptors among allowed pairs ``(n,m)``, clearly nearer than the next."""
-    differ = np.bitwise_count(first[:, None, :] ^ second[None, :, :]).sum(axis=2, dtype=np.int64)
-    differ = np.where(allowed, differ, 256)
+    words = [np.ascontiguousarray(d).view(np.uint64) for d in (first, second)]
+    differ = np.bitwise_count(words[0][:, None, :] ^ words[1][None, :, :]).sum(
+        axis=2, dtype=np.int64
+    )
+    if allowed is not None:
+        differ = np.where(allowed, differ, 256)
     if differ.shape[1] < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     best = differ.argmin(axis=1)

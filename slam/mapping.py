@@ -31,6 +31,7 @@ class SceneMap:
     imu: ImuData | None = None
     rejected: str | None = None  # why an IMU that was there gave no scale
     loops: int = 0
+    joins: int = 0  # maps that became this one, less one
 
     @property
     def metric(self) -> bool:

@@ -1,5 +1,7 @@
 """A pose for every frame between the keyframes of a map: from its points, aided by the IMU."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
@@ -11,8 +13,10 @@ from slam.localise import Localised, PosePrior, View, errors_px, refine_pose
 from slam.mapping import SceneMap
 from slam.path import CameraPath
 from slam.tracks import Tracks
+from slam.visual_inertial import Inertial
 
 GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
+STRETCH_S = 1.0  # keyframes further apart than this were not seen from one another
 INERTIAL_SIGMA_RAD, INERTIAL_SIGMA_M = 1.5e-3, 5e-3  # of a path between two keyframes
 FREE_SIGMA_RAD, FREE_SIGMA_SHARE = 0.05, 0.5  # without an IMU; share of the keyframe distance
 
@@ -22,6 +26,33 @@ def pose_frames(
 ) -> None:
     """Fill ``path`` with this map's frames. Gaps without points stay without a pose, unless an IMU
     carries over them and they are shorter than ``max_lost_s``."""
+    for stretch in stretches(tracks.timestamps_ns, scene_map):
+        _pose_stretch(tracks, stretch, config, path=path)
+
+
+def stretches(times_ns: Ints, scene_map: SceneMap) -> list[SceneMap]:
+    """The map cut where its keyframes are further apart than `STRETCH_S`: nothing is known of the
+    way between."""
+    frames = scene_map.frames[scene_map.posed]
+    ends = np.flatnonzero(np.diff(times_ns[frames]) > STRETCH_S * 1e9) + 1
+    return [_part(scene_map, rows) for rows in np.split(np.arange(len(frames)), ends)]
+
+
+def _part(scene_map: SceneMap, rows: Ints) -> SceneMap:
+    states = scene_map.inertial
+    if states is not None:
+        states = Inertial(states.velocities[rows], states.gyro_bias[rows], states.accel_bias[rows])
+    return replace(
+        scene_map,
+        posed=scene_map.posed[rows],
+        covariance=scene_map.covariance[rows],
+        inertial=states,
+    )
+
+
+def _pose_stretch(
+    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
+) -> None:
     frames = scene_map.frames[scene_map.posed]
     guess = _guesses(tracks.timestamps_ns, scene_map)
     starts = tracks.starts

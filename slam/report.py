@@ -61,6 +61,7 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
         "points": int(scene.known.sum()),
         "observations": len(scene.observations()),
         "loops": scene_map.loops,
+        "joined": scene_map.joins,
         "scale_sigma": None if scene_map.scale_sigma is None else _round(scene_map.scale_sigma),
         "no_scale_because": scene_map.rejected,
         "end_sigma_m": None,

@@ -1,0 +1,281 @@
+"""Separate maps that saw the same place become one; stretches without a map find their way back.
+
+A join needs several places that agree on one similarity, measured by matched points alone: nothing
+is assumed of what happened while the camera was lost. What does not agree stays apart.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.geometry.arrays import Bools, Floats, Ints
+from core.geometry.se3 import SE3
+from slam import growth
+from slam.bundle import adjust, covariances
+from slam.config import SlamConfig
+from slam.localise import View, errors_px, ransac_pose, refine_pose
+from slam.loops import Place, Seen, joined, localised, match, relabelled, renamed
+from slam.mapping import SceneMap
+from slam.recognise import best_first, likeness
+from slam.scene import Scene
+from slam.tracks import Tracks
+
+CANDIDATES = 4  # places of the other map tried for every place
+MAX_TRIES = 150  # pairs of places looked at for one pair of maps
+ENOUGH_PLACES = 6  # agreeing places after which no more are looked for
+MIN_INLIERS, MIN_SHARE = 15, 0.4  # of the matches between two places
+MIN_PLACES, MANY_INLIERS = 2, 60  # agreeing places; or one with so many inliers
+MIN_HELD = 0.5  # share of the joined points that the common map must keep
+
+
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """A place of one map seen from another map's points.
+
+    late: the place in its own map.   pairs ``(M,2)``: tracks (there, here) of one point.
+    points ``(M,3)``: of the other map.   here ``(M,)``: rows of late.observed.
+    world_from_camera: of the late place, in the other map's world.
+    """
+
+    late: Seen
+    pairs: Ints
+    points: Floats
+    here: Ints
+    world_from_camera: SE3
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """new_from_old: scaled first, then moved."""
+
+    new_from_old: SE3
+    scale: float
+
+    def carry(self, world_from_camera: SE3) -> SE3:
+        """The same camera in the new world."""
+        moved = SE3(world_from_camera.rotation, self.scale * world_from_camera.translation)
+        return self.new_from_old @ moved
+
+
+def join_maps(
+    tracks: Tracks, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
+) -> tuple[Tracks, list[SceneMap], list[Place]]:
+    """Join whatever maps can be joined; returns all under the joined track ids."""
+    refused: set[tuple[int, int]] = set()
+    while True:
+        pair = _next_pair(maps, refused)
+        if pair is None:
+            return tracks, maps, places
+        known, other = pair
+        meetings = _agreeing(tracks, (known, other), config, places=places)
+        result = _joined(tracks, (known, other), config, meetings=meetings) if meetings else None
+        if result is None:
+            refused.add((id(known), id(other)))
+            continue
+        tracks, common, new_id = result
+        places = renamed(places, new_id)
+        maps = [common if m is known else m for m in maps if m is not other]
+
+
+def _next_pair(
+    maps: list[SceneMap], refused: set[tuple[int, int]]
+) -> tuple[SceneMap, SceneMap] | None:
+    """The largest maps first: they have the most to be recognised by."""
+    order = sorted(maps, key=lambda m: -len(m.posed))
+    for k, known in enumerate(order):
+        for other in order[k + 1 :]:
+            if (id(known), id(other)) not in refused:
+                return known, other
+    return None
+
+
+# --- do they agree -------------------------------------------------------------------------------
+
+
+def _agreeing(
+    tracks: Tracks,
+    pair: tuple[SceneMap, SceneMap],
+    config: SlamConfig,
+    *,
+    places: list[Place],
+) -> list[tuple[Meeting, Similarity]]:
+    """Meetings of places that agree on one similarity, the best-supported first; else empty."""
+    other = pair[1]
+    found: list[tuple[Meeting, Similarity]] = []
+    best: list[int] = []
+    for meeting in _meetings(tracks, pair, config, places=places):
+        similarity = _similarity(meeting, other)
+        if similarity is None:
+            continue
+        found.append((meeting, similarity))
+        best = _largest_agreement(found, other, config)
+        if len(best) >= ENOUGH_PLACES:
+            break
+    inliers = sum(len(found[k][0].pairs) for k in best)
+    if len(best) < MIN_PLACES and inliers < MANY_INLIERS:
+        return []
+    return [found[k] for k in best]
+
+
+def _meetings(
+    tracks: Tracks,
+    pair: tuple[SceneMap, SceneMap],
+    config: SlamConfig,
+    *,
+    places: list[Place],
+) -> Iterator[Meeting]:
+    """Places of the other map recognised in the known one, the most alike first."""
+    known, other = pair
+    there, here = (_places_of(m, places) for m in pair)
+    if not there or not here:
+        return
+    alike = likeness(here, there)
+    tries = [
+        (alike[h, t], h, int(t)) for h in range(len(here)) for t in best_first(alike[h], CANDIDATES)
+    ]
+    seen: dict[int, Seen | None] = {}
+    for _, h, t in sorted(tries, reverse=True)[:MAX_TRIES]:
+        if h not in seen:
+            seen[h] = localised(tracks, other.scene, here[h], config=config)
+        late = seen[h]
+        if late is not None:
+            meeting = meet(known.scene, there[t], late, config=config)
+            if meeting is not None:
+                yield meeting
+
+
+def _places_of(scene_map: SceneMap, places: Sequence[Place]) -> list[Place]:
+    """Places whose corners are points of this map."""
+    known = scene_map.scene.known
+    return [p for p in places if known[p.track].sum() >= MIN_INLIERS]
+
+
+def meet(scene: Scene, early: Place, late: Seen, *, config: SlamConfig) -> Meeting | None:
+    """The later place localised from the earlier one's points, with no idea of where it is."""
+    known = scene.known[early.track]
+    if known.sum() < MIN_INLIERS:
+        return None
+    there = early.track[known]
+    old, new = match(early.descriptors[known], late.place.descriptors)
+    if len(old) < MIN_INLIERS:
+        return None
+    here = np.searchsorted(late.observed.track, late.place.track[new])
+    view = View(scene.points[there[old]], late.observed.rays[here], late.observed.rad_per_px[here])
+    pose = ransac_pose(view, outlier_px=config.outlier_px)
+    if pose is None:
+        return None
+    found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    good = found.inlier
+    if good.sum() < MIN_INLIERS or good.mean() < MIN_SHARE:
+        return None
+    pairs = np.stack([there[old], late.place.track[new]], axis=1)[good]
+    return Meeting(late, pairs, view.points[good], here[good], found.camera_from_world.inverse())
+
+
+def _similarity(meeting: Meeting, other: SceneMap) -> Similarity | None:
+    """From the other map's world to the known one's, by one place; None where depth is missing."""
+    scene, late = other.scene, meeting.late
+    both = scene.known[meeting.pairs[:, 1]]
+    if both.sum() < MIN_INLIERS // 2:
+        return None
+    away_known = meeting.points[both] - meeting.world_from_camera.translation
+    world_from_late = late.camera_from_world.inverse()
+    away_other = scene.points[meeting.pairs[both, 1]] - world_from_late.translation
+    ratio = np.linalg.norm(away_known, axis=1) / np.linalg.norm(away_other, axis=1)
+    scale = float(np.median(ratio))
+    scaled = SE3(world_from_late.rotation, scale * world_from_late.translation)
+    return Similarity(meeting.world_from_camera @ scaled.inverse(), scale)
+
+
+def _largest_agreement(
+    found: list[tuple[Meeting, Similarity]], other: SceneMap, config: SlamConfig
+) -> list[int]:
+    """Rows of the meetings that fit the similarity which most meetings fit."""
+    best: list[int] = []
+    for _, similarity in found:
+        fit = [k for k, (m, _) in enumerate(found) if _fits(m, similarity, config)]
+        if _weight(found, fit) > _weight(found, best):
+            best = fit
+    places = {id(found[k][0].late.place): k for k in best}  # one place counts once
+    return sorted(places.values())
+
+
+def _weight(found: list[tuple[Meeting, Similarity]], rows: list[int]) -> int:
+    return sum(len(found[k][0].pairs) for k in rows)
+
+
+def _fits(meeting: Meeting, similarity: Similarity, config: SlamConfig) -> bool:
+    """Whether most matches of a place are seen where the similarity puts them; drift allowed."""
+    late = meeting.late
+    world_from_camera = similarity.carry(late.camera_from_world.inverse())
+    rows = meeting.here
+    view = View(meeting.points, late.observed.rays[rows], late.observed.rad_per_px[rows])
+    error = errors_px(view, world_from_camera.inverse())
+    return bool(np.mean(error < 8 * config.outlier_px) > 0.6)
+
+
+# --- one map of two ------------------------------------------------------------------------------
+
+
+def _joined(
+    tracks: Tracks,
+    pair: tuple[SceneMap, SceneMap],
+    config: SlamConfig,
+    *,
+    meetings: list[tuple[Meeting, Similarity]],
+) -> tuple[Tracks, SceneMap, Ints] | None:
+    """The common map, adjusted; None where it does not hold together."""
+    known, other = pair
+    similarity = max(meetings, key=lambda m: len(m[0].pairs))[1]
+    pairs = np.unique(np.concatenate([m.pairs for m, _ in meetings]), axis=0)
+    new_id = joined(pairs, tracks.n_tracks)
+    tracks = relabelled(tracks, new_id)
+    scene, frames = _common_scene(tracks, pair, new_id, similarity=similarity)
+    posed = np.flatnonzero(scene.posed)
+    growth.pull_together(scene, config, posed)
+    of_first = np.isin(frames, known.frames[known.posed])
+    if _held(scene, new_id[pairs[:, 0]], of_first=of_first) < MIN_HELD:
+        return None
+    common = SceneMap(known.map_id, scene, frames, posed, np.zeros((len(posed), 6, 6)))
+    common.loops = known.loops + other.loops
+    common.joins = known.joins + other.joins + 1
+    adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
+    if adjusted is not None:
+        common.covariance = covariances(*adjusted, posed)
+    return tracks, common, new_id
+
+
+def _common_scene(
+    tracks: Tracks,
+    pair: tuple[SceneMap, SceneMap],
+    new_id: Ints,
+    *,
+    similarity: Similarity,
+) -> tuple[Scene, Ints]:
+    """Both maps in the first one's world, before adjustment, and the video frames of its rows."""
+    frames = np.sort(np.concatenate([m.frames[m.posed] for m in pair]))
+    scene = Scene(tracks.of_frames(frames), len(new_id))
+    itself = new_id == np.arange(len(new_id))
+    for scene_map, carry in zip(pair, (None, similarity), strict=True):
+        mine = scene_map.scene
+        for row in scene_map.posed:
+            pose = mine.world_from_camera[int(row)]
+            at = int(np.searchsorted(frames, scene_map.frames[row]))
+            scene.set_pose(at, pose if carry is None else carry.carry(pose))
+        new = mine.known & itself & ~scene.known
+        points = mine.points[new]
+        if carry is not None:
+            points = carry.new_from_old.apply(carry.scale * points)
+        scene.points[new], scene.known[new] = points, True
+    return scene, frames
+
+
+def _held(scene: Scene, tracks: Ints, *, of_first: Bools) -> float:
+    """Share of these tracks that keyframes of both maps still use after adjustment."""
+    tracks = np.unique(tracks)
+    rows = scene.observations()
+    rows = rows[np.isin(scene.views.track[rows], tracks)]
+    first = of_first[scene.views.frame[rows]]
+    seen_by = [np.isin(tracks, scene.views.track[rows[side]]) for side in (first, ~first)]
+    return float(np.mean(seen_by[0] & seen_by[1])) if len(tracks) else 0.0
