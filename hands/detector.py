@@ -32,6 +32,7 @@ class HandDetector:
         self._count = 0
         self._followers: dict[tuple[Part, int], Any] = {}
         self._active: dict[Part, int] = {}  # parts that hold hands -> frames without one
+        self._place: dict[Part, Part] = {}  # where an active part is by now: it goes with its hand
         self._tiles: list[Part] = []
         self._next_tile = 0
         self._before: list[FoundHand] = []
@@ -65,21 +66,25 @@ class HandDetector:
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """Hands in the active parts and, as long as one is missing, in the whole image."""
-        everything = whole((image_rgb.shape[1], image_rgb.shape[0]))
+        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        everything = whole(image_wh)
         hands: list[FoundHand] = []
         order = [everything, *self._active] if self._crowded else [*self._active, everything]
         for part in order:
             if len(hands) >= WEARERS_HANDS:
                 break
+            place = self._place.get(part, part)
             found = self._follower(part).detect_for_video(
-                _picture(part.cut(image_rgb)), self._count * FRAME_MS
+                _picture(place.cut(image_rgb)), self._count * FRAME_MS
             )
-            new = distinct(_found(found, part), hands)
-            new = [hand for hand in new if part.holds(hand, (everything.width, everything.height))]
+            new = distinct(_found(found, place), hands)
+            new = [hand for hand in new if place.holds(hand, image_wh)]
             hands += new
             if part in self._active:
                 self._active[part] = 0 if new else self._active[part] + 1
+                self._place[part] = place.moved_to(new, image_wh)
         self._active = {part: idle for part, idle in self._active.items() if idle <= PATIENCE}
+        self._place = {part: self._place[part] for part in self._active if part in self._place}
         return hands
 
     def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:

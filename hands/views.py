@@ -18,6 +18,7 @@ TILE = 0.75  # side of a square part, of the image's shorter side
 STRIDE = 0.5  # between parts, of their side
 SAME_HAND = 0.5  # two findings are one hand if their landmarks lie so near each other, in palms
 BORDER = 0.03  # a hand this near to an inner edge of a part, in sides, may be cut by it
+STEP = 0.06  # sides that a part moves per frame at most: MediaPipe looks where the hand just was
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,17 @@ class Part:
             and (right == image_wh[0] or box[2] < right - margin)
             and (bottom == image_wh[1] or box[3] < bottom - margin)
         )
+
+
+    def moved_to(self, hands: Sequence[FoundHand], image_wh: tuple[int, int]) -> "Part":
+        """This part a step further towards the middle of its hands, inside the image."""
+        if not hands:
+            return self
+        middle = np.mean([hand.raw21_px.mean(axis=0) for hand in hands], axis=0)
+        size = np.array([self.width, self.height])
+        step = np.clip(middle - self.corner - size / 2, -STEP * size, STEP * size)
+        x, y = np.clip(self.corner + step.round(), 0, np.array(image_wh) - size).astype(int)
+        return Part(int(x), int(y), self.width, self.height)
 
 
 def whole(image_wh: tuple[int, int]) -> Part:

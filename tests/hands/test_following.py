@@ -1,0 +1,56 @@
+"""A hand that is only found in a part of the image is followed out of that part."""
+
+import json
+
+import numpy as np
+
+from hands.config import HandsDetectConfig
+from hands.detector import HandDetector
+from hands.model_file import hand_model_path
+from hands.views import FoundHand, Part
+
+TFJS = "tfjs_handpose/hand-pose-detection/test_data"
+WIDE, HIGH = 1280, 720
+
+
+def found_at(x, y):
+    return FoundHand("left", 0.9, np.full((21, 2), (x, y), dtype=np.float64), np.zeros((21, 3)))
+
+
+def test_a_part_goes_with_its_hands_in_small_steps_and_stays_inside():
+    part, image_wh = Part(100, 100, 200, 200), (640, 480)
+    assert part.moved_to([], image_wh) == part
+    assert part.moved_to([found_at(200, 200)], image_wh) == part
+    assert part.moved_to([found_at(205, 200)], image_wh) == Part(105, 100, 200, 200)
+    assert part.moved_to([found_at(290, 110)], image_wh) == Part(112, 88, 200, 200)
+    corner = Part(436, 279, 200, 200)
+    assert corner.moved_to([found_at(630, 470)], image_wh) == Part(440, 280, 200, 200)
+
+
+def test_a_small_hand_that_crosses_a_wide_picture_is_not_lost(recordings):
+    """Too small for MediaPipe's palm detector in the whole picture, as at arm's length."""
+    import cv2
+
+    folder = recordings / TFJS
+    picture = cv2.imread(str(folder / "hands.jpg"))[..., ::-1]
+    points = json.loads((folder / "hands_expected.json").read_text(encoding="utf-8"))
+    px = np.array(points["keypoints_xy"], dtype=np.float64)
+    left = px[np.argmin(px[:, 0, 0])]  # of the two hands, the one at the left of the picture
+    middle = int((px[:, :, 0].max(axis=1).min() + px[:, :, 0].min(axis=1).max()) / 2)
+    hand = np.ascontiguousarray(picture[:, :middle])
+    scale = 70 / np.ptp(left[:, 1])
+    small = cv2.resize(hand, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    high, wide = small.shape[:2]
+    missed, steps = [], np.arange(60, WIDE - wide - 60, 9)
+    with HandDetector(hand_model_path(), HandsDetectConfig()) as detector:
+        for step, x in enumerate(steps.tolist()):
+            image = np.full((HIGH, WIDE, 3), 120, dtype=np.uint8)
+            y = 300 + round(60 * np.sin(step / 15))
+            image[y : y + high, x : x + wide] = small
+            truth = left.mean(axis=0) * scale + [x, y]
+            hands = detector.detect(image)
+            near = [np.linalg.norm(h.raw21_px.mean(axis=0) - truth) < 25 for h in hands]
+            missed.append(not any(near))
+    first = missed.index(False)
+    assert first < 30
+    assert np.mean(missed[first:]) < 0.03
