@@ -73,7 +73,6 @@ class Part:
             and (bottom == image_wh[1] or box[3] < bottom - margin)
         )
 
-
     def moved_to(self, hands: Sequence[FoundHand], image_wh: tuple[int, int]) -> "Part":
         """This part a step further towards the middle of its hands, inside the image."""
         if not hands:
