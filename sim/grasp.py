@@ -29,6 +29,7 @@ MOST_TURN = 0.35  # a wrist turns this far to lie square to a box, not further
 TOUCH_M = 0.0005
 CONTACT_M = 0.003  # a finger nearer than this touches
 CLEARANCE_M = 0.002
+LOWEST_REST_M = 0.106
 PRESS_CLOSURE = 0.10  # fingers of a hand that pushes, nearly straight
 SHOULDER = {"left": np.array([-0.12, 0.19, 0.16]), "right": np.array([-0.12, -0.19, 0.16])}
 SIGN = {"left": -1.0, "right": 1.0}
@@ -62,6 +63,7 @@ class HumanHands:
     def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
         """Above the near edge of the desk, fingers forward, half open."""
         place = np.array([0.13, -SIGN[side] * 0.15, 0.108]) + rng.normal(0, 0.012, 3)
+        place[2] = max(place[2], LOWEST_REST_M * self.scale)  # the fingers stay off the desk
         return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.30), place), REST_CLOSURE
 
     def grasp(

@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInputError
 from sim.acts import ACTS
 from sim.manner import STEADY, Manner
 from sim.planner import RELEASE_S, Body, Label, Planner
 from sim.tasks import Move, Task
 from sim.things import Thing
 from sim.timeline import Hold, Step
+from sim.two_hands import TWO_HANDED
 
 Array = NDArray[np.float64]
 
@@ -80,7 +82,9 @@ def make_plan(
 def make_episode(
     task: Task, body: Body, *, rng: np.random.Generator, manner: Manner = STEADY
 ) -> Plan:
-    """Plan the task once, as long as it takes."""
+    """Plan the task once, as long as it takes. BadInputError: it is not one for a robot."""
+    if body.above_m > 0 and any(move.kind in TWO_HANDED for move in task.moves):
+        raise BadInputError(f"{task.name} is done by hands, not by robots; give another task")
     planner = Planner(task, body, seconds=1e9, rng=rng, manner=manner)
     _run_task(planner, task, 0.2)
     end = planner.both_free_at()
@@ -136,7 +140,11 @@ def _run_moves(planner: Planner, moves: Sequence[Move], start_s: float) -> int:
     for done, move in enumerate(moves):
         if start_s + SHORTEST_MOVE_S * planner.task.pace > planner.seconds:
             return done
-        let_go = ACTS[move.kind](planner, move, max(start_s, planner.free_at(move.arm)))
+        begin = max(start_s, planner.free_at(move.arm))
+        if move.kind in TWO_HANDED:
+            start_s = TWO_HANDED[move.kind](planner, move, begin)
+            continue
+        let_go = ACTS[move.kind](planner, move, begin)
         if done + 1 < len(moves) and moves[done + 1].arm == move.arm:
             start_s = let_go + RELEASE_S
         else:

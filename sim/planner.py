@@ -23,10 +23,11 @@ from sim.timeline import Arc, Hold, Step
 Array = NDArray[np.float64]
 
 GRASP_S, RELEASE_S = 0.35, 0.30
+IN_AIR_M = 0.10  # a thing this far above the desk is in a hand, not in a box
 MISS_UP_M = 0.02  # fingers that miss close this far above the thing
 ASKEW_RAD, ASKEW_M = 0.32, 0.005  # how far off a thing is put down at first
 BESIDE_M = (0.07, 0.13)  # a misplaced thing lies this far from its goal
-OUT_OF_VIEW = {"left": np.array([-0.11, 0.25, 0.08]), "right": np.array([-0.11, -0.25, 0.08])}
+OUT_OF_VIEW = {"left": np.array([-0.20, 0.32, 0.12]), "right": np.array([-0.20, -0.32, 0.12])}
 OTHER = {"left": "right", "right": "left"}
 
 
@@ -164,10 +165,17 @@ class Planner:
         self.gaze.append((at_s, np.asarray(point, np.float64)))
 
     def grasp(self, side: str, name: str) -> Grasp:
-        """How an arm would take a thing where it is now, at the place meant for that arm."""
-        part, desk_from_grip = at_grip(self.task.thing(name), self.where[name], side)
+        """How an arm would take a thing where it is now, at the place meant for that arm.
+
+        In the air it is taken as from the desk, so that it can be put down again.
+        """
+        thing, pose = self.task.thing(name), self.where[name]
+        in_air = pose.translation[2] > thing.half[2] + IN_AIR_M
+        up = np.array([0.0, 0.0, pose.translation[2] - thing.half[2] if in_air else 0.0])
+        part, desk_from_grip = at_grip(thing, SE3(pose.rotation, pose.translation - up), side)
         grasp = self.body.grasp(part, desk_from_grip, side=side, rng=self.rng)
-        return replace(grasp, hand_from_thing=grasp.desk_from_hand.inverse() @ self.where[name])
+        hand = SE3(grasp.desk_from_hand.rotation, grasp.desk_from_hand.translation + up)
+        return replace(grasp, desk_from_hand=hand, hand_from_thing=hand.inverse() @ pose)
 
     def take(self, side: str, name: str, grasp: Grasp) -> Step:
         """Reach, close the fingers, and have it: hesitating or missing once, if it so happens."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import BadInputError
+from sim.free_play import laid_out, toys
 from sim.paper_tasks import (
     Laid,
     bins,
@@ -38,8 +39,8 @@ REACH_X = (0.20, 0.36)
 class Move:
     """One thing to be done with one thing: a pick and place, or the turning of a lid.
 
-    target: where the thing's origin ends, desk frame.  kind: place, hinge.  angle_rad: where a
-    hinged thing ends (0 closed).
+    target: where the thing's origin ends, desk frame.  kind: what is done, a name in
+    `sim.acts.ACTS` or `sim.two_hands.TWO_HANDED`.  angle_rad: where a hinged thing ends (0 closed).
     """
 
     arm: str
@@ -227,6 +228,43 @@ def dresser(rng: np.random.Generator) -> Task:
     return Task("dresser", "tidy the dresser", things, tuple(moves[i] for i in order))
 
 
+def free_play(rng: np.random.Generator) -> Task:
+    """Both hands at one thing: lifted, turned, handed over; hands cross and leave the view."""
+    pick = toys()
+    thing = laid_out(pick[int(rng.integers(len(pick)))], rng)
+    words = thing.name.replace("_", " ")
+
+    def do(kind: str, arm: str, text: str) -> Move:
+        air = (0.23, 0.0, float(rng.uniform(0.15, 0.18)))
+        target = air if kind == "lift" else thing.start
+        return Move(arm, thing.name, target, text, words, text.split(" ", 1)[0], kind=kind)
+
+    def phrases(first: str) -> list[list[Move]]:
+        second = "right" if first == "left" else "left"
+        lift, down = f"pick up the {words}", f"put the {words} down"
+        return [
+            [
+                do("lift", first, lift),
+                do("turn", first, f"turn the {words}"),
+                do("give", first, f"hand the {words} to the {second} hand"),
+                do("turn", second, f"turn the {words}"),
+                do("down", second, down),
+            ],
+            [
+                do("lift", second, lift),
+                do("together", second, f"turn the {words} with both hands"),
+                do("down", second, down),
+            ],
+            [do("cross", first, "cross the hands")],
+            [do("show", second, "turn the hand over"), do("away", first, "take the hand away")],
+        ]
+
+    order = phrases("left" if rng.random() < 0.5 else "right")
+    moves = [move for k in rng.permutation(len(order)) for move in order[int(k)]]
+    text = f"play with the {words}"
+    return Task("free_play", text, (thing, *clutter(rng)), tuple(moves), returns=True)
+
+
 def _close(arm: str, lid: Thing) -> Move:
     carton = f"{arm} carton"
     return Move(arm, lid.name, lid.start, f"close the {carton}", carton, "close", kind="hinge")
@@ -241,6 +279,7 @@ TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
     "blocks_to_tray": blocks_to_tray,
     "bus_table": bus_table,
     "dresser": dresser,
+    "free_play": free_play,
     "sort_eggs": sort_eggs,
     "spice_rack": spice_rack,
     "there_and_back": there_and_back,

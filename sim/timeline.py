@@ -57,9 +57,9 @@ class Step:
     """One smooth motion of one arm, seconds from the start of the take. K: fingers (5), jaws (1).
 
     kind: reach, grasp, move, release, retreat, rest; hesitate, miss, adjust; close, open; hold,
-    turn.  desk_from_hand: at its start and end (robot: desk_from_tool).  closure: (K,) at its start
-    and end.  thing: what it is about, if anything.  contact: (K,) what touches the thing at the
-    end.  arc: the way, when not straight.
+    turn; gesture.  desk_from_hand: at its start and end (robot: desk_from_tool).  closure: (K,) at
+    its start and end.  thing: what it is about, if anything.  contact: (K,) what touches the thing
+    at the end.  arc: the way, when not straight.
     """
 
     kind: str
