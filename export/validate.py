@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from core.dataset.episode import CAMERAS, GRIPPER_VALID, HEAD, POSE_VALID, Episode
-from core.dataset.features import FEATURES, camera_key
+from core.dataset.features import FEATURES, camera_key, extra_features
 from core.dataset.lerobot_reader import Dataset
 from core.dataset.meta_tables import read_json
 from core.dataset.video import count_frames
@@ -81,8 +81,9 @@ def _check_counts(dataset: Dataset, report: CheckReport) -> None:
         if info[key] != value
     ]
     declared = {k for k, f in info["features"].items() if f["dtype"] != "video"}
-    if declared != set(FEATURES):
-        odd = sorted(declared ^ set(FEATURES))
+    known = set(FEATURES) | set(extra_features(info))
+    if declared != known:
+        odd = sorted(declared ^ known)
         report.problems.append(f"meta/info.json: features differ from the format's in {odd}")
     indices = []
     for path in sorted((dataset.root / "data").glob("chunk-*/file-*.parquet")):

@@ -20,11 +20,12 @@ from core.dataset.chunk_settings import ChunkSettings
 from core.dataset.embodiments import Embodiment
 from core.dataset.episode import Episode
 from core.dataset.features import (
-    FEATURES,
     SUBTASK_COLUMNS,
     UNNAMED_TASK,
+    Feature,
     camera_key,
     columns_of,
+    features_of,
     table_of,
     validity_of,
 )
@@ -63,6 +64,19 @@ class _Numbering:
     subtasks: SubtaskTable = field(default_factory=SubtaskTable)
     embodiments: list[Embodiment] = field(default_factory=list)
     frames: int = 0
+    features: dict[str, Feature] = field(default_factory=dict)
+
+    def declare(self, episode: Episode, *, first: bool) -> None:
+        """All episodes have the same columns: those of the first."""
+        found = features_of(episode)
+        if first:
+            self.features = found
+        elif found != self.features:
+            odd = sorted(k for k in found | self.features if found.get(k) != self.features.get(k))
+            raise BadInputError(
+                f"episode of {episode.session!r}: column {odd[0]!r} differs from the first "
+                "episode's; write one dataset per robot"
+            )
 
     def task(self, text: str) -> int:
         stored = text or UNNAMED_TASK
@@ -94,17 +108,20 @@ def assemble(assembly: Assembly, staged_folders: Sequence[Path]) -> None:
     with _DataFiles(tree) as data:
         for index, folder in enumerate(staged_folders):
             staged = read_staged(folder)
+            numbering.declare(staged.episode, first=index == 0)
             columns = _number(staged.episode, index, numbering)
             for name, values in columns.items():
                 statistics.add(name, values, validity_of(columns, name))
             ours.add(staged.episode)
             for camera, counts in staged.histograms.items():
                 histograms[camera] += counts
-            place = data.write(columns)
+            place = data.write(columns, numbering.features)
             rows.append(_episode_row(staged.episode, index, place=place, columns=columns))
             rows[-1] |= _place_videos(staged, index, assembly)
     _write_meta(assembly, numbering, rows=rows)
-    stats = {name: _upstream(statistics.summary(name), numbering.frames) for name in FEATURES}
+    stats = {
+        name: _upstream(statistics.summary(name), numbering.frames) for name in numbering.features
+    }
     stats |= {camera_key(c): histogram_summary(counts) for c, counts in histograms.items()}
     write_json(tree / "meta/stats.json", stats)
     handoff = ours.to_dict(numbering.embodiments) | assembly.facts
@@ -149,15 +166,17 @@ class _DataFiles:
         if self._writer is not None:
             self._writer.close()
 
-    def write(self, columns: dict[str, NDArray[Any]]) -> tuple[int, int]:
+    def write(
+        self, columns: dict[str, NDArray[Any]], features: dict[str, Feature]
+    ) -> tuple[int, int]:
         """Append an episode; returns its chunk and file number."""
-        table = table_of(columns)
+        table = table_of(columns, features)
         if self._writer is None or self._file.stat().st_size + table.nbytes > DATA_FILE_BYTES:
-            self._open_next(table.schema)
+            self._open_next(table.schema, features)
         self._writer.write_table(table, row_group_size=table.num_rows)
         return divmod(self._number, CHUNK_FILES)
 
-    def _open_next(self, schema: Any) -> None:
+    def _open_next(self, schema: Any, features: dict[str, Feature]) -> None:
         if self._writer is not None:
             self._writer.close()
         self._number += 1
@@ -166,7 +185,7 @@ class _DataFiles:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         floats = [
             f"{name}.list.element" if feature.names else name
-            for name, feature in FEATURES.items()
+            for name, feature in features.items()
             if feature.dtype == "float32"
         ]
         self._writer = pq.ParquetWriter(
@@ -246,7 +265,7 @@ def _write_meta(assembly: Assembly, numbering: _Numbering, *, rows: list[dict[st
 
 
 def _info(assembly: Assembly, numbering: _Numbering, *, episodes: int) -> dict[str, Any]:
-    features = {name: feature.to_info() for name, feature in FEATURES.items()}
+    features = {name: feature.to_info() for name, feature in numbering.features.items()}
     features |= {
         camera_key(camera): _video_feature(size, fps=assembly.fps)
         for camera, size in assembly.cameras.items()

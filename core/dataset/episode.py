@@ -1,6 +1,6 @@
 """One episode in the dataset's own columns, and the rule for what is stored under a false mask."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,17 @@ _BOOLS = {"valid": 5, "action_valid": 5, "landmarks_valid": 34, "camera_valid": 
 _INTS = ("subtask", "subtask_left", "subtask_right", "map_id", "timestamp_ns")
 
 
+@dataclass(frozen=True, eq=False)
+class Extra:
+    """A column beyond the format's own, a robot's joints say: carried along, never trained on.
+
+    names: one per number, with its unit.   values: ``(T, D)`` f32.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Episode:
     """Frames at a constant rate. T: number of frames. Arrays are read-only.
@@ -46,6 +57,7 @@ class Episode:
     map_id, timestamp_ns: ``(T,)`` int64; timestamps rise strictly, on the source's own clock.
     metric_scale, gravity: whether this recording has them; without, the slots that need them are
     masked.
+    extra: further columns by name.
     """
 
     fps: int
@@ -69,6 +81,7 @@ class Episode:
     gravity: bool = True
     session: str = ""
     success: bool | None = None
+    extra: dict[str, Extra] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frames = len(self.timestamp_ns)
@@ -82,6 +95,12 @@ class Episode:
             self._set(name, np.bool_, (frames, width))
         for name in _INTS:
             self._set(name, np.int64, (frames,))
+        for name, column in self.extra.items():
+            if column.values.shape != (frames, len(column.names)):
+                raise BadInputError(
+                    f"episode {self.session!r}: {name} has shape {column.values.shape}, not "
+                    f"{(frames, len(column.names))}"
+                )
         self._check_values()
 
     def _set(self, name: str, dtype: Any, shape: tuple[int, ...]) -> None:
@@ -98,6 +117,9 @@ class Episode:
     def _check_values(self) -> None:
         for name in _FLOATS:
             if not np.isfinite(getattr(self, name)).all():
+                raise BadInputError(f"episode {self.session!r}: {name} holds NaN or infinity")
+        for name, column in self.extra.items():
+            if not np.isfinite(column.values).all():
                 raise BadInputError(f"episode {self.session!r}: {name} holds NaN or infinity")
         for name, quat in self._quaternions().items():
             error = np.abs(np.linalg.norm(quat, axis=1) - 1.0).max()

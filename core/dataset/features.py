@@ -94,15 +94,33 @@ def camera_key(camera: str) -> str:
     return f"observation.images.{camera}"
 
 
+def features_of(episode: Episode) -> dict[str, Feature]:
+    """The columns of a dataset that holds this episode: the format's own, then its extra ones."""
+    taken = sorted(set(episode.extra) & set(FEATURES))
+    if taken:
+        raise BadInputError(f"episode {episode.session!r}: extra column {taken[0]!r} is taken")
+    return FEATURES | {name: Feature("float32", e.names) for name, e in episode.extra.items()}
+
+
+def extra_features(info: dict[str, Any]) -> dict[str, Feature]:
+    """The columns beyond the format's own that `meta/info.json` declares."""
+    return {
+        name: Feature("float32", tuple(declared["names"]))
+        for name, declared in info["features"].items()
+        if name not in FEATURES and declared["dtype"] == "float32"
+    }
+
+
 def columns_of(episode: Episode) -> dict[str, NDArray[Any]]:
     """The columns an episode fills itself."""
-    return {name: getattr(episode, field) for name, field in EPISODE_FIELDS.items()}
+    own = {name: getattr(episode, field) for name, field in EPISODE_FIELDS.items()}
+    return own | {name: extra.values for name, extra in episode.extra.items()}
 
 
-def table_of(columns: dict[str, NDArray[Any]]) -> Any:
-    """An Arrow table of the given columns, in the order of FEATURES."""
-    names = [name for name in FEATURES if name in columns]
-    arrays = [_to_arrow(columns[name], FEATURES[name]) for name in names]
+def table_of(columns: dict[str, NDArray[Any]], features: dict[str, Feature]) -> Any:
+    """An Arrow table of the given columns, in the order of ``features``."""
+    names = [name for name in features if name in columns]
+    arrays = [_to_arrow(columns[name], features[name]) for name in names]
     return pa.table(dict(zip(names, arrays, strict=True)))
 
 
@@ -113,9 +131,9 @@ def _to_arrow(values: NDArray[Any], feature: Feature) -> Any:
     return pa.FixedSizeListArray.from_arrays(flat, feature.width)
 
 
-def column_values(table: Any, name: str) -> NDArray[Any]:
+def column_values(table: Any, name: str, feature: Feature | None = None) -> NDArray[Any]:
     """One column of a table as ``(T, D)``, or ``(T,)`` for a plain number."""
-    feature = FEATURES[name]
+    feature = feature or FEATURES[name]
     if name not in table.column_names:
         raise BadInputError(f"dataset column {name!r} is missing; it is not a Handoff dataset")
     column = table.column(name).combine_chunks()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.dataset.embodiments import Embodiment, embodiment_from_dict
 from core.dataset.episode import Episode
-from core.dataset.features import UNNAMED_TASK, camera_key
+from core.dataset.features import UNNAMED_TASK, camera_key, extra_features
 from core.dataset.meta_tables import read_indexed_texts, read_json
 from core.dataset.staged_episode import episode_of
 from core.dataset.video import Image, VideoReader
@@ -137,6 +137,7 @@ class Dataset:
         task = row["tasks"][0]
         return episode_of(
             table,
+            extra=extra_features(self.info),
             fps=self.fps,
             task="" if task == UNNAMED_TASK else task,
             session=row["handoff/session"],

@@ -12,8 +12,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from core.dataset.embodiments import embodiment_from_dict
-from core.dataset.episode import Episode
-from core.dataset.features import EPISODE_FIELDS, column_values, columns_of, table_of
+from core.dataset.episode import Episode, Extra
+from core.dataset.features import (
+    EPISODE_FIELDS,
+    Feature,
+    column_values,
+    columns_of,
+    features_of,
+    table_of,
+)
 from core.dataset.meta_tables import read_json, write_json
 
 TABLE, FACTS = "episode.parquet", "episode.json"
@@ -34,12 +41,13 @@ class StagedEpisode:
 
 def write_facts(folder: Path, episode: Episode, histograms: dict[str, NDArray[np.int64]]) -> None:
     """Write the table and the facts beside the videos that are already in ``folder``."""
-    pq.write_table(table_of(columns_of(episode)), folder / TABLE)
+    pq.write_table(table_of(columns_of(episode), features_of(episode)), folder / TABLE)
     facts = {
         **episode_facts(episode),
         "fps": episode.fps,
         "subtask_texts": list(episode.subtask_texts),
         "embodiment": episode.embodiment.to_dict(),
+        "extra": {name: list(column.names) for name, column in episode.extra.items()},
         "histograms": {camera: counts.tolist() for camera, counts in histograms.items()},
     }
     write_json(folder / FACTS, facts)
@@ -62,16 +70,22 @@ def read_staged(folder: Path) -> StagedEpisode:
     histograms = {k: np.asarray(v, dtype=np.int64) for k, v in facts.pop("histograms").items()}
     embodiment = embodiment_from_dict(facts.pop("embodiment"), source=str(folder / FACTS))
     facts["subtask_texts"] = tuple(facts["subtask_texts"])
-    episode = episode_of(pq.read_table(folder / TABLE), embodiment=embodiment, **facts)
+    extra = {name: Feature("float32", tuple(names)) for name, names in facts.pop("extra").items()}
+    table = pq.read_table(folder / TABLE)
+    episode = episode_of(table, extra=extra, embodiment=embodiment, **facts)
     return StagedEpisode(folder, episode, histograms)
 
 
-def episode_of(table: pa.Table, **facts: Any) -> Episode:
-    """An episode from its table and its facts."""
+def episode_of(table: pa.Table, *, extra: dict[str, Feature], **facts: Any) -> Episode:
+    """An episode from its table and its facts. extra: its columns beyond the format's own."""
     columns: dict[str, Any] = {
         field: column_values(table, name) for name, field in EPISODE_FIELDS.items()
     }
-    return Episode(**columns, **facts)
+    further = {
+        name: Extra(feature.names, column_values(table, name, feature))
+        for name, feature in extra.items()
+    }
+    return Episode(**columns, extra=further, **facts)
 
 
 def commit(partial: Path, final: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from core.dataset.chunks import ChunkEncoder, ChunkSettings
 from core.dataset.embodiments import HUMAN, TWO_ARM_ROBOT
-from core.dataset.episode import LEFT_POSE, fill_poses
+from core.dataset.episode import LEFT_POSE, Extra, fill_poses
 from core.dataset.handoff_meta import chunk_statistics
 from core.dataset.lerobot_reader import Dataset
 from core.dataset.lerobot_writer import DatasetWriter
+from core.dataset.meta_tables import read_json
 from core.dataset.quantiles import normalise, scale_from_statistics
 from core.errors import BadInputError, StorageError
 
@@ -210,6 +211,28 @@ def test_robot_and_human_share_one_dataset(tmp_path, episode_from):
     assert stored["robot"]["q99"][0] > 2 * stored["human"]["q99"][0]
     with pytest.raises(BadInputError, match="several embodiments"):
         dataset.embodiment  # noqa: B018
+
+
+def test_extra_columns_are_carried_declared_and_alike(tmp_path, episode_from):
+    joints = np.arange(24, dtype=np.float32).reshape(12, 2)
+    extra = {"observation.joints": Extra(("left_1_rad", "left_lift_m"), joints)}
+    episode = episode_from(left=moving_hand(12), extra=extra)
+    writer = DatasetWriter(tmp_path / "arm", fps=30, cameras={})
+    writer.add_episode(episode, {})
+    dataset = Dataset(writer.finish())
+    found = dataset.episode(0).extra["observation.joints"]
+    assert found.names == ("left_1_rad", "left_lift_m")
+    assert (found.values == joints).all()
+    declared = dataset.info["features"]["observation.joints"]
+    assert declared == {"dtype": "float32", "shape": [2], "names": ["left_1_rad", "left_lift_m"]}
+    assert read_json(dataset.root / "meta/stats.json")["observation.joints"]["max"] == [22.0, 23.0]
+    mixed = DatasetWriter(tmp_path / "mixed", fps=30, cameras={})
+    mixed.add_episode(episode, {})
+    mixed.add_episode(episode_from(left=moving_hand(12)), {})
+    with pytest.raises(BadInputError, match=r"observation\.joints"):
+        mixed.finish()
+    with pytest.raises(BadInputError, match="shape"):
+        replace(episode, extra={"j": Extra(("a",), joints)})
 
 
 def test_a_missing_camera_is_black_and_masked(tmp_path, episode_from):
