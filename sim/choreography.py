@@ -10,7 +10,7 @@ from core.geometry.se3 import SE3
 from sim.hand_mesh import build_hand_mesh
 from sim.hand_skeleton import BONES
 from sim.human import Human, bone_poses
-from sim.rig import forearm_from_wrist_camera
+from sim.rig import forearm_from_wrist_camera, head_from_camera
 from sim.scene import CameraMount, SceneLook, SceneModel, bone_body
 from sim.tasks import Task
 
@@ -19,16 +19,18 @@ Array = NDArray[np.float64]
 
 def camera_pose(human: Human, stream: str, seconds: Array) -> SE3:
     """desk_from_camera (T) of one stream."""
-    if stream == "head":
-        return human.head.pose(seconds)
+    mount = head_from_camera(stream)
+    if mount is not None:
+        return human.head.pose(seconds) @ mount
     side = stream.removesuffix("_wrist")
     return human.hand(side, seconds).desk_from_forearm @ forearm_from_wrist_camera()
 
 
 def camera_rate(human: Human, stream: str, seconds: Array) -> Array:
     """Angular velocity (T, 3) of a camera in its own axes, rad/s."""
-    if stream == "head":
-        return human.head.angular_velocity(seconds)
+    mount = head_from_camera(stream)
+    if mount is not None:
+        return np.asarray(human.head.angular_velocity(seconds) @ mount.rotation)
     step = 2e-3
     before, after = (camera_pose(human, stream, seconds + d) for d in (-step, step))
     return np.asarray((before.inverse() @ after).to_vec6()[:, 3:] / (2 * step))

@@ -1,7 +1,8 @@
-"""Shooting one stream: draw, pass through the lens, add grain, encode. A few seconds at a time."""
+"""Shooting one stream: draw, pass through the sensor, encode. A few seconds at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,49 +11,75 @@ from numpy.typing import NDArray
 
 from core.session.stage import Progress
 from sim.choreography import Choreography, camera_rate
+from sim.depth import DepthSensor
 from sim.lens import Lens, SensorNoise
 from sim.render import Renderer
-from sim.video import VideoWriter
+from sim.rig import CameraSpec, Preset
+from sim.video import FFV1, H264, VideoWriter
 
 Array = NDArray[np.float64]
 
 CHUNK = 240
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Film:
-    """One video file to be shot. noise: grey levels, one sigma.  crf: H.264 quality."""
+    """One video file to be shot. seconds: (T,) when its frames are taken."""
 
     path: Path
     stream: str
-    fps: float
-    noise: float
-    crf: int
-    shadows: bool = False
+    spec: CameraSpec
+    preset: Preset
+    seconds: Array
+
+    def lens(self) -> Lens:
+        """The camera's lens and shutter; a depth camera is all at once."""
+        if self.spec.depth is not None:
+            return Lens(self.spec.camera())
+        readout_s, exposure_s = self.preset.readout_ms / 1e3, self.preset.exposure_ms / 1e3
+        return Lens(self.spec.camera(), readout_s=readout_s, exposure_s=exposure_s)
 
     def shoot(
-        self,
-        stage: Choreography,
-        lens: Lens,
-        seconds: Array,
-        *,
-        rng: np.random.Generator,
-        progress: Progress,
+        self, stage: Choreography, lens: Lens, *, rng: np.random.Generator, progress: Progress
     ) -> int:
-        """Record frames taken at ``seconds`` (T,); gives the number of frames."""
-        size = lens.camera.size_wh
-        grain = SensorNoise(self.noise, size, rng)
+        """Record; gives the number of frames."""
+        expose = self._expose_depth if self.spec.depth else self._expose_picture
+        kind = FFV1 if self.spec.depth else H264
         with (
-            Renderer(stage.scene, lens.atlas_wh, shadows=self.shadows) as renderer,
-            VideoWriter(self.path, size, fps=self.fps, crf=self.crf) as video,
+            Renderer(stage.scene, lens.atlas_wh, shadows=self.preset.shadows) as renderer,
+            VideoWriter(
+                self.path, self.spec.size_wh, kind=kind, fps=self.spec.fps, crf=self.preset.crf
+            ) as video,
         ):
-            for start in range(0, len(seconds), CHUNK):
-                part = seconds[start : start + CHUNK]
-                position, quat = stage.frames(part)
-                rate = camera_rate(stage.human, self.stream, part)
-                for i in range(len(part)):
-                    stage.show(position[i], quat[i])
-                    picture = lens.expose(renderer.draw_views(self.stream, lens.views), rate[i])
-                    video.add(grain.add(picture), float(part[i] - seconds[0]))
-                    progress.advance()
-        return len(seconds)
+            pictures = expose(stage, renderer, lens=lens, rng=rng)
+            for second, picture in zip(self.seconds, pictures, strict=True):
+                video.add(picture, float(second - self.seconds[0]))
+                progress.advance()
+        return len(self.seconds)
+
+    def _expose_picture(
+        self, stage: Choreography, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
+    ) -> Iterator[NDArray[np.uint8]]:
+        grain = SensorNoise(self.preset.noise, lens.camera.size_wh, rng)
+        for rate in self._moments(stage):
+            atlas = renderer.draw_views(self.stream, lens.views)
+            yield grain.add(lens.expose(atlas, rate))
+
+    def _expose_depth(
+        self, stage: Choreography, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
+    ) -> Iterator[NDArray[np.uint16]]:
+        assert self.spec.depth is not None
+        sensor = DepthSensor(self.spec.depth, lens.camera.focal_px)
+        quality = float(self.preset.noise > 0)
+        for _ in self._moments(stage):
+            yield sensor.read(renderer.depth(self.stream), quality=quality, rng=rng)
+
+    def _moments(self, stage: Choreography) -> Iterator[Array]:
+        """Everything put in place, frame after frame; gives the camera's turning (3,)."""
+        for start in range(0, len(self.seconds), CHUNK):
+            part = self.seconds[start : start + CHUNK]
+            position, quat = stage.frames(part)
+            rates = camera_rate(stage.human, self.stream, part)
+            for i in range(len(part)):
+                stage.show(position[i], quat[i])
+                yield rates[i]

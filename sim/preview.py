@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -16,11 +19,13 @@ Image = NDArray[np.uint8]
 TILE_WH = (240, 180)
 MOMENTS = 6
 NAME = "preview.jpg"
+DURATION_UNIT = Fraction(1, 1_000_000)  # of a container's own length
+FARTHEST_LEVEL = 1500  # depth further away is drawn alike
 
 
-def write_preview(folder: SessionFolder, streams: tuple[str, ...]) -> str:
-    """One row per stream, `MOMENTS` columns; gives the file's name."""
-    rows = [np.hstack(_moments(folder.local_path(f"{stream}.mp4"))) for stream in streams]
+def write_preview(folder: SessionFolder, videos: Sequence[str]) -> str:
+    """One row per video, `MOMENTS` columns; gives the file's name."""
+    rows = [np.hstack(_moments(folder.local_path(video))) for video in videos]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
     folder.write_bytes(NAME, bytes(data))
@@ -32,9 +37,18 @@ def _moments(path: Path) -> list[Image]:
     tiles = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        length = stream.duration or 0
+        length = stream.duration or container.duration * DURATION_UNIT / stream.time_base
         for k in range(MOMENTS):
             container.seek(int(length * (k + 0.5) / MOMENTS), stream=stream)
-            picture = next(container.decode(stream)).to_ndarray(format="rgb24")
+            picture = _colours(next(container.decode(stream)))
             tiles.append(np.asarray(cv2.resize(picture, TILE_WH, interpolation=cv2.INTER_AREA)))
     return tiles
+
+
+def _colours(frame: Any) -> Image:
+    """RGB (H, W, 3) of a picture, or of depth levels: near is light, no reading black."""
+    if frame.format.name != "gray16le":
+        return np.asarray(frame.to_ndarray(format="rgb24"))
+    levels = frame.to_ndarray(format="gray16le").astype(np.float64)
+    grey = np.where(levels > 0, 255 - 215 * np.minimum(levels / FARTHEST_LEVEL, 1.0), 0)
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from core.geometry.se3 import SE3
 from core.session.calibration import Calibration, ImuCalibration, StreamCalibration
 from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS, Progress
@@ -27,11 +26,10 @@ from sim.film import Film
 from sim.grasp import HumanHands
 from sim.human import Human
 from sim.imu import ImuReading, read_imu
-from sim.lens import Lens
 from sim.manner import find_manner
 from sim.plan import make_plan
 from sim.preview import write_preview
-from sim.rig import Preset, Rig, find_preset, find_rig, head_from_imu
+from sim.rig import Preset, Rig, find_preset, find_rig, head_from_camera, head_from_imu
 from sim.rig_folder import Take, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
 from sim.sync import write_sync
@@ -130,7 +128,7 @@ def record(
         imu_stamps=clock_of("imu", show.preset).stamps(show.imu.seconds),
         plan=plan,
     )
-    write_preview(folder, show.rig.streams)
+    write_preview(folder, [f"{s}.{spec.suffix}" for s, spec in show.rig.cameras.items()])
     write_rig_folder(folder, take, rig=show.rig, preset=show.preset)
     frames = {stream: len(t) for stream, t in show.times.items()}
     return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))
@@ -212,10 +210,13 @@ def _true_calibration(show: Performance) -> Calibration:
     imu = show.rig.imu
     return Calibration(
         streams={
-            s: StreamCalibration(
-                show.rig.spec(s).camera(), SE3.identity() if s == "head" else None, readout
+            stream: StreamCalibration(
+                spec.camera(),
+                head_from_camera(stream),
+                0 if spec.depth else readout,
+                depth_unit_m=spec.depth.unit_m if spec.depth else None,
             )
-            for s in show.rig.streams
+            for stream, spec in show.rig.cameras.items()
         },
         imu=ImuCalibration(
             head_from_imu(), imu.gyro_noise, imu.gyro_walk, imu.accel_noise, imu.accel_walk
@@ -244,13 +245,13 @@ def shoot_stream(
     folder: SessionFolder, show: Performance, stream: str, *, progress: Progress = NO_PROGRESS
 ) -> int:
     """Draw and encode one video; gives the number of frames."""
-    preset, spec = show.preset, show.rig.spec(stream)
-    lens = Lens(
-        spec.camera(), readout_s=preset.readout_ms / 1e3, exposure_s=preset.exposure_ms / 1e3
-    )
-    mounts = [CameraMount(s, 1.0) for s in show.rig.streams]  # the lens says what is drawn
-    stage = Choreography(show.human, show.task, show.look, mounts=mounts, image_wh=lens.atlas_wh)
-    rng = np.random.default_rng([show.seed, *stream.encode()])
-    with folder.atomic_path(f"{stream}.mp4") as path:
-        film = Film(path, stream, spec.fps, preset.noise, preset.crf, preset.shadows)
-        return film.shoot(stage, lens, show.times[stream], rng=rng, progress=progress)
+    spec = show.rig.spec(stream)
+    with folder.atomic_path(f"{stream}.{spec.suffix}") as path:
+        film = Film(path, stream, spec, show.preset, show.times[stream])
+        lens = film.lens()
+        mounts = [CameraMount(s, lens.views[0].fov_y) for s in show.rig.streams]
+        stage = Choreography(
+            show.human, show.task, show.look, mounts=mounts, image_wh=lens.atlas_wh
+        )
+        rng = np.random.default_rng([show.seed, *stream.encode()])
+        return film.shoot(stage, lens, rng=rng, progress=progress)

@@ -82,6 +82,14 @@ class Renderer:
         mujoco.mjr_readPixels(picture, None, mujoco.MjrRect(0, 0, width, height), context)
         return np.asarray(cv2.flip(picture, 0), np.uint8)
 
+    def depth(self, camera: str) -> NDArray[np.float32]:
+        """(H, W) metres along the axis of one camera of the model."""
+        self._renderer.enable_depth_rendering()
+        self._renderer.update_scene(self._scene.data, camera)
+        picture = np.asarray(self._renderer.render(), np.float32)
+        self._renderer.disable_depth_rendering()
+        return picture
+
     def segment(self, camera: str) -> NDArray[np.int32]:
         """(H, W, 2): object id and type (`mujoco.mjtObj`) under each pixel, -1 where nothing is."""
         self._renderer.enable_segmentation_rendering()

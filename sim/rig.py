@@ -18,13 +18,39 @@ from core.geometry.se3 import SE3
 
 
 @dataclass(frozen=True)
+class DepthSpec:
+    """A stereo depth camera. unit_m: metres per grey level.  baseline_m: between its imagers.
+
+    subpixel: one sigma of the disparity, px.  steps_per_px: into which a disparity is divided.
+    unmatched: share of the picture in which nothing is found.
+    """
+
+    unit_m: float = 0.001
+    baseline_m: float = 0.050
+    subpixel: float = 0.08
+    steps_per_px: float = 32.0
+    nearest_m: float = 0.12
+    farthest_m: float = 6.0
+    unmatched: float = 0.01
+
+
+@dataclass(frozen=True)
 class CameraSpec:
-    """A camera as bought. params: of ``model`` (core.geometry.cameras), pixels."""
+    """A camera as bought. params: of ``model`` (core.geometry.cameras), pixels.
+
+    depth: what it is besides, where it gives distances instead of a picture.
+    """
 
     model: str
     params: tuple[float, ...]
     size_wh: tuple[int, int]
     fps: float = 30.0
+    depth: DepthSpec | None = None
+
+    @property
+    def suffix(self) -> str:
+        """Of the file it leaves: H.264 in mp4, or depth without loss in mkv."""
+        return "mp4" if self.depth is None else "mkv"
 
     def camera(self) -> Camera:
         """The camera model."""
@@ -152,6 +178,8 @@ def _fisheye() -> CameraSpec:
 
 _HEAD = _vga(320.0, k=(-0.03, 0.004, 0.0, 0.0))
 
+_DEPTH = replace(_vga(190.0, (320, 240)), depth=DepthSpec())
+
 
 def _wrists(spec: CameraSpec) -> dict[str, CameraSpec]:
     return {"left_wrist": spec, "right_wrist": spec}
@@ -161,6 +189,10 @@ RIGS: dict[str, Rig] = {
     "default": Rig("default", {"head": _HEAD, **_wrists(_vga(270.0))}),
     "small": Rig("small", {"head": _HEAD, **_wrists(_vga(135.0, (320, 240)))}),
     "head": Rig("head", {"head": _HEAD}),
+    "stereo": Rig("stereo", {"head": _HEAD, "head_right": _HEAD, **_wrists(_vga(270.0))}),
+    "stereo-head": Rig("stereo-head", {"head": _HEAD, "head_right": _HEAD}),
+    "rgbd": Rig("rgbd", {"head": _HEAD, "head_depth": _DEPTH, **_wrists(_vga(270.0))}),
+    "rgbd-head": Rig("rgbd-head", {"head": _HEAD, "head_depth": _DEPTH}),
     "fisheye": Rig("fisheye", {"head": _fisheye(), **_wrists(_vga(270.0))}),
     "fisheye-head": Rig("fisheye-head", {"head": _fisheye()}),
 }
@@ -188,6 +220,19 @@ def head_from_imu() -> SE3:
     axes = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
     tilt = matrix_from_rotvec(np.array([0.012, -0.008, 0.015]))
     return SE3(axes @ tilt, np.array([0.012, -0.021, -0.016]))
+
+
+def head_from_camera(stream: str) -> SE3 | None:
+    """Where a camera that is fixed to the head sits; None for those that are not."""
+    if stream == "head":
+        return SE3.identity()
+    if stream == "head_right":  # the second eye, not quite parallel
+        turn = matrix_from_rotvec(np.array([0.004, -0.012, 0.006]))
+        return SE3(turn, np.array([0.098, 0.0015, -0.0008]))
+    if stream == "head_depth":
+        turn = matrix_from_rotvec(np.array([-0.003, 0.005, 0.002]))
+        return SE3(turn, np.array([0.032, 0.011, 0.002]))
+    return None
 
 
 def forearm_from_wrist_camera() -> SE3:

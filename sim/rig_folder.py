@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.geometry.se3 import SE3
 from core.session.storage import SessionFolder
 from sim.hand_skeleton import REFERENCE_LENGTH_MM
 from sim.imu import ImuReading
 from sim.plan import Plan
-from sim.rig import CameraSpec, Preset, Rig, head_from_imu
+from sim.rig import CameraSpec, Preset, Rig, head_from_camera, head_from_imu
 from sim.truth import Clock
 
 Array = NDArray[np.float64]
@@ -79,13 +80,12 @@ def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
     ]
     for stream, spec in rig.cameras.items():
         lines += _stream_toml(stream, spec, preset.readout_ms)
-    pose = ", ".join(f"{v:.9g}" for v in head_from_imu().to_pose7())
     noise = rig.imu
     lines += [
         "",
         f"[imu]  # {noise.name}",
         'file = "imu.csv"',
-        f"head_from_imu = [{pose}]",
+        f"head_from_imu = [{_pose(head_from_imu())}]",
         f"gyro_noise_rad_s_sqrthz = {noise.gyro_noise:.6g}",
         f"gyro_walk_rad_s2_sqrthz = {noise.gyro_walk:.6g}",
         f"accel_noise_m_s2_sqrthz = {noise.accel_noise:.6g}",
@@ -96,13 +96,23 @@ def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
 
 def _stream_toml(stream: str, spec: CameraSpec, readout_ms: float) -> list[str]:
     params = ", ".join(f"{p:.10g}" for p in spec.params)
-    return [
+    lines = [
         "",
         f"[streams.{stream}]",
-        f'file = "{stream}.mp4"',
+        f'file = "{stream}.{spec.suffix}"',
         f'timestamps = "{stream}_timestamps.csv"',
         f'model = "{spec.model}"',
         f"params = [{params}]",
         f"size_wh = [{spec.size_wh[0]}, {spec.size_wh[1]}]",
-        f"readout_ms = {readout_ms}",
+        f"readout_ms = {0.0 if spec.depth else readout_ms}",
     ]
+    mount = head_from_camera(stream)
+    if mount is not None and stream != "head":
+        lines.append(f"head_from_camera = [{_pose(mount)}]")
+    if spec.depth is not None:
+        lines.append(f"depth_unit_m = {spec.depth.unit_m}")
+    return lines
+
+
+def _pose(pose: SE3) -> str:
+    return ", ".join(f"{v:.9g}" for v in pose.to_pose7())

@@ -11,7 +11,7 @@ from core.session.layout import TRUTH
 from core.session.storage import SessionFolder
 from core.session.tables import Frames
 from sim.clocks import Clock, Timing, clock_of
-from sim.video import TICKS_PER_S
+from sim.video import FORMATS
 
 if TYPE_CHECKING:
     from sim.record import Performance
@@ -63,7 +63,8 @@ def _frames_table(stream: str, timing: Timing, *, show: Performance, exposure_ns
     seconds = np.concatenate([timing.seconds, timing.lost])
     order = np.argsort(seconds, kind="stable")
     reason = np.where(timing.late, "late", None).astype(object)
-    ticks = np.round((timing.seconds - timing.seconds[0]) * TICKS_PER_S).astype(np.int64)
+    ticks_per_s = FORMATS[show.rig.spec(stream).suffix].ticks_per_s
+    ticks = np.round((timing.seconds - timing.seconds[0]) * ticks_per_s).astype(np.int64)
     count = kept + lost
     return Frames(
         stream=np.full(count, stream, object),

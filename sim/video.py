@@ -1,7 +1,12 @@
-"""Writing H.264 with real presentation times, as a camera's recorder does."""
+"""Writing videos with real presentation times, as a camera's recorder does.
+
+Pictures are H.264 in mp4 without B-frames, as encoders in cameras write it; depth is FFV1 in
+Matroska, 16 bits without loss.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,32 +15,55 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-TICKS_PER_S = 90_000
+GOP = 30
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one kind of stream is stored."""
+
+    container: str
+    codec: str
+    ticks_per_s: int
+    pixels: str
+    given: str
+    options: dict[str, str]
+
+
+H264 = Format(
+    "mp4", "libx264", 90_000, "yuv420p", "rgb24",
+    {"preset": "veryfast", "bf": "0", "g": str(GOP), "threads": "1"},
+)  # fmt: skip
+FFV1 = Format("matroska", "ffv1", 1000, "gray16le", "gray16le", {})
+FORMATS = {"mp4": H264, "mkv": FFV1}
 
 
 class VideoWriter:
-    """One mp4. Frames go in with their time; use as a context manager."""
+    """One file of the kind its format says. Frames go in with their time; a context manager.
+
+    crf: H.264's quality.
+    """
 
     def __init__(
-        self, path: Path, size_wh: tuple[int, int], *, fps: float, crf: int, gop: int = 30
+        self, path: Path, size_wh: tuple[int, int], *, kind: Format, fps: float, crf: int = 20
     ) -> None:
-        self._container = av.open(str(path), "w", format="mp4")
-        stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        self._kind = kind
+        self._container = av.open(str(path), "w", format=kind.container)
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = self._container.add_stream(kind.codec, rate=rate)
         stream.width, stream.height = size_wh
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, TICKS_PER_S)
-        stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
-        stream.options = {"crf": str(crf), "preset": "veryfast", "g": str(gop), "threads": "2"}
+        stream.pix_fmt = kind.pixels
+        stream.time_base = Fraction(1, kind.ticks_per_s)
+        stream.codec_context.time_base = Fraction(1, kind.ticks_per_s)
+        stream.options = kind.options | ({"crf": str(crf)} if kind is H264 else {})
         self._stream = stream
-        self.count = 0
 
-    def add(self, image_rgb: NDArray[np.uint8], seconds: float) -> None:
-        """Append a frame shown ``seconds`` after the stream's start."""
-        frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24")
-        frame.pts = round(seconds * TICKS_PER_S)
-        frame.time_base = Fraction(1, TICKS_PER_S)
+    def add(self, image: NDArray[np.uint8] | NDArray[np.uint16], seconds: float) -> None:
+        """Append a frame, RGB (H, W, 3) or depth levels (H, W), ``seconds`` after the start."""
+        frame = av.VideoFrame.from_ndarray(image, format=self._kind.given)
+        frame.pts = round(seconds * self._kind.ticks_per_s)
+        frame.time_base = Fraction(1, self._kind.ticks_per_s)
         self._container.mux(self._stream.encode(frame))
-        self.count += 1
 
     def close(self) -> None:
         """Flush and finish the file."""

@@ -51,8 +51,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
     record.add_argument(
         "--rig", metavar="NAME",
-        help="default (head and wrists), small (wrists 320x240), head, fisheye (150 degrees on "
-        "the head) or fisheye-head",
+        help="default (head and wrists), small (wrists 320x240), fisheye (150 degrees on "
+        "the head), stereo, rgbd (a depth camera beside the head's), or head, fisheye-head, "
+        "stereo-head, rgbd-head without wrists",
     )  # fmt: skip
     record.add_argument("--preset", metavar="NAME", help="sensors: clean, default or harsh")
     record.add_argument(

@@ -8,9 +8,11 @@ import pytest
 
 from core.errors import BadInputError
 from core.geometry.rotations import quat_wxyz_from_matrix
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
 from core.session.frames import probe_video
 from core.session.storage import SessionFolder
-from core.session.tables import Hands
+from core.session.tables import Frames, Hands
 from sim.choreography import Choreography
 from sim.head import look_at
 from sim.lens import Lens
@@ -112,3 +114,20 @@ def test_a_take_is_a_whole_rig_folder(tmp_path):
     assert cv2.imread(str(folder / "preview.jpg")).shape == (3 * 180, 6 * 240, 3)
     with pytest.raises(BadInputError, match="already holds a take"):
         record(folder, seconds=4.0, seed=2, rig="head")
+
+
+def test_two_head_cameras_and_a_depth_camera_are_ingested(tmp_path):
+    """Every stream is a file of its kind, placed on the head as the truth says."""
+    for rig, extra in (("stereo-head", "head_right"), ("rgbd-head", "head_depth")):
+        folder = tmp_path / rig
+        record(folder, seconds=4.0, seed=2, rig=rig, sensor={"drop": 0.9 / 2})
+        described = tomllib.loads((folder / "rig.toml").read_text())["streams"][extra]
+        truth = Calibration.read(SessionFolder(str(folder)), "truth").stream(extra)
+        placed = SE3.from_pose7(described["head_from_camera"])
+        np.testing.assert_allclose(placed.to_pose7(), truth.head_from_camera.to_pose7(), atol=1e-8)
+        assert truth.depth_unit_m == described.get("depth_unit_m")
+        frames = Frames.read(SessionFolder(str(folder)), "truth")
+        mine = frames.take((frames.stream == extra) & (frames.frame_index >= 0))
+        video = probe_video(folder / described["file"])
+        assert np.abs(video.pts - video.pts[0] - mine.pts).max() <= 1
+        assert (video.size_wh, video.n) == (tuple(described["size_wh"]), len(mine))
