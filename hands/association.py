@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from hands.views import is_fragment
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DUPLICATE_DISTANCE = (
-    0.4  # mean distance of two hands' landmarks, in palms, below which they are one
+    0.5  # mean distance of two hands' landmarks, in palms, below which they are one
 )
 LINK_DISTANCE = 1.2  # mean distance from the predicted place, in palms, that is still the same hand
 LINK_GAP = 8  # ticks a tracklet survives unseen
 LEFT, RIGHT, OTHER = 0, 1, 2
 LABEL_WEIGHT, CURL_WEIGHT, PLACE_WEIGHT, FOREARM_WEIGHT = 0.3, 0.4, 0.25, 0.25
 WEARER_BONUS, FAR_PENALTY, FACING_PENALTY, ORDER_PENALTY = 1.0, 4.0, 1.2, 0.3
+OPPOSITE_PENALTY, OPPOSITE_M = 5.0, (0.55, 0.85)  # a forearm from above, at these distances
 SWAP_PRICE, CROSSING_SWAP_PRICE, ADOPT_PRICE = 30.0, 8.0, 8.0
 
 
@@ -84,7 +87,7 @@ def associate(found: Candidates, ticks: int, *, farthest_m: float) -> Associatio
 
 
 def duplicates(found: Candidates) -> NDArray[np.bool_]:
-    """Detections ``(M,)`` that repeat a surer one of the same image."""
+    """Detections ``(M,)`` that repeat a surer one of the same image, or are pieces of one."""
     repeated = np.zeros(len(found.row), dtype=bool)
     palm = found.palm_px
     sureness = np.abs(found.left_label - 0.5)
@@ -94,6 +97,8 @@ def duplicates(found: Candidates) -> NDArray[np.bool_]:
                 apart = np.linalg.norm(found.raw21_px[a] - found.raw21_px[b], axis=1).mean()
                 if apart < DUPLICATE_DISTANCE * min(palm[a], palm[b]):
                     repeated[a if sureness[a] < sureness[b] else b] = True
+                for piece, hand in ((a, b), (b, a)):
+                    repeated[piece] |= is_fragment(found.raw21_px[piece], found.raw21_px[hand])
     return repeated
 
 
@@ -149,11 +154,14 @@ def side_evidence(found: Candidates, *, farthest_m: float) -> Floats:
         - PLACE_WEIGHT * (2 * px[:, 0, 0] / found.width_px - 1)
         - FOREARM_WEIGHT * forearm[:, 0]
     )
+    # a forearm from above: someone opposite; the farther, the surer, as arms end somewhere
+    from_above = np.clip(-forearm[:, 1] - 0.3, 0, 1)
+    low_m, high_m = OPPOSITE_M
+    reach = np.clip((found.depth_m - low_m) / (high_m - low_m), 0, 1)
     wearer = (
         WEARER_BONUS
         - FAR_PENALTY * np.clip(found.depth_m / farthest_m - 0.9, 0, 1)
-        - FACING_PENALTY
-        * np.clip(-forearm[:, 1] - 0.3, 0, 1)  # forearm from above: someone opposite
+        - (FACING_PENALTY + OPPOSITE_PENALTY * reach) * from_above
     )
     return np.stack([wearer + leftness, wearer - leftness], axis=1)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import MissingExtraError
 from hands.config import HandsDetectConfig
-from hands.views import FoundHand, Part, best_part, distinct, tiles, whole
+from hands.views import FoundHand, Part, best_part, distinct, tiles, whole, whole_hands
 
 Image = NDArray[np.uint8]
 
@@ -59,7 +59,7 @@ class HandDetector:
             self._crowded = len(self._look(image_rgb, whole(image_wh))) > WEARERS_HANDS
         hands = self._follow(image_rgb)
         if len(hands) < WEARERS_HANDS and self._config.search_every:
-            hands += self._search(image_rgb, hands)
+            hands = whole_hands(hands + self._search(image_rgb, hands))
         self._before = hands
         self._count += 1
         return hands
@@ -79,7 +79,8 @@ class HandDetector:
             )
             new = distinct(_found(found, place), hands)
             new = [hand for hand in new if place.holds(hand, image_wh)]
-            hands += new
+            hands = whole_hands(hands + new)
+            new = [hand for hand in new if hand in hands]
             if part in self._active:
                 self._active[part] = 0 if new else self._active[part] + 1
                 self._place[part] = place.moved_to(new, image_wh)

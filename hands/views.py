@@ -17,6 +17,10 @@ Image = NDArray[np.uint8]
 TILE = 0.75  # side of a square part, of the image's shorter side
 STRIDE = 0.5  # between parts, of their side
 SAME_HAND = 0.5  # two findings are one hand if their landmarks lie so near each other, in palms
+FRAGMENT_SIZE, FRAGMENT_PLACE = (
+    1.6,
+    0.7,
+)  # a piece of a hand: so many times smaller, so near, in palms
 BORDER = 0.03  # a hand this near to an inner edge of a part, in sides, may be cut by it
 STEP = 0.06  # sides that a part moves per frame at most: MediaPipe looks where the hand just was
 
@@ -120,7 +124,30 @@ def distinct(hands: Sequence[FoundHand], known: Sequence[FoundHand]) -> list[Fou
 
 def same_hand(a: FoundHand, b: FoundHand) -> bool:
     """Whether two findings in one image are the same hand."""
-    palm = np.linalg.norm(a.raw21_px[9] - a.raw21_px[0])
-    palm = max(palm, 1.4 * np.linalg.norm(a.raw21_px[5] - a.raw21_px[17]))
     apart = np.linalg.norm(a.raw21_px - b.raw21_px, axis=1).mean()
-    return bool(apart < SAME_HAND * palm)
+    return bool(apart < SAME_HAND * palm_size_px(a.raw21_px))
+
+
+def palm_size_px(raw21_px: Floats) -> float:
+    """A size that foreshortening spares: the larger of the palm's two extents ``(21,2)``."""
+    long = np.linalg.norm(raw21_px[9] - raw21_px[0])
+    return float(max(long, 1.4 * np.linalg.norm(raw21_px[5] - raw21_px[17])))
+
+
+def is_fragment(piece_px: Floats, hand_px: Floats) -> bool:
+    """Whether one finding ``(21,2)`` is a piece of the other, taken for a hand of its own.
+
+    A pinch or a fist makes the detector see a small hand inside the large one.
+    """
+    size = palm_size_px(hand_px)
+    apart = float(np.linalg.norm(piece_px.mean(axis=0) - hand_px.mean(axis=0)))
+    return size > FRAGMENT_SIZE * palm_size_px(piece_px) and apart < FRAGMENT_PLACE * size
+
+
+def whole_hands(hands: Sequence[FoundHand]) -> list[FoundHand]:
+    """Those that are no pieces of another."""
+    return [
+        hand
+        for hand in hands
+        if not any(is_fragment(hand.raw21_px, other.raw21_px) for other in hands)
+    ]

@@ -1,6 +1,7 @@
 """Left stays left: crossing hands, bystanders, duplicates, wrong labels."""
 
 import numpy as np
+import pytest
 
 from hands.association import LEFT, RIGHT, associate
 from hands.lift import candidates
@@ -121,3 +122,69 @@ def test_a_hand_that_leaves_and_returns_keeps_its_side(camera, hand, rng):
     association = associate(candidates(source, camera), 80, farthest_m=1.0)
     assert (association.chosen[rows, LEFT] >= 0).all()
     assert (association.chosen[:, RIGHT] == -1).all()
+
+
+def test_a_piece_of_a_hand_is_no_second_hand(camera, hand, merge):
+    """A pinch makes the detector see a small hand within the large one."""
+    known = hand("right", position=np.tile([0.05, 0.0, 0.4], (20, 1))).seen_by(camera)
+    middle = known.raw21_px.mean(axis=1, keepdims=True)
+    piece = type(known)(
+        known.row,
+        np.full(20, 0.95),  # and calls it left, surely
+        middle + 0.4 * (known.raw21_px - middle) + [15.0, -10.0],
+        known.raw21_in_hand,
+    )
+    association = associate(candidates(merge(known, piece), camera), 20, farthest_m=1.0)
+    assert (association.chosen[:, LEFT] == -1).all()
+    assert (association.chosen[:, RIGHT] >= 0).all()
+    assert np.sum(association.reason == "duplicate") == 20
+
+
+@pytest.mark.parametrize("gap", [0, 4, 12])
+@pytest.mark.parametrize("behind", [0.0, 0.12])
+def test_hands_that_cross_twice_keep_their_sides(camera, hand, merge, rng, gap, behind):
+    """Over and back; while they overlap one is not found at all and labels are guesses."""
+    ticks = 120
+    sway = 0.14 * np.cos(np.linspace(0, 2 * np.pi, ticks))
+    left = np.stack([-sway, np.full(ticks, 0.03), np.full(ticks, 0.45 + behind)], axis=1)
+    right = np.stack([sway, np.zeros(ticks), np.full(ticks, 0.45)], axis=1)
+    seen = [
+        hand(side, position=way).seen_by(camera, noise_px=2.0, rng=rng)
+        for side, way in (("left", left), ("right", right))
+    ]
+    close = np.abs(sway) < 0.05
+    for source in seen:
+        source.left_label[close] = rng.uniform(0.1, 0.9, close.sum())
+    hidden = np.zeros(ticks, dtype=bool)
+    for middle in (ticks // 4, 3 * ticks // 4):
+        hidden[middle - gap // 2 : middle + gap - gap // 2] = True
+    first = seen[0]
+    seen[0] = type(first)(*(a[~hidden] for a in vars(first).values()))
+    both = candidates(merge(*seen), camera)
+    given = sides_of(associate(both, ticks, farthest_m=1.0), both, seen)
+    assert np.mean(given[0] == LEFT) == 1.0
+    assert np.mean(given[1] == RIGHT) == 1.0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("mine", [("left",), ("right",), ("left", "right")])
+def test_a_hand_from_the_far_side_is_nobodys(camera, hand, merge, rng, side, mine):
+    """Someone opposite reaches in over the table, as near as 0.7 m, and out again."""
+    ticks = 90
+    places = {"left": [-0.12, 0.06, 0.45], "right": [0.12, 0.06, 0.45]}
+    own = [
+        hand(s, position=np.tile(places[s], (ticks, 1))).seen_by(camera, noise_px=1.5, rng=rng)
+        for s in mine
+    ]
+    reach = np.sin(np.linspace(0, np.pi, 60))
+    way = np.stack([0.03 + 0.02 * reach, -0.28 + 0.16 * reach, 0.95 - 0.25 * reach], axis=1)
+    turned = np.tile([0.0, 0.0, np.pi], (60, 1))
+    theirs = hand(side, position=way, turn=turned).seen_by(
+        camera, noise_px=1.5, rng=rng, rows=np.arange(15, 75)
+    )
+    everyone = candidates(merge(*own, theirs), camera)
+    association = associate(everyone, ticks, farthest_m=1.0)
+    given = sides_of(association, everyone, [*own, theirs])
+    for s, sides in zip(mine, given, strict=False):
+        assert (sides == (LEFT if s == "left" else RIGHT)).all()
+    assert (given[-1] == -1).all()

@@ -7,7 +7,7 @@ import numpy as np
 from hands.config import HandsDetectConfig
 from hands.detector import HandDetector
 from hands.model_file import hand_model_path
-from hands.views import FoundHand, Part
+from hands.views import FoundHand, Part, whole_hands
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"
 WIDE, HIGH = 1280, 720
@@ -54,3 +54,15 @@ def test_a_small_hand_that_crosses_a_wide_picture_is_not_lost(recordings):
     first = missed.index(False)
     assert first < 30
     assert np.mean(missed[first:]) < 0.03
+
+
+def test_a_small_hand_inside_a_large_one_is_its_piece(hand, camera):
+    known = hand("right", position=[[0.0, 0.0, 0.4]]).seen_by(camera)
+    px, points = known.raw21_px[0], known.raw21_in_hand[0]
+    whole_hand = FoundHand("right", 0.9, px, points)
+    middle = px.mean(axis=0)
+    piece = FoundHand("left", 0.9, middle + 0.5 * (px - middle) + 10.0, points)
+    beside = FoundHand("left", 0.9, middle + 0.5 * (px - middle) + 300.0, points)
+    assert whole_hands([piece, whole_hand, beside]) == [whole_hand, beside]
+    similar = FoundHand("left", 0.9, px + 30.0, points)
+    assert whole_hands([whole_hand, similar]) == [whole_hand, similar]  # a hand over a hand
