@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.session.calibration import Calibration, ImuCalibration, StreamCalibration
+from core.session.documents import write_document
 from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.choreography import Choreography, camera_pose
 from sim.clocks import Timing, clock_of, take_pictures
 from sim.film import Film
-from sim.grasp import HumanHands
+from sim.grasp import HAND_SCALES, HumanHands
 from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.manner import find_manner
+from sim.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
 from sim.plan import make_plan
 from sim.preview import write_preview
 from sim.rig import Preset, Rig, find_preset, find_rig, head_from_camera, head_from_imu
@@ -61,6 +63,7 @@ class Performance:
     """A take before any camera looks: who does what where, and what the IMU feels.
 
     timing: when each frame of each stream is really taken, and what its clock says.
+    wrong: what the rig file gets wrong about the sensors.
     """
 
     task: Task
@@ -72,6 +75,7 @@ class Performance:
     seconds: float
     timing: dict[str, Timing]
     imu: ImuReading
+    wrong: Miscalibration
 
     @property
     def times(self) -> dict[str, Array]:
@@ -93,6 +97,7 @@ def record(
     rig: str = "default",
     preset: str = "default",
     sensor: Mapping[str, float] | None = None,
+    calibration_error: str | Mapping[str, float] = "none",
     variation: Variation = AS_IT_COMES,
     workers: int = 1,
     progress: Progress = NO_PROGRESS,
@@ -100,6 +105,7 @@ def record(
     """Record one take into the folder ``out`` (made if missing; must hold no take yet).
 
     sensor: figures that replace the preset's (`Preset`), such as {"imu_offset_ms": 12}.
+    calibration_error: what rig.toml gets wrong: a name of `sim.miscalibration.AMOUNTS` or figures.
     workers: processes that draw, one stream each.
     """
     folder = SessionFolder(str(out))
@@ -113,25 +119,30 @@ def record(
         rig=find_rig(rig),
         preset=behaviour,
         variation=variation,
+        wrong=find_miscalibration(calibration_error),
     )
     write_truth(folder, show)
     _shoot(folder, show, progress, workers=workers)
+    write_preview(folder, [f"{s}.{spec.suffix}" for s, spec in show.rig.cameras.items()])
+    write_rig_folder(folder, take_of(show), rig=show.rig, preset=show.preset, wrong=show.wrong)
+    frames = {stream: len(t) for stream, t in show.times.items()}
     plan = show.human.plan
-    take = Take(
+    return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))
+
+
+def take_of(show: Performance) -> Take:
+    """What the rig knows of a performance."""
+    return Take(
         task=show.task.text,
-        scene=f"desk-{show.look.seed}",
-        operator=f"sim-{seed}",
+        scene=f"{show.look.scene}-{show.look.seed}",
+        operator=f"sim-{show.seed}",
         scale=show.human.scale,
         clock=show.clock,
         stamps={stream: timing.stamps for stream, timing in show.timing.items()},
         imu=show.imu,
         imu_stamps=clock_of("imu", show.preset).stamps(show.imu.seconds),
-        plan=plan,
+        plan=show.human.plan,
     )
-    write_preview(folder, [f"{s}.{spec.suffix}" for s, spec in show.rig.cameras.items()])
-    write_rig_folder(folder, take, rig=show.rig, preset=show.preset)
-    frames = {stream: len(t) for stream, t in show.times.items()}
-    return RecordReport(str(out), task, seconds, frames, len(plan.episodes), len(plan.labels))
 
 
 def perform(
@@ -142,6 +153,7 @@ def perform(
     rig: Rig,
     preset: Preset,
     variation: Variation = AS_IT_COMES,
+    wrong: Miscalibration = NOTHING_WRONG,
 ) -> Performance:
     """The take that a seed stands for. Needs no renderer."""
     if not SHORTEST_S <= seconds <= LONGEST_S:
@@ -151,9 +163,9 @@ def perform(
     if seed < 0:
         raise BadInputError(f"seed is {seed}; give 0 or more")
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
-    look = random_look(rngs[0])
-    layout = make_task(task, rngs[1])
-    scale = float(rngs[2].uniform(0.94, 1.06))
+    look = random_look(rngs[0], variation)
+    layout = make_task(task, rngs[1], variation=variation, scene=look.scene)
+    scale = float(rngs[2].uniform(*HAND_SCALES))
     manner = find_manner(variation.manner)
     plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2], manner=manner)
     human = Human(plan, scale=scale, rng=rngs[2])
@@ -170,7 +182,7 @@ def perform(
         quality=preset.imu,
         rng=rngs[4],
     )
-    return Performance(layout, look, human, rig, preset, seed, seconds, timing, imu)
+    return Performance(layout, look, human, rig, preset, seed, seconds, timing, imu, wrong)
 
 
 def write_truth(folder: SessionFolder, show: Performance) -> None:
@@ -195,6 +207,7 @@ def write_truth(folder: SessionFolder, show: Performance) -> None:
             },
         )
     write_sync(folder, show)
+    write_document(folder, f"{TRUTH}/sim/calibration_error.json", show.wrong.document(show.rig))
     writer.write_columns(
         "sim/imu_bias.parquet",
         {

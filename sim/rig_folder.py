@@ -11,6 +11,7 @@ from core.geometry.se3 import SE3
 from core.session.storage import SessionFolder
 from sim.hand_skeleton import REFERENCE_LENGTH_MM
 from sim.imu import ImuReading
+from sim.miscalibration import Miscalibration
 from sim.plan import Plan
 from sim.rig import CameraSpec, Preset, Rig, head_from_camera, head_from_imu
 from sim.truth import Clock
@@ -33,14 +34,16 @@ class Take:
     plan: Plan
 
 
-def write_rig_folder(folder: SessionFolder, take: Take, *, rig: Rig, preset: Preset) -> None:
-    """Everything but the videos; rig.toml last."""
+def write_rig_folder(
+    folder: SessionFolder, take: Take, *, rig: Rig, preset: Preset, wrong: Miscalibration
+) -> None:
+    """Everything but the videos; rig.toml last. wrong: what its calibration gets wrong."""
     for stream in rig.streams:
         rows = take.clock.ns(take.stamps[stream])
         _write(folder, f"{stream}_timestamps.csv", ["timestamp_ns", *map(str, rows.tolist())])
     _write_imu(folder, take)
     _write(folder, "labels.csv", _labels(take))
-    _write(folder, "rig.toml", _rig_toml(take, rig, preset))
+    _write(folder, "rig.toml", _rig_toml(take, rig, preset, wrong=wrong))
 
 
 def _write(folder: SessionFolder, name: str, lines: list[str]) -> None:
@@ -68,7 +71,7 @@ def _labels(take: Take) -> list[str]:
     return lines
 
 
-def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
+def _rig_toml(take: Take, rig: Rig, preset: Preset, *, wrong: Miscalibration) -> list[str]:
     lines = [
         "[session]",
         f'operator = "{take.operator}"',
@@ -79,13 +82,15 @@ def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
         'consent = "research"',
     ]
     for stream, spec in rig.cameras.items():
-        lines += _stream_toml(stream, spec, preset.readout_ms)
+        readout_ms = 0.0 if spec.depth else preset.readout_ms
+        lines += _stream_toml(stream, wrong.camera(spec), wrong, readout_ms=readout_ms)
     noise = rig.imu
     lines += [
         "",
         f"[imu]  # {noise.name}",
         'file = "imu.csv"',
-        f"head_from_imu = [{_pose(head_from_imu())}]",
+        f"head_from_imu = [{_pose(wrong.pose(head_from_imu()))}]",
+        f"time_offset_ns = {wrong.imu_time_ns}",
         f"gyro_noise_rad_s_sqrthz = {noise.gyro_noise:.6g}",
         f"gyro_walk_rad_s2_sqrthz = {noise.gyro_walk:.6g}",
         f"accel_noise_m_s2_sqrthz = {noise.accel_noise:.6g}",
@@ -94,7 +99,9 @@ def _rig_toml(take: Take, rig: Rig, preset: Preset) -> list[str]:
     return lines
 
 
-def _stream_toml(stream: str, spec: CameraSpec, readout_ms: float) -> list[str]:
+def _stream_toml(
+    stream: str, spec: CameraSpec, wrong: Miscalibration, *, readout_ms: float
+) -> list[str]:
     params = ", ".join(f"{p:.10g}" for p in spec.params)
     lines = [
         "",
@@ -104,11 +111,11 @@ def _stream_toml(stream: str, spec: CameraSpec, readout_ms: float) -> list[str]:
         f'model = "{spec.model}"',
         f"params = [{params}]",
         f"size_wh = [{spec.size_wh[0]}, {spec.size_wh[1]}]",
-        f"readout_ms = {0.0 if spec.depth else readout_ms}",
+        f"readout_ms = {readout_ms}",
     ]
     mount = head_from_camera(stream)
     if mount is not None and stream != "head":
-        lines.append(f"head_from_camera = [{_pose(mount)}]")
+        lines.append(f"head_from_camera = [{_pose(wrong.pose(mount))}]")
     if spec.depth is not None:
         lines.append(f"depth_unit_m = {spec.depth.unit_m}")
     return lines

@@ -31,6 +31,7 @@ def write_sync(folder: SessionFolder, show: Performance) -> None:
     streams = {stream: _figures(timing) for stream, timing in show.timing.items()}
     streams["imu"] = {
         **_clock_figures(clock_of("imu", show.preset)),
+        "rig_time_offset_ns": show.wrong.imu_time_ns,
         "samples": len(show.imu.seconds),
     }
     document = {
@@ -43,7 +44,11 @@ def write_sync(folder: SessionFolder, show: Performance) -> None:
 
 
 def _clock_figures(clock: Clock) -> dict[str, Any]:
-    return {"offset_ns": round(clock.offset_s * 1e9), "drift_ppm": clock.drift * 1e6}
+    return {
+        "offset_ns": round(clock.offset_s * 1e9),
+        "drift_ppm": clock.drift * 1e6,
+        "rig_time_offset_ns": 0,
+    }
 
 
 def _figures(timing: Timing) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.numbers import at_least_one, named_value
 from app.page import Page, add_command, add_json
+from core.errors import BadInputError
 
 PAGE = Page(
     name="sim",
@@ -61,6 +62,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="one figure of the preset, again for more: drop (share of frames), late, slow "
         "(variable rate), imu_offset_ms, wrist_offset_ms, wrist_drift_ppm, noise, …",
     )  # fmt: skip
+    record.add_argument(
+        "--calibration-error", nargs="+", metavar="WRONG",
+        help="rig.toml is wrong by a known amount: small, large, or NAME=VALUE … of "
+        "focal_percent, centre_px, distortion, extrinsic_deg, extrinsic_mm, imu_time_ms",
+    )  # fmt: skip
     robot = add_command(kinds, ROBOT, run=run_robot)
     robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
@@ -83,6 +89,16 @@ def _asked(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _amount(words: list[str]) -> str | dict[str, float]:
+    """What is asked of a calibration error: one name, or figures."""
+    if len(words) == 1 and "=" not in words[0]:
+        return words[0]
+    try:
+        return dict(named_value(word) for word in words)
+    except argparse.ArgumentTypeError as error:
+        raise BadInputError(f"--calibration-error: {error}") from error
+
+
 def run_record(arguments: argparse.Namespace) -> int:
     """A rig folder with truth."""
     from app.extras import needing
@@ -94,6 +110,8 @@ def run_record(arguments: argparse.Namespace) -> int:
         asked = _asked(arguments, "seconds", "rig", "preset")
         if arguments.sensor:
             asked["sensor"] = dict(arguments.sensor)
+        if arguments.calibration_error:
+            asked["calibration_error"] = _amount(arguments.calibration_error)
         report = record(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
