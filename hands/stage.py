@@ -3,11 +3,7 @@
 import json
 from typing import Any
 
-import numpy as np
-
-from core.errors import StorageError
 from core.session.calibration import Calibration
-from core.session.frames import open_frames
 from core.session.info import SessionInfo
 from core.session.layout import (
     CALIBRATION,
@@ -22,19 +18,17 @@ from core.session.stage import Progress, StageOutcome
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.config import HandsConfig, HandsDetectConfig
+from hands.contact_sheet import write_contact_sheet
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
 from hands.located import located_wearer
 from hands.model_file import hand_model_digest, hand_model_path
-from hands.overlays import contact_sheet, crop_to_hands, draw_hand, sheet_rows
+from hands.overlays import drawn_hands
 from hands.proportions import hand_shape
 from hands.report import hands_report
 from hands.sources import LocatedHands
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
-from hands.wearer import WearerHand, wearer_hands
-
-CONTACT_SHEET = "hands/contact_sheet.png"
-SHEET_PICTURES, SHEET_COLUMNS, SHEET_TILE_WIDTH = 16, 4, 480
+from hands.wearer import wearer_hands
 
 
 class HandsDetectStage:
@@ -117,45 +111,21 @@ class HandsStage:
             timestamps_ns=ticks.timestamp_ns,
             source=source.name,
         )
-        outputs = [
-            hands_table(hands, ticks, source.name).write(folder),
-            end_effectors_table(hands, ticks).write(folder),
-        ]
+        table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
+        outputs = [table.write(folder), palms.write(folder)]
         folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
         outputs.append(HANDS_REPORT)
         if config.contact_sheet and len(ticks):
             progress.note("contact sheet")
-            _write_sheet(folder, hands, ticks=ticks, progress=progress)
-            outputs.append(CONTACT_SHEET)
+            drawn = drawn_hands(table, palms, ticks=ticks, detections=Detections.read(folder))
+            outputs.append(
+                write_contact_sheet(folder, drawn, ticks=ticks, camera=camera, progress=progress)
+            )
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 
 
 def _streams(config: HandsDetectConfig) -> tuple[str, ...]:
     return ("head", *WRIST_STREAMS) if config.wrist_streams else ("head",)
-
-
-def _write_sheet(
-    folder: SessionFolder, hands: dict[str, WearerHand], *, ticks: Ticks, progress: Progress
-) -> None:
-    """A grid of frames with both hands drawn; faces stay redacted."""
-    import cv2
-
-    camera = Calibration.read(folder).stream("head").camera
-    rows = sheet_rows(len(ticks), SHEET_PICTURES)
-    progress.total(len(rows), "picture")
-    pictures = []
-    with open_frames(folder, "head", redact=True) as frames:
-        for row in rows:
-            image = frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy()
-            for hand in hands.values():
-                draw_hand(image, hand, int(row), camera=camera)
-            pictures.append(crop_to_hands(image, list(hands.values()), int(row), camera=camera))
-            progress.advance()
-    sheet = contact_sheet(pictures, columns=SHEET_COLUMNS, tile_width=SHEET_TILE_WIDTH)
-    done, png = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
-    if not done:
-        raise StorageError(f"{folder.place(CONTACT_SHEET)}: the picture could not be encoded")
-    folder.write_bytes(CONTACT_SHEET, png.tobytes())
 
 
 def _counts(report: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`handoff hands evaluate`: the hands room against hand data sets of the user's own."""
+"""`handoff hands`: hands against data sets of the user's own, and drawn over a session's video."""
 
 import argparse
 import json
@@ -8,15 +8,30 @@ from app.page import Page, add_command, add_json
 
 PAGE = Page(
     name="hands",
-    summary="measure hands against data sets with true hands",
-    about="Runs detection and reconstruction on the pictures of a hand data set as people have it "
-    "on disk, and measures them against its truth. Needs the extra `hands`.",
+    summary="look at a session's hands; measure hands against data sets",
+    about="Draws the hands of a session over its video, or runs detection and reconstruction on "
+    "the pictures of a hand data set as people have it on disk and measures them against its "
+    "truth. Needs the extra `hands`.",
     examples=(
+        "handoff hands overlay sessions/desk-0001 --out desk.mp4",
         "handoff hands evaluate data/FreiHAND_pub_v2 --limit 500",
-        "handoff hands evaluate --help",
     ),
-    writes=("nothing, or the contact sheet asked for",),
-    then=("handoff hands evaluate --help",),
+    writes=("nothing, or the video or contact sheet asked for",),
+    then=("handoff hands overlay --help", "handoff hands evaluate --help"),
+)
+OVERLAY = Page(
+    name="overlay",
+    summary="a video of the session with both hands drawn in",
+    about="Left blue, right orange, paler where interpolated. A landmark is a disc where it is "
+    "seen and a ring where it is inferred; white points are what the detector saw; palm axes are "
+    "x red, y green, z blue; a dotted line is the thumb-finger aperture. State, reason and "
+    "aperture stand at the top. Redacted parts stay redacted. H.264, as browsers play it.",
+    examples=(
+        "handoff hands overlay sessions/desk-0001 --out desk.mp4",
+        "handoff hands overlay sessions/desk-0001 --out small.mp4 --width 640",
+    ),
+    writes=("FILE.mp4",),
+    then=("handoff view sessions/desk-0001   (the same in 3D)",),
 )
 EVALUATE = Page(
     name="evaluate",
@@ -47,6 +62,7 @@ KINDS = ("hot3d", "freihand", "interhand", "fpha", "handgraph", "keypoints")
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = add_command(commands, PAGE, run=lambda _: _which(parser))
     kinds = parser.add_subparsers(title="what to do", metavar="WHAT")
+    _add_overlay(kinds)
     command = add_command(kinds, EVALUATE, run=run)
     command.add_argument("folder", metavar="FOLDER", help="the data set")
     command.add_argument("--layout", choices=KINDS, help="instead of looking")
@@ -63,9 +79,36 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_json(command)
 
 
+def _add_overlay(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = add_command(kinds, OVERLAY, run=run_overlay)
+    command.add_argument("session", metavar="SESSION", help="a session whose hands are done")
+    command.add_argument("--out", metavar="FILE.mp4", required=True, help="the video to write")
+    command.add_argument(
+        "--width", type=at_least_one, metavar="PX", help="shrink wider pictures to this width"
+    )
+    add_json(command)
+
+
 def _which(parser: argparse.ArgumentParser) -> int:
     parser.print_help()
     return 2
+
+
+def run_overlay(arguments: argparse.Namespace) -> int:
+    """Draw, encode, say where it is."""
+    from pathlib import Path
+
+    from app.sessions import Bar, session_at
+    from hands.overlay_video import write_overlay_video
+
+    session, path = session_at(arguments.session), Path(arguments.out)
+    with Bar("hands overlay", quiet=arguments.json) as bar:
+        frames = write_overlay_video(session, path, width=arguments.width, progress=bar)
+    if arguments.json:
+        print(json.dumps({"session": session.url, "video": str(path), "frames": frames}, indent=2))
+    else:
+        print(f"{path}: {frames} frames of {session.name}")
+    return 0
 
 
 def run(arguments: argparse.Namespace) -> int:
