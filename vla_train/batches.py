@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vla_train.carry_on import carry_on
 from vla_train.config import AugmentConfig
 from vla_train.frames import FrameTable
-from vla_train.holdout import Split
+from vla_train.holdout import Split, label_rows
 from vla_train.normalise import EmbodimentScale, Normalisation
 from vla_train.policy import Batch
-from vla_train.still import stay_still
 from vla_train.text import WordTokenizer
 from vla_train.transforms import DisturbState, JitterColour, ShiftHeadImage
 
@@ -21,7 +21,7 @@ class ReadyFrames:
     """A dataset as a policy takes it: normalised, tokenised. Rows are those of its table.
 
     actions, action_mask: ``(N, H, 32)``.   owned: ``(N, 32)`` slots that can be asked for now.
-    still: ``(N, 32)`` the normalised step of staying as one is.
+    prior: ``(N, H, 32)`` the normalised chunk of going on as one was.
     """
 
     table: FrameTable
@@ -31,7 +31,7 @@ class ReadyFrames:
     actions: NDArray[np.float32]
     action_mask: NDArray[np.bool_]
     owned: NDArray[np.bool_]
-    still: NDArray[np.float32]
+    prior: NDArray[np.float32]
     tokens: NDArray[np.int64]
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
@@ -45,7 +45,7 @@ class ReadyFrames:
             state=torch.from_numpy(self.state[rows]),
             state_valid=torch.from_numpy(table.state_valid[rows]),
             owned=torch.from_numpy(self.owned[rows]),
-            still=torch.from_numpy(self.still[rows]),
+            prior=torch.from_numpy(self.prior[rows]),
             actions=torch.from_numpy(self.actions[rows]),
             action_mask=torch.from_numpy(self.action_mask[rows]),
             embodiment=torch.full((len(rows),), self.embodiment_row),
@@ -59,6 +59,7 @@ def make_ready(
     scale = normalisation.of(table.embodiment.name)
     names = [known.name for known in normalisation.scales]
     mask = table.chunk_mask & scale.action.known
+    owned = mask.any(axis=1)
     tokens, cut = tokenizer.encode(table.texts)
     ready = ReadyFrames(
         table=table,
@@ -67,8 +68,8 @@ def make_ready(
         state=scale.state_in(table.state, table.state_valid),
         actions=scale.actions_in(table.chunk, mask),
         action_mask=mask,
-        owned=mask.any(axis=1),
-        still=scale.actions_in(stay_still(table), mask.any(axis=1)),
+        owned=owned,
+        prior=scale.actions_in(carry_on(table, scale.momentum), owned[:, None]),
         tokens=tokens,
     )
     return ready, cut
@@ -78,10 +79,8 @@ def for_training(ready: ReadyFrames, split: Split, *, shuffle_seed: int | None) 
     """Labels cut to what training may see; under a seed, exchanged among its training frames."""
     mask = ready.action_mask & split.label_mask[:, :, None]
     actions = np.where(mask, ready.actions, np.float32(0.0))
-    if shuffle_seed is not None:
-        rows = np.flatnonzero(split.train)
-        other = np.random.default_rng(shuffle_seed).permutation(rows)
-        actions[rows], mask[rows] = actions[other], mask[other]
+    rows = label_rows(split, shuffle_seed)
+    actions, mask = actions[rows], mask[rows]
     return ReadyFrames(
         table=ready.table,
         scale=ready.scale,
@@ -90,7 +89,7 @@ def for_training(ready: ReadyFrames, split: Split, *, shuffle_seed: int | None) 
         actions=actions,
         action_mask=mask,
         owned=mask.any(axis=1),
-        still=ready.still,
+        prior=ready.prior,
         tokens=ready.tokens,
     )
 

@@ -18,6 +18,8 @@ from core.errors import BadInputError
 from vla_train.config import HoldoutConfig
 from vla_train.frames import FrameTable
 
+GOLDEN = 0.618034  # turns by it never come close to one another
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Split:
@@ -55,6 +57,16 @@ def split_frames(table: FrameTable, config: HoldoutConfig) -> Split:
     )
 
 
+def label_rows(split: Split, shuffle_seed: int | None) -> NDArray[np.int64]:
+    """Whose chunk every frame learns ``(N,)``: its own, or under a seed another frame's."""
+    own = np.arange(len(split.train))
+    if shuffle_seed is None:
+        return own
+    rows = np.flatnonzero(split.train)
+    own[rows] = np.random.default_rng(shuffle_seed).permutation(rows)
+    return own
+
+
 def _by_episodes(table: FrameTable, config: HoldoutConfig) -> Split:
     episodes = int(table.episode.max()) + 1
     count = max(1, round(config.fraction * episodes))
@@ -78,7 +90,9 @@ def _by_blocks(table: FrameTable, config: HoldoutConfig) -> Split:
     blocks = []
     for episode in np.unique(table.episode):
         rows = table.episode == episode
-        for start in block_starts(int(rows.sum()), length=length, fraction=config.fraction):
+        for start in block_starts(
+            int(rows.sum()), length=length, fraction=config.fraction, turn=int(episode)
+        ):
             stop = start + length
             inside = rows & (table.tick >= start) & (table.tick < stop)
             held_out |= inside & (table.tick + span <= stop - 1)
@@ -100,10 +114,15 @@ def _by_blocks(table: FrameTable, config: HoldoutConfig) -> Split:
     )
 
 
-def block_starts(frames: int, *, length: int, fraction: float) -> list[int]:
-    """Starts of evenly spread blocks; none where less than two thirds would remain."""
+def block_starts(frames: int, *, length: int, fraction: float, turn: int = 0) -> list[int]:
+    """Starts of evenly spread blocks; none where less than two thirds would remain.
+
+    turn: the episode's number. Blocks lie elsewhere in every episode, or repeated demonstrations
+    would all lose the same part of the task.
+    """
     count = round(fraction * frames / length)
     if count == 0 and frames >= 3 * length:
         count = 1
     slot = frames / max(count, 1)
-    return [round((k + 0.5) * slot - length / 2) for k in range(count)]
+    place = (0.5 + turn * GOLDEN) % 1.0
+    return [round(k * slot + place * (slot - length)) for k in range(count)]

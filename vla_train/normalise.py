@@ -14,8 +14,9 @@ from core.dataset.chunks import ChunkSettings, settings_from_dict
 from core.dataset.quantiles import QuantileScale, exact_quantiles, normalise, unnormalise
 from core.dataset.slots import BASE_SLOTS, GRIPPER_SLOTS, SLOT_WIDTH, arm_slots, head_slots
 from core.errors import BadInputError, StaleError
+from vla_train.carry_on import Lesson, Momentum, fit_momentum
 from vla_train.frames import FrameTable
-from vla_train.holdout import Split
+from vla_train.holdout import Split, label_rows
 from vla_train.state import ARMS, MOMENT_WIDTH, POSE_WIDTH
 
 CLIP = 3.0
@@ -25,11 +26,15 @@ MIN_SPAN_COLUMN = 0.2  # an entry of a rotation matrix in the state
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EmbodimentScale:
-    """Scales of one embodiment. ``action`` has 32 columns, ``state`` those of `policy_state`."""
+    """Scales of one embodiment. ``action`` has 32 columns, ``state`` those of `policy_state`.
+
+    momentum: ``(2, M, H)``, how its arms go on as they were going (`vla_train.carry_on`).
+    """
 
     name: str
     action: QuantileScale
     state: QuantileScale
+    momentum: Momentum
 
     def actions_in(
         self, chunk: NDArray[np.float32], mask: NDArray[np.bool_]
@@ -64,7 +69,11 @@ class Normalisation:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         scales = {
-            s.name: {"action": _scale_out(s.action), "state": _scale_out(s.state)}
+            s.name: {
+                "action": _scale_out(s.action),
+                "state": _scale_out(s.state),
+                "momentum": s.momentum.tolist(),
+            }
             for s in self.scales
         }
         return {"settings": self.settings.to_dict(), "scales": scales}
@@ -73,16 +82,28 @@ class Normalisation:
 def normalisation_from_dict(values: dict[str, Any]) -> Normalisation:
     """Back from `Normalisation.to_dict`."""
     scales = tuple(
-        EmbodimentScale(name=name, action=_scale_in(s["action"]), state=_scale_in(s["state"]))
+        EmbodimentScale(
+            name=name,
+            action=_scale_in(s["action"]),
+            state=_scale_in(s["state"]),
+            momentum=np.asarray(s["momentum"], dtype=np.float64),
+        )
         for name, s in values["scales"].items()
     )
     return Normalisation(settings=settings_from_dict(values["settings"]), scales=scales)
 
 
 def fit_normalisation(
-    tables: list[FrameTable], splits: list[Split], settings: ChunkSettings
+    tables: list[FrameTable],
+    splits: list[Split],
+    settings: ChunkSettings,
+    *,
+    shuffle_seed: int | None = None,
 ) -> Normalisation:
-    """Measure every embodiment's scales on the training part of all its datasets."""
+    """Measure every embodiment's scales on the training part of all its datasets.
+
+    shuffle_seed: of a run on exchanged labels, whose momentum must not come from the true ones.
+    """
     scales = []
     for name in dict.fromkeys(table.embodiment.name for table in tables):
         own = [(t, s) for t, s in zip(tables, splits, strict=True) if t.embodiment.name == name]
@@ -92,7 +113,8 @@ def fit_normalisation(
         valid = np.concatenate([t.state_valid[s.train] for t, s in own])
         action = _fit(chunks, masks, min_span=_action_spans(settings.base_alignment))
         state = _fit(states, valid, min_span=_state_spans(states.shape[1] // ARMS))
-        scales.append(EmbodimentScale(name=name, action=action, state=state))
+        momentum = fit_momentum([_lesson(t, s, shuffle_seed) for t, s in own])
+        scales.append(EmbodimentScale(name=name, action=action, state=state, momentum=momentum))
     return Normalisation(settings=settings, scales=tuple(scales))
 
 
@@ -105,6 +127,14 @@ def check_settings(normalisation: Normalisation, settings: ChunkSettings, *, whe
                 f"{where}: trained with chunk {key} = {value!r}, asked for {asked!r}; "
                 "use the run's own settings or train a new run"
             )
+
+
+def _lesson(table: FrameTable, split: Split, shuffle_seed: int | None) -> Lesson:
+    """What training may learn about every frame of a table."""
+    learnable = split.label_mask & split.train[:, None]
+    mask = table.chunk_mask & learnable[:, :, None]
+    rows = label_rows(split, shuffle_seed)
+    return Lesson(table, table.chunk[rows], mask[rows])
 
 
 def _labels(table: FrameTable, split: Split) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ class Batch:
     camera_valid: ``(B, 3)`` bool.   tokens: ``(B, L)`` int64, 0 is padding.
     state: ``(B, W)`` normalised, left arm then right, 0 where ``state_valid`` ``(B, W)`` is false.
     owned: ``(B, 32)`` bool: the slots to predict, those of the embodiment that are known now.
-    still: ``(B, 32)`` the normalised step of staying as one is, 0 outside ``owned``.
+    prior: ``(B, H, 32)`` the normalised chunk of going on as one was, 0 outside ``owned``.
     actions: ``(B, H, 32)`` normalised chunk, 0 outside ``action_mask``.   action_mask: ``(B, H,
     32)`` bool.
     embodiment: ``(B,)`` int64 row of the run's embodiments, for the log; no policy may read it.
@@ -32,7 +32,7 @@ class Batch:
     state: Tensor
     state_valid: Tensor
     owned: Tensor
-    still: Tensor
+    prior: Tensor
     actions: Tensor
     action_mask: Tensor
     embodiment: Tensor
@@ -47,7 +47,7 @@ class Batch:
             "state": (count, width),
             "state_valid": (count, width),
             "owned": (count, SLOT_WIDTH),
-            "still": (count, SLOT_WIDTH),
+            "prior": (count, steps, SLOT_WIDTH),
             "actions": (count, steps, SLOT_WIDTH),
             "action_mask": (count, steps, SLOT_WIDTH),
             "embodiment": (count,),

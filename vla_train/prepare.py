@@ -55,7 +55,12 @@ def prepare(
         tables.append(load_table(path, config, opener=opener))
         progress.advance()
     splits = [split_frames(table, config.holdout) for table in tables]
-    normalisation = fit_normalisation(tables, splits, config.chunk)
+    normalisation = fit_normalisation(
+        tables,
+        splits,
+        config.chunk,
+        shuffle_seed=config.seed if config.shuffle_labels else None,
+    )
     tokenizer = WordTokenizer(rows=config.text_rows, max_tokens=config.max_tokens)
     ready, cuts = [], []
     for table in tables:

@@ -28,11 +28,11 @@ SHORTEST_TIME = 1.0 / EULER_STEPS  # sampling never asks for less
 class Memory:
     """What the expert knows of an observation, made once per chunk.
 
-    still: ``(B, 32)``.   summary: ``(B, W)``.   valid: ``(B, M)``.
+    prior: ``(B, H, 32)``.   summary: ``(B, W)``.   valid: ``(B, M)``.
     layers: keys and values per expert block.
     """
 
-    still: Tensor
+    prior: Tensor
     summary: Tensor
     layers: list[KeysValues]
     valid: Tensor
@@ -40,8 +40,8 @@ class Memory:
     def repeated(self, times: int) -> "Memory":
         """The same observations several times over, along the batch."""
         layers = [(k.repeat(times, 1, 1, 1), v.repeat(times, 1, 1, 1)) for k, v in self.layers]
-        still, summary = self.still.repeat(times, 1), self.summary.repeat(times, 1)
-        return Memory(still, summary, layers, self.valid.repeat(times, 1))
+        prior, summary = self.prior.repeat(times, 1, 1), self.summary.repeat(times, 1)
+        return Memory(prior, summary, layers, self.valid.repeat(times, 1))
 
 
 class SmallPolicy(nn.Module):
@@ -111,7 +111,7 @@ class SmallPolicy(nn.Module):
         tokens = self.observation_norm(tokens)
         layers = [block.attention.keys_values(tokens) for block in self.expert]
         summary = self.summary(tokens[:, :ARMS].flatten(1))
-        return Memory(batch.still, summary, layers, tokens_valid)
+        return Memory(batch.prior, summary, layers, tokens_valid)
 
     def velocity(
         self, x_BHD: Tensor, times_B: Tensor, *, mask_BHD: Tensor, memory: Memory
@@ -121,7 +121,7 @@ class SmallPolicy(nn.Module):
         The network names the clean chunk and the velocity follows as ``(x - clean) / t``: a chunk
         is smooth and lies on few dimensions, the noise does not and would not fit through a narrow
         network (Li and He 2025, "Back to basics: let denoising generative models denoise"). It is
-        named as a change from staying still that can grow with the step, as motion does.
+        named as a change from going on as before that can grow with the step, as motion does.
         """
         mask = mask_BHD.to(x_BHD.dtype)
         patched = (x_BHD.shape[1] // self.config.steps_per_token, -1)
@@ -132,7 +132,7 @@ class SmallPolicy(nn.Module):
             tokens = block(tokens, condition, memory=seen, valid_BM=memory.valid)
         leaving = self.action_out(self.expert_norm(tokens))
         change = leaving.unflatten(2, (-1, SLOT_WIDTH)).flatten(1, 2)
-        clean = memory.still[:, None] + self.ramp[:, None] * change
+        clean = memory.prior + self.ramp[:, None] * change
         return (x_BHD - clean) / times_B.clamp(min=SHORTEST_TIME)[:, None, None] * mask
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

@@ -67,3 +67,10 @@ def test_short_recordings_are_refused_with_the_length_needed(toy_datasets):
 def test_blocks_are_spread_evenly():
     assert block_starts(300, length=46, fraction=0.3) == [52, 202]
     assert block_starts(100, length=46, fraction=0.2) == []
+
+
+def test_repeated_demonstrations_lose_different_parts():
+    starts = [block_starts(100, length=20, fraction=0.2, turn=turn)[0] for turn in range(5)]
+    assert all(0 <= start <= 80 for start in starts)
+    gaps = np.diff(sorted(starts))
+    assert gaps.min() >= 10

@@ -38,7 +38,7 @@ def random_batch(kind="human", count=3):
         state=torch.randn(count, 20, generator=generator),
         state_valid=torch.ones(count, 20, dtype=torch.bool),
         owned=owned,
-        still=torch.randn(count, 32, generator=generator) * owned,
+        prior=torch.randn(count, STEPS, 32, generator=generator) * mask,
         actions=torch.randn(count, STEPS, 32, generator=generator) * mask,
         action_mask=mask,
         embodiment=torch.zeros(count, dtype=torch.int64),
@@ -119,12 +119,11 @@ def test_observation_does_not_see_the_actions(policy):
     assert torch.equal(policy.encode(batch).summary, policy.encode(changed).summary)
 
 
-def test_a_fresh_policy_stays_still():
+def test_a_fresh_policy_goes_on_as_before():
     torch.manual_seed(0)
     config = SmallConfig(width=32, heads=2, observation_layers=1, expert_layers=1, keypoints=4)
     made = SmallPolicy(
         config, arm_width=10, chunk_steps=STEPS, image_px=SIDE, text_rows=50, max_tokens=WORDS
     ).eval()
     batch = random_batch("robot")
-    still = batch.still[:, None].expand(-1, STEPS, -1)
-    torch.testing.assert_close(sample(made, batch), still, atol=1e-5, rtol=0)
+    torch.testing.assert_close(sample(made, batch), batch.prior, atol=1e-5, rtol=0)
