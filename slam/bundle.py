@@ -11,6 +11,7 @@ import numpy as np
 from core.errors import MissingExtraError
 from core.geometry.arrays import Floats, Ints
 from core.geometry.se3 import SE3
+from slam.ranges import sigma_m
 from slam.rays import tangent_rotations
 from slam.scene import Scene
 
@@ -99,7 +100,8 @@ def adjust(
 ) -> tuple[Any, Any] | None:
     """Refine these keyframes and the points they see, in place; other keyframes hold still.
 
-    With every posed keyframe given, the first pose and the distance to the farthest one are held.
+    With every posed keyframe given, the first pose is held, and the distance to the farthest one
+    where no ranges tell it.
     Returns gtsam's graph and values for `covariances`; None where nothing was seen.
     """
     gtsam = load_gtsam()
@@ -115,9 +117,12 @@ def adjust(
     Projections(scene, sigma_px=sigma_px).add(graph, rows)
     used_frames = np.unique(scene.views.frame[rows])
     held = used_frames[~free[used_frames]]
+    if scene.ranged:
+        add_ranges(graph, scene, rows)
     if not len(held):
         held = used_frames[:1]
-        _hold_scale(graph, scene, used_frames)
+        if not scene.ranged:
+            _hold_scale(graph, scene, used_frames)
     tight = gtsam.noiseModel.Isotropic.Sigma(6, 1e-6)
     for frame in used_frames:
         pose = pose3(scene.world_from_camera[frame])
@@ -133,6 +138,26 @@ def adjust(
         pose = values.atPose3(gtsam.symbol(POSE, int(frame)))
         scene.set_pose(int(frame), SE3(pose.rotation().matrix(), pose.translation()))
     return graph, values
+
+
+def add_ranges(
+    graph: Any, scene: Scene, rows: Ints, *, body_from_camera: SE3 | None = None
+) -> None:
+    """One factor per observation among ``rows`` whose range a depth camera told."""
+    gtsam = load_gtsam()
+    noise = gtsam.noiseModel
+    rows = rows[np.isfinite(scene.ranges(rows))]
+    range_m = scene.ranges(rows)
+    sensor = pose3(body_from_camera or SE3.identity())
+    for row, measured, sigma in zip(rows, range_m, sigma_m(range_m), strict=True):
+        model = noise.Robust.Create(
+            noise.mEstimator.Cauchy.Create(2.0), noise.Isotropic.Sigma(1, float(sigma))
+        )
+        pose = gtsam.symbol(POSE, int(scene.views.frame[row]))
+        point = gtsam.symbol(POINT, int(scene.views.track[row]))
+        graph.push_back(
+            gtsam.RangeFactorWithTransform3D(pose, point, float(measured), model, sensor)
+        )
 
 
 def covariances(graph: Any, values: Any, frames: Ints) -> Floats:

@@ -19,7 +19,7 @@ from slam.joining import join_maps
 from slam.keyframes import choose_keyframes
 from slam.loops import Place, find_loops, joined, relabelled, renamed
 from slam.mapping import SceneMap
-from slam.metric import make_metric
+from slam.metric import make_metric, scale_by_ranges
 from slam.path import CameraPath
 from slam.poses import pose_frames
 from slam.scene import Scene
@@ -32,7 +32,8 @@ MIN_STILL_S = 0.5
 class Estimate:
     """path: in worlds with z up where gravity is known, map by map.   maps: with points.
 
-    still: map ids of stretches without parallax.   scale_source: "imu", "imported" or "unknown".
+    still: map ids of stretches without parallax.   scale_source: "imu", "depth",
+    "marker", "imported" or "unknown".
     gravity_source: "imu", "imported" or "none".   keyframes: rows of frames.
     unit: of lengths where scale is unknown.
     """
@@ -68,6 +69,8 @@ def estimate(
         tracks, maps = close_and_join(tracks, maps, config, places=places)
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
+        if scene_map.scene.ranged:
+            scale_by_ranges(scene_map)
         if imu is not None:
             make_metric(scene_map, imu, config)
         pose_frames(tracks, scene_map, config, path=path)
@@ -135,7 +138,7 @@ def close_loops(
     scene_map.loops += loops
     new_id = joined(pairs, tracks.n_tracks)
     tracks = relabelled(tracks, new_id)
-    merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks)
+    merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks, scene.ranged)
     for frame in posed:
         merged.set_pose(int(frame), scene.world_from_camera[int(frame)])
     merged.points[:], merged.known[:] = (
@@ -175,13 +178,14 @@ def _turns_only(
 
 def _choose_scale(result: Estimate) -> None:
     """Metres if any map has them: maps that cannot follow lose their frames."""
-    if any(m.metric for m in result.maps):
-        result.scale_source = "imu"
+    metric = [m for m in result.maps if m.metric]
+    if metric:
+        result.scale_source = str(max(metric, key=lambda m: len(m.posed)).scale_source)
         for scene_map in [m for m in result.maps if not m.metric]:
             result.path.drop(result.path.map_id == scene_map.map_id, "scale_unknown")
             result.maps.remove(scene_map)
     for scene_map in result.maps:
-        if scene_map.rejected:
+        if scene_map.rejected and not scene_map.metric:
             result.warnings.append(f"map {scene_map.map_id}: no scale ({scene_map.rejected})")
 
 

@@ -29,7 +29,8 @@ def grow(
 ) -> Ints:
     """Pose as many of the rising keyframes ``among`` as hang together; returns those posed.
 
-    Empty where no pair has parallax: a still or purely turning camera.
+    The first points come from depth where a keyframe has it, else from the best pair. Empty where
+    neither is there: a still or purely turning camera.
     """
     seed = _plant(scene, config, among)
     if seed is None:
@@ -89,6 +90,9 @@ def replace_points(scene: Scene, config: SlamConfig, frames: Ints) -> None:
 
 
 def _plant(scene: Scene, config: SlamConfig, among: Ints) -> tuple[int, int] | None:
+    ranged = _plant_by_range(scene, config, among)
+    if ranged is not None:
+        return ranged, ranged
     for _, first, second in _pairs(scene, among)[:SEED_TRIES]:
         rows_a, rows_b = scene.of_frame(first), scene.of_frame(second)
         in_a, in_b = shared(scene.views.track[rows_a], scene.views.track[rows_b])
@@ -104,6 +108,19 @@ def _plant(scene: Scene, config: SlamConfig, among: Ints) -> tuple[int, int] | N
             return first, second
         _uproot(scene, (first, second))
     return None
+
+
+def _plant_by_range(scene: Scene, config: SlamConfig, among: Ints) -> int | None:
+    """The keyframe whose depth picture places most corners; None where none places enough."""
+    told = np.isfinite(scene.ranges(np.arange(len(scene.used))))
+    count = np.bincount(scene.views.frame[told], minlength=len(scene.posed))[among]
+    if not len(count) or count.max() < MIN_SEED_POINTS:
+        return None
+    frame = int(among[int(np.argmax(count))])
+    scene.ranged = True
+    scene.set_pose(frame, SE3.identity())
+    scene.triangulate(scene.views.track[scene.of_frame(frame)], max_px=config.outlier_px)
+    return frame
 
 
 def _pairs(scene: Scene, among: Ints) -> list[tuple[float, int, int]]:

@@ -255,7 +255,8 @@ def _common_scene(
 ) -> tuple[Scene, Ints]:
     """Both maps in the first one's world, before adjustment, and the video frames of its rows."""
     frames = np.sort(np.concatenate([m.frames[m.posed] for m in pair]))
-    scene = Scene(tracks.of_frames(frames), len(new_id))
+    ranged = any(m.scene.ranged for m in pair)
+    scene = Scene(tracks.of_frames(frames), len(new_id), ranged)
     itself = new_id == np.arange(len(new_id))
     for scene_map, carry in zip(pair, (None, similarity), strict=True):
         mine = scene_map.scene

@@ -6,7 +6,7 @@ points. Drift must be less than about the scene's depth; whole maps are joined i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -213,12 +213,4 @@ def relabelled(tracks: Tracks, new_id: Ints) -> Tracks:
     order = np.lexsort((track, tracks.frame))
     same = np.diff(tracks.frame[order] * (len(new_id) + 1) + track[order]) == 0
     twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
-    order = order[~twice]
-    return Tracks(
-        tracks.frame[order],
-        track[order],
-        tracks.uv_px[order],
-        tracks.rays[order],
-        tracks.rad_per_px[order],
-        tracks.timestamps_ns,
-    )
+    return replace(tracks, track=track).subset(order[~twice])

@@ -17,6 +17,7 @@ class SceneMap:
     frames ``(K,)``: video frame of every keyframe of the scene.   posed ``(k,)``: its rows with a
     pose.   covariance ``(k,6,6)``: of posed keyframes, (rotation, translation) along world axes.
     scale_sigma: relative, None where scale is unknown.   levelled: z points up.
+    scale_source: who told the metres: "imu", "depth", "marker"; None where nobody did.
     inertial, imu: states and data where the map is visual-inertial.
     """
 
@@ -26,6 +27,7 @@ class SceneMap:
     posed: Ints
     covariance: Floats
     scale_sigma: float | None = None
+    scale_source: str | None = None
     levelled: bool = False
     inertial: Inertial | None = None
     imu: ImuData | None = None

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import rotvec_from_matrix
-from slam import growth, visual_inertial
+from slam import growth, ranges, visual_inertial
 from slam.bundle import covariances
 from slam.config import SlamConfig
 from slam.inertial import ImuData, Start, deltas, integrate, linear_start
@@ -36,7 +36,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         scene_map.rejected = "gyro_contradicts_camera"
         return
     levelled = visual_inertial.level(start)
-    scene.moved(levelled, start.scale)
+    scene.moved(levelled, 1.0 if scene.ranged else start.scale)
     n = len(posed)
     states = Inertial(
         levelled.rotate(start.velocities),
@@ -57,11 +57,25 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         growth.replace_points(scene, config, posed)
     scene_map.covariance = covariances(graph, values, posed)
     scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
+    if scene.ranged:
+        scale_by_ranges(scene_map)
+        return
     sigma = _scale_sigma(scene.position[posed], scene_map.covariance)
     if sigma > config.max_scale_sigma:
         scene_map.rejected = "scale_uncertain"
     else:
-        scene_map.scale_sigma = sigma
+        scene_map.scale_sigma, scene_map.scale_source = sigma, "imu"
+
+
+def scale_by_ranges(scene_map: SceneMap) -> None:
+    """How sure a map is whose lengths come from depth: the sensor's own error moves all of it."""
+    scene, posed = scene_map.scene, scene_map.posed
+    rows = scene.observations()
+    readings = int(np.isfinite(scene.ranges(rows)).sum())
+    sigma = float(np.hypot(ranges.BIAS_SHARE, ranges.SIGMA_SHARE / np.sqrt(max(readings, 1))))
+    away = scene.position[posed] - scene.position[posed[0]]
+    scene_map.covariance[:, 3:, 3:] += sigma**2 * away[:, :, None] * away[:, None, :]
+    scene_map.scale_sigma, scene_map.scale_source = sigma, "depth"
 
 
 def _guessed_noise(imu: ImuData) -> ImuData:

@@ -13,6 +13,7 @@ from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
+from core.session.depth import depth_pictures, depth_streams
 from core.session.frames import open_frames
 from core.session.layout import CALIBRATION, DETECTIONS, IMU
 from core.session.stage import Progress
@@ -24,6 +25,7 @@ from slam.hand_masks import HandMasks
 from slam.imu_checks import check_imu
 from slam.inertial import ImuData, integrate
 from slam.loops import Place
+from slam.ranges import DepthCamera, with_ranges
 from slam.rolling_shutter import Shutter, unrolled
 from slam.tracks import Tracks
 
@@ -91,9 +93,21 @@ class Recording:
                 turn=None if turns is None else turns[tick],
             )
             self.progress.advance()
-        return self._unrolled(follower.tracks(times_ns)), follower.places
+        return self._ranged(self.unrolled(follower.tracks(times_ns))), follower.places
 
-    def _unrolled(self, tracks: Tracks) -> Tracks:
+    def _ranged(self, tracks: Tracks) -> Tracks:
+        """With ranges from the depth camera, where there is one and its place is known."""
+        name = depth_stream(self.folder, self.config)
+        if name is None:
+            return tracks
+        known = Calibration.read(self.folder).stream(name)
+        head_from_depth = known.head_from_camera or self.head_from_camera
+        depth = DepthCamera(known.camera, self.head_from_camera.inverse() @ head_from_depth)
+        self.progress.note("reading depth")
+        return with_ranges(tracks, depth_pictures(self.folder, name), depth)
+
+    def unrolled(self, tracks: Tracks) -> Tracks:
+        """Rays as a global shutter would have seen them, as far as the gyro tells."""
         shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
         if self.imu is None or not self.imu.covers(tracks.timestamps_ns):
             if shutter.readout_s > LONG_READOUT_S:
@@ -129,6 +143,12 @@ def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress
         stream.readout_ns,
         stream.rotate_deg,
     )
+
+
+def depth_stream(folder: SessionFolder, config: SlamConfig) -> str | None:
+    """The first depth stream of the session; None without one, or where it is not wanted."""
+    names = depth_streams(folder) if config.use_depth else []
+    return names[0] if names else None
 
 
 def tracked_camera(camera: Camera, config: SlamConfig, *, source: str) -> Camera:

@@ -7,6 +7,7 @@ import numpy as np
 from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.se3 import SE3
 from slam.localise import View
+from slam.ranges import ranged_points
 from slam.rays import angular_error, triangulate
 from slam.tracks import Tracks
 
@@ -19,10 +20,12 @@ class Scene:
 
     views: observations; its frames are keyframe rows.   posed: ``(K,)``.   used: ``(N,)``.
     known: ``(P,)``.   points: ``(P,3)`` in the world, one per track.
+    ranged: lengths are metres by the observations' ranges, which place points and hold them.
     """
 
     views: Tracks
     n_tracks: int = 0  # at least as many as the views name
+    ranged: bool = False
     rotation: Floats = field(init=False)  # world_from_camera
     position: Floats = field(init=False)
     posed: Bools = field(init=False)
@@ -100,7 +103,7 @@ class Scene:
         rows = rows[counts[position_in_list] >= 2]
         point, group = np.unique(self.views.track[rows], return_inverse=True)
         if not len(point):
-            return 0
+            return self._place_by_range(tracks, max_px=max_px) if self.ranged else 0
         order = np.argsort(group, kind="stable")
         rows, group = rows[order], group[order]
         frame = self.views.frame[rows]
@@ -111,7 +114,29 @@ class Scene:
         worst = np.maximum.reduceat(error, np.searchsorted(group, np.arange(len(point))))
         good = (worst < max_px) & (spread > MIN_SPREAD_RAD)
         self.known[point] = good
-        return int(good.sum())
+        return int(good.sum()) + (self._place_by_range(tracks, max_px=max_px) if self.ranged else 0)
+
+    def _place_by_range(self, tracks: Ints, *, max_px: float) -> int:
+        """Place those still unknown, seen without parallax, where their ranges say."""
+        rows = self.of_tracks(tracks[~self.known[tracks]])
+        rows = rows[np.isfinite(self.ranges(rows))]
+        rows = rows[np.argsort(self.views.track[rows], kind="stable")]
+        point, group = np.unique(self.views.track[rows], return_inverse=True)
+        if not len(point):
+            return 0
+        seen_from = self.world_from_camera[self.views.frame[rows]]
+        rays, range_m = self.views.rays[rows], self.ranges(rows)
+        self.points[point] = ranged_points(seen_from, rays, range_m, group=group)
+        rows = self.of_tracks(point)
+        bad = np.unique(self.views.track[rows[self.errors_px(rows) > max_px]])
+        self.known[point] = ~np.isin(point, bad)
+        return int(self.known[point].sum())
+
+    def ranges(self, rows: Ints) -> Floats:
+        """Ranges of these observations in metres; NaN where there is none."""
+        if self.views.range_m is None:
+            return np.full(len(rows), np.nan)
+        return self.views.range_m[rows]
 
     def drop_outliers(self, max_px: float) -> int:
         """Forget observations that do not fit and points that lost support. Returns how many."""
@@ -119,7 +144,10 @@ class Scene:
         bad = self.errors_px(rows) > max_px
         self.used[rows[bad]] = False
         rows = rows[~bad]
-        self.known &= self._spread(rows) > 0.5 * MIN_SPREAD_RAD
+        placed = self._spread(rows) > 0.5 * MIN_SPREAD_RAD
+        if self.ranged:
+            placed[self.views.track[rows[np.isfinite(self.ranges(rows))]]] = True
+        self.known &= placed
         return int(bad.sum())
 
     def _spread(self, rows: Ints) -> Floats:

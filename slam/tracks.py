@@ -3,7 +3,7 @@
 Everything behind this file works on rays, so it does not know which camera model made them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,8 @@ class Tracks:
     frame: ``(N,)`` row of the frame.   track: ``(N,)`` id of the scene point.   uv_px: ``(N,2)``.
     rays: ``(N,3)`` unit, camera frame.   rad_per_px: ``(N,)`` angle of one pixel there.
     timestamps_ns: ``(F,)`` strictly rising.   starts: ``(F+1,)`` first observation of every frame.
+    range_m: ``(N,)`` metres to the point as a depth camera tells them, NaN where it does not; None
+    without one.
     """
 
     frame: Ints
@@ -25,12 +27,14 @@ class Tracks:
     rays: Floats
     rad_per_px: Floats
     timestamps_ns: Ints
+    range_m: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.frame)
         assert self.rays.shape == (n, 3)
         assert self.uv_px.shape == (n, 2)
         assert np.all(np.diff(self.frame) >= 0)
+        assert self.range_m is None or len(self.range_m) == n
 
     @property
     def starts(self) -> Ints:
@@ -43,14 +47,15 @@ class Tracks:
         return int(self.track.max()) + 1 if len(self.track) else 0
 
     def subset(self, keep: Bools | Ints) -> "Tracks":
-        """Only the observations under a mask, or with these rising indices; frames stay."""
-        return Tracks(
-            self.frame[keep],
-            self.track[keep],
-            self.uv_px[keep],
-            self.rays[keep],
-            self.rad_per_px[keep],
-            self.timestamps_ns,
+        """Only the observations under a mask, or these rows in this order; frames stay."""
+        return replace(
+            self,
+            frame=self.frame[keep],
+            track=self.track[keep],
+            uv_px=self.uv_px[keep],
+            rays=self.rays[keep],
+            rad_per_px=self.rad_per_px[keep],
+            range_m=None if self.range_m is None else self.range_m[keep],
         )
 
     def of_frames(self, frames: Ints) -> "Tracks":
@@ -58,14 +63,7 @@ class Tracks:
         row = np.full(len(self.timestamps_ns), -1)
         row[frames] = np.arange(len(frames))
         kept = self.subset(row[self.frame] >= 0)
-        return Tracks(
-            row[kept.frame],
-            kept.track,
-            kept.uv_px,
-            kept.rays,
-            kept.rad_per_px,
-            self.timestamps_ns[frames],
-        )
+        return replace(kept, frame=row[kept.frame], timestamps_ns=self.timestamps_ns[frames])
 
 
 def shared(first: Ints, second: Ints) -> tuple[Ints, Ints]:

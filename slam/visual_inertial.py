@@ -13,6 +13,7 @@ from slam.bundle import (
     POSE,
     VELOCITY,
     Projections,
+    add_ranges,
     load_gtsam,
     optimise,
     pose3,
@@ -95,6 +96,8 @@ def refine(
     Projections(scene, sigma_px=config.pixel_sigma, body_from_camera=imu_from_camera).add(
         graph, rows
     )
+    if scene.ranged:
+        add_ranges(graph, scene, rows, body_from_camera=imu_from_camera)
     world_from_imu = scene.world_from_camera[frames] @ imu.camera_from_imu
     _add_states(
         graph,

@@ -1,4 +1,4 @@
-"""`handoff slam evaluate`: a trajectory against ground truth of the user's own."""
+"""`handoff slam`: a trajectory against ground truth of the user's own; the scene as a mesh."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PAGE = Page(
     name="slam",
-    summary="measure trajectories against your own ground truth",
+    summary="measure trajectories against your own ground truth; mesh the scene",
     about="Holds the head trajectory of a session, or any trajectory file, against a ground truth "
     "from motion capture or another system.",
     examples=(
@@ -44,6 +44,19 @@ EVALUATE = Page(
     ),
     writes=("nothing, or the picture asked for with --plot",),
     then=("handoff report sessions/desk-0001   (what the system itself says of the take)",),
+)
+MESH = Page(
+    name="mesh",
+    summary="the scene's surface from depth pictures, as PLY",
+    about="Fuses the depth pictures of a session along its trajectory into a triangle mesh, in the "
+    "world frame of the longest map. To look at, in MeshLab, Blender or CloudCompare. The session "
+    "needs a depth stream (docs/rig-folder.md) and a finished slam stage.",
+    examples=(
+        "handoff slam mesh sessions/desk-0001 --out desk.ply",
+        "handoff slam mesh sessions/desk-0001 --out coarse.ply --voxel-mm 40",
+    ),
+    writes=("the file named with --out",),
+    then=("handoff view sessions/desk-0001   (the path and the pictures)",),
 )
 ROWS = (
     ("ATE RMSE", "ate_rmse_m", "mm"),
@@ -93,6 +106,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     command.add_argument("--plot", metavar="FILE.png", help="draw paths and errors")
     add_json(command)
+    mesh = add_command(kinds, MESH, run=run_mesh)
+    mesh.add_argument("session", metavar="SESSION", help="session folder with depth")
+    mesh.add_argument("--out", required=True, metavar="FILE.ply", help="where the mesh goes")
+    mesh.add_argument("--voxel-mm", type=float, default=15.0, help="detail (15)")
+    mesh.add_argument("--max-m", type=float, default=4.0, help="readings beyond are left out (4)")
+    add_json(mesh)
 
 
 def _which(parser: argparse.ArgumentParser) -> int:
@@ -131,6 +150,32 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(_document(arguments, found), indent=2))
     else:
         print(_table(found))
+    return 0
+
+
+def run_mesh(arguments: argparse.Namespace) -> int:
+    """Fuse, write, say how large it became."""
+    from pathlib import Path
+
+    from core.errors import BadInputError
+    from core.session.storage import SessionFolder, storage_errors
+    from slam.mesh import mesh_ply
+    from slam.session_mesh import mesh_of
+
+    if not 2 <= arguments.voxel_mm <= 200:
+        raise BadInputError(f"--voxel-mm {arguments.voxel_mm:g}: give 2 to 200")
+    mesh = mesh_of(
+        SessionFolder(arguments.session),
+        voxel_m=arguments.voxel_mm / 1e3,
+        max_m=arguments.max_m,
+    )
+    with storage_errors("write", arguments.out):
+        Path(arguments.out).write_bytes(mesh_ply(mesh))
+    figures = {"mesh": arguments.out, "vertices": len(mesh.vertices), "faces": len(mesh.faces)}
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print(f"{arguments.out}: {len(mesh.faces)} triangles")
     return 0
 
 
