@@ -124,6 +124,12 @@ def usual_step_ns(found: LocatedHands) -> float:
     return float(np.median(np.diff(found.timestamps_ns))) if len(found) > 1 else 0.0
 
 
+def rate_hz(found: LocatedHands) -> float:
+    """Rows per second at the usual step; NaN for fewer than two."""
+    step_ns = usual_step_ns(found)
+    return 1e9 / step_ns if step_ns else float("nan")
+
+
 def _why_missing(found: LocatedHands, side: int, ticks_ns: Ints) -> NDArray[np.object_]:
     """What the row nearest to each tick says; `not seen` where it has a hand or lies elsewhere."""
     times = found.timestamps_ns
@@ -153,13 +159,12 @@ def _described(
     tips = [landmarks[:, INDEX[f"{finger}_tip"]] for finger in ("thumb", "index")]
     both_tips = visible[:, INDEX["thumb_tip"]] & visible[:, INDEX["index_tip"]]
     sigma = np.where(there, found.sigma_m, np.nan)
-    uv_px, in_front = camera.project(hand.joints)
     return WearerHand(
         side=side,
         joints=hand.joints,
         landmarks=landmarks,
         raw21=hand.raw,
-        raw21_px=np.where((in_front & measured[:, None])[..., None], uv_px, np.nan),
+        raw21_px=np.full((len(there), 21, 2), np.nan),  # no image evidence
         sigma_lateral_m=np.tile(sigma[:, None], (1, 17)),
         sigma_ray_m=np.tile(sigma[:, None], (1, 17)),
         visible=visible,

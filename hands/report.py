@@ -21,12 +21,16 @@ def hands_report(
     camera: Camera,
     timestamps_ns: NDArray[np.int64],
     source: str,
+    located_hz: float | None = None,
 ) -> dict[str, Any]:
-    """Figures per hand and of the whole."""
+    """Figures per hand and of the whole. ``located_hz``: rows per second of a source that places
+    its hands itself; None where hands were found in the images.
+    """
     hands, shape, association = wearer.hands, wearer.shape, wearer.association
     both = np.logical_and(*(hand.state != "missing" for hand in hands.values()))
     return {
         "source": source,
+        "source_rate_hz": _figure(located_hz, 1) if located_hz is not None else None,
         "scale_source": shape.scale_source,
         "hand_length_mm": round(shape.length_m * 1e3, 1),
         "hand_length_sigma_mm": _figure(shape.length_sigma_m * 1e3, 1),
@@ -39,11 +43,20 @@ def hands_report(
         "detections": len(association.reason),
         "rejected_detections": _counts(association.reason[association.reason != ""]),
         "relabelled_detections": association.relabelled,
-        "hands": {side: _of_hand(hand, camera, timestamps_ns) for side, hand in hands.items()},
+        "hands": {
+            side: {
+                **_of_hand(hand, camera, timestamps_ns),
+                "source_bone_spread": _rounded(
+                    np.mean, bone_spread(hand.raw21 if located_hz is None else hand.joints), 4
+                ),
+            }
+            for side, hand in hands.items()
+        },
     }
 
 
 def _of_hand(hand: WearerHand, camera: Camera, timestamps_ns: NDArray[np.int64]) -> dict[str, Any]:
+    missed_px = reprojection_px(hand, camera)
     measured, there = hand.state == "measured", hand.state != "missing"
     uv_px, valid = camera.project(hand.landmarks[there])
     inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
@@ -54,8 +67,8 @@ def _of_hand(hand: WearerHand, camera: Camera, timestamps_ns: NDArray[np.int64])
         "missing_reasons": _counts(hand.reason[~there]),
         "landmarks_in_view_share": _share(inside),
         "landmarks_visible_share": _share(hand.visible[measured]),
-        "reprojection_px_median": _rounded(np.median, reprojection_px(hand, camera), 2),
-        "detector_bone_spread": _rounded(np.mean, detector_bone_spread(hand), 4),
+        "reprojection_px_median": _rounded(np.median, missed_px, 2),
+        "reprojection_px_p95": _rounded(lambda v: np.quantile(v, 0.95), missed_px, 2),
         **motion(hand, timestamps_ns),
         "sigma_lateral_mm_median": _rounded(np.median, 1e3 * hand.sigma_lateral_m[there], 1),
         "sigma_ray_mm_median": _rounded(np.median, 1e3 * hand.sigma_ray_m[there], 1),
@@ -75,14 +88,14 @@ def reprojection_px(hand: WearerHand, camera: Camera) -> Floats:
     return np.asarray(distance[np.isfinite(distance)])
 
 
-def detector_bone_spread(hand: WearerHand) -> Floats:
-    """How much the detector's own bone lengths vary, as a fraction ``(20,)`` (the fitted ones do
-    not).
+def bone_spread(points: Floats) -> Floats:
+    """How much the lengths of bones vary over ``(T,21,3)``, as a fraction ``(20,)``: of a
+    detector's own 3D hands (the fitted ones' do not) or of a device's. NaN for unknown joints.
     """
-    raw = hand.raw21[np.isfinite(hand.raw21).all(axis=(1, 2))]
-    if len(raw) < 2:
+    rows = points[np.isfinite(points[:, 0]).all(axis=1)]
+    if len(rows) < 2:
         return np.zeros(0)
-    bones = np.linalg.norm(raw[:, 1:] - raw[:, PARENTS[1:]], axis=-1)
+    bones = np.linalg.norm(rows[:, 1:] - rows[:, PARENTS[1:]], axis=-1)
     return np.asarray(bones.std(axis=0) / bones.mean(axis=0))
 
 

@@ -20,7 +20,7 @@ from core.session.tables import Detections, Ticks
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.contact_sheet import write_contact_sheet
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
-from hands.located import located_wearer
+from hands.located import located_wearer, rate_hz
 from hands.model_file import hand_model_digest, hand_model_path
 from hands.overlays import drawn_hands
 from hands.proportions import hand_shape
@@ -110,6 +110,7 @@ class HandsStage:
             camera=camera,
             timestamps_ns=ticks.timestamp_ns,
             source=source.name,
+            located_hz=rate_hz(found) if isinstance(found, LocatedHands) else None,
         )
         table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
         outputs = [table.write(folder), palms.write(folder)]
@@ -117,7 +118,8 @@ class HandsStage:
         outputs.append(HANDS_REPORT)
         if config.contact_sheet and len(ticks):
             progress.note("contact sheet")
-            drawn = drawn_hands(table, palms, ticks=ticks, detections=Detections.read(folder))
+            seen = Detections.read(folder) if folder.exists(DETECTIONS) else None
+            drawn = drawn_hands(table, palms, ticks=ticks, detections=seen)
             outputs.append(
                 write_contact_sheet(folder, drawn, ticks=ticks, camera=camera, progress=progress)
             )

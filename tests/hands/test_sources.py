@@ -109,6 +109,9 @@ def test_mps_landmarks_reach_the_tables_in_the_head_frame(session, joints):
     report = json.loads(session.read_bytes(HANDS_REPORT))
     assert report["scale_source"] == "aria_mps"
     assert report["rejected_detections"] == {"low confidence": 1}
+    assert report["source_rate_hz"] == pytest.approx(30.0, abs=0.1)
+    assert report["hands"]["right"]["source_bone_spread"] < 1e-6
+    assert report["hands"]["right"]["reprojection_px_median"] is None  # nothing was fitted
     assert report["bones_mm"]["thumb"][:2] == [None, None]  # Aria knows no CMC
     assert not any("guess" in warning for warning in outcome.warnings)
 
