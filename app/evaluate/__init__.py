@@ -10,6 +10,7 @@ from app.evaluate.figures import Figure
 from app.evaluate.hands import HandComparison, compare_hands
 from app.evaluate.labels import compare_labels
 from app.evaluate.palms import PalmComparison, compare_palms
+from app.evaluate.path_sources import known_of_world
 from app.evaluate.rest import jitter_figures
 from app.evaluate.sigmas import (
     LEVELS,
@@ -87,11 +88,13 @@ def evaluate(folder: SessionFolder) -> Evaluation:
     checks: list[SigmaCheck] = []
     if _both(folder, TRAJECTORY):
         found, exact = _pair(folder, Trajectory)
-        trajectory = compare_trajectories(found, exact)
-        checks += head_checks(trajectory, found)
+        level, metric = known_of_world(folder)
+        trajectory = compare_trajectories(found, exact, level=level, metric=metric)
+        checks += head_checks(trajectory, found) if trajectory.absolute else []
         figures += trajectory.figures()
         streams = {stream.name for stream in SessionInfo.read(folder).streams}
-        figures += wrist_camera_figures(trajectory, found, exact, streams=streams)
+        if trajectory.absolute:
+            figures += wrist_camera_figures(trajectory, found, exact, streams=streams)
         figures += sigma_figures(checks, "slam")
     if _both(folder, HANDS) and _both(folder, END_EFFECTORS):
         hands = compare_hands(*_pair(folder, Hands))

@@ -60,7 +60,7 @@ def _of_session(address: str, folder: SessionFolder) -> Estimate:
     if not finished(folder, TRAJECTORY):
         raise BadInputError(f"{address}: no trajectory yet; run: handoff run {address}")
     table = Trajectory.read(folder)
-    report = read_document(folder, SLAM_REPORT) if folder.exists(SLAM_REPORT) else {}
+    level, metric = known_of_world(folder)
     rows = np.flatnonzero(table.tracked & table.world_from_head_valid)
     poses = TimedPoses(
         timestamps_ns=table.timestamp_ns[rows],
@@ -69,9 +69,11 @@ def _of_session(address: str, folder: SessionFolder) -> Estimate:
         period_ns=median_period_ns(table.timestamp_ns),
         span_ns=(int(table.timestamp_ns[0]), int(table.timestamp_ns[-1])) if len(table) else None,
     )
-    return Estimate(
-        address,
-        poses,
-        level=str(report.get("gravity_source", "")) not in UNKNOWN,
-        metric=str(report.get("scale_source", "")) not in UNKNOWN,
-    )
+    return Estimate(address, poses, level=level, metric=metric)
+
+
+def known_of_world(folder: SessionFolder) -> tuple[bool, bool]:
+    """Does the stage slam know which way is up, and how long a metre is?"""
+    report = read_document(folder, SLAM_REPORT) if folder.exists(SLAM_REPORT) else {}
+    up, metre = (str(report.get(key, "")) for key in ("gravity_source", "scale_source"))
+    return up not in UNKNOWN, metre not in UNKNOWN

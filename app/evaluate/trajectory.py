@@ -1,6 +1,6 @@
 """The head trajectory against the truth. T: matched ticks at which both have a pose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
 
 Floats = NDArray[np.float64]
+NEEDS_METRE = {"ATE RMSE", "scale error", "RPE over 1 s"}
+NEEDS_UP = {"ATE RMSE", "rotation error", "gravity error"}
 MIN_POSES = 3  # a piece of fewer cannot be laid on anything
 
 
@@ -27,6 +29,8 @@ class TrajectoryComparison:
     similarity fit leaves.   start_ns: time of the first matched tick.
     alignments: map -> truth_from_world.   scales: truth / estimate, per map.
     tracked_share: of the ticks that the truth has.   tilt_deg: error of the estimated up, per map.
+    level, metric: whether the estimate claims to know up and the metre; without, the figures that
+    need them are missing, and positions of `aligned` tell nothing.
     """
 
     seconds: Floats
@@ -41,6 +45,13 @@ class TrajectoryComparison:
     tracked_share: float
     scales: tuple[float, ...]
     tilt_deg: tuple[float, ...]
+    level: bool = True
+    metric: bool = True
+
+    @property
+    def absolute(self) -> bool:
+        """Can positions be compared after alignment by yaw and position?"""
+        return self.level and self.metric
 
     @property
     def errors_m(self) -> Floats:
@@ -59,7 +70,7 @@ class TrajectoryComparison:
         metres, degrees = self.relative(1.0)
         over = f"{len(self.seconds)} frames, {length:.2f} m path"
         pairs = f"root mean square of {len(metres)} pairs"
-        return [
+        figures = [
             Figure("slam", "tracked", self.tracked_share, "share", "of the frames in the truth"),
             Figure("slam", "maps", float(len(self.scales)), "", "pieces that were not joined"),
             Figure("slam", "ATE RMSE", 1e3 * rmse(self.errors_m), "mm", over),
@@ -71,6 +82,19 @@ class TrajectoryComparison:
             Figure("slam", "RPE over 1 s", 1e3 * rmse(metres), "mm", pairs),
             Figure("slam", "RPE over 1 s, turn", rmse(degrees), "deg", pairs),
         ]  # fmt: skip
+        return [self._if_known(figure) for figure in figures]
+
+    def _if_known(self, figure: Figure) -> Figure:
+        """The figure, or its absence where the estimate never claimed what it needs."""
+        lacking = []
+        if not self.metric and figure.name in NEEDS_METRE:
+            lacking.append("scale")
+        if not self.level and figure.name in NEEDS_UP:
+            lacking.append("gravity")
+        if not lacking:
+            return figure
+        note = f"{' and '.join(lacking)} unknown to the estimate"
+        return replace(figure, value=float("nan"), note=note)
 
     def relative(self, span_s: float) -> tuple[Floats, Floats]:
         """Errors of the motion over a span, metres and degrees, over all pairs of one map."""
@@ -82,8 +106,13 @@ class TrajectoryComparison:
         return metres, rotation_error_deg(moved.rotation, should.rotation)
 
 
-def compare_trajectories(estimate: Trajectory, truth: Trajectory) -> TrajectoryComparison:
-    """Match by time, align each map on its own by yaw and position."""
+def compare_trajectories(
+    estimate: Trajectory, truth: Trajectory, *, level: bool = True, metric: bool = True
+) -> TrajectoryComparison:
+    """Match by time, align each map on its own by yaw and position.
+
+    level, metric: does the estimate claim to know up and the metre?
+    """
     known = np.flatnonzero(truth.world_from_head_valid)
     rows, truth_rows = match_times(estimate.timestamp_ns, truth.timestamp_ns[known])
     truth_rows = known[truth_rows]
@@ -121,6 +150,8 @@ def compare_trajectories(estimate: Trajectory, truth: Trajectory) -> TrajectoryC
         tracked_share=share(len(rows), len(known)),
         scales=tuple(scales),
         tilt_deg=tuple(tilts),
+        level=level,
+        metric=metric,
     )
 
 

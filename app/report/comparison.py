@@ -22,8 +22,8 @@ GAP_S = 0.25  # longer ones are not drawn over
 
 
 def trajectory_errors(comparison: TrajectoryComparison) -> str | None:
-    """Position and rotation error of the head over time; None when nothing matched."""
-    if not len(comparison.seconds):
+    """Position and rotation error of the head over time; None when they cannot be said."""
+    if not len(comparison.seconds) or not comparison.absolute:
         return None
     with Plot(9.2, 2.3, ncols=2) as plot:
         position, rotation = plot.axes

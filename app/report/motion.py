@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from app.evaluate.trajectory import TrajectoryComparison
 from app.report.pictures import FAINT, HEAD, INK, LEFT, RIGHT, SIDE_COLOR, TRUTH, Plot
-from app.scene import Scene
-from core.geometry.landmarks import SIDES
+from app.scene import Scene, rows_of_ticks
+from core.geometry.landmarks import LANDMARKS, SIDES
 from core.session.tables import Segments
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,9 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
     for side in SIDES:
         palms, _ = scene.palm_in_head(side)
         tracks[f"{side} palm"] = (poses.apply(palms.translation), SIDE_COLOR[side])
-    if comparison is not None and len(comparison.seconds):
+    if comparison is not None and not (comparison.absolute and len(comparison.seconds)):
+        comparison = None
+    if comparison is not None:
         tracks = _in_truth_world(scene, tracks, comparison)
     unit = "m" if scene.metric else "map units"
     with Plot(9.2, 4.0, ncols=2, width_ratios=[1.15, 1]) as plot:
@@ -36,12 +38,13 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
             thin = {} if name == "head" else {"linewidth": 1.0, "alpha": 0.8}
             top.plot(track[:, 0], track[:, 1], **style, **thin)
             height.plot(scene.seconds, track[:, 2], **style, **thin)
-        if comparison is not None and len(comparison.seconds):
-            exact = comparison.truth.translation
-            start = scene.seconds[_first_tick(scene, comparison)]
-            dashed = {"color": TRUTH, "linestyle": (0, (4, 2)), "label": "head, truth"}
-            top.plot(exact[:, 0], exact[:, 1], **dashed)
-            height.plot(comparison.seconds + start, exact[:, 2], **dashed)
+        if comparison is not None:
+            seconds = comparison.seconds + scene.seconds[_first_tick(scene, comparison)]
+            dashed = {"color": TRUTH, "linestyle": (0, (4, 2))}
+            for name, exact in _true_tracks(scene, comparison).items():
+                given: dict[str, Any] = {"label": "truth"} if name == "head" else {"linewidth": 0.8}
+                top.plot(exact[:, 0], exact[:, 1], **dashed, **given)
+                height.plot(seconds, exact[:, 2], **dashed, **given)
         first = next(iter(np.flatnonzero(np.isfinite(tracks["head"][0][:, 0]))), 0)
         top.plot(*tracks["head"][0][first, :2], "o", color=HEAD, ms=6, label="head, start")
         top.set(title="from above", xlabel=f"x, {unit}", ylabel=f"y, {unit}")
@@ -53,6 +56,17 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
 
 def _first_tick(scene: Scene, comparison: TrajectoryComparison) -> int:
     return int(np.searchsorted(scene.ticks.timestamp_ns, comparison.start_ns))
+
+
+def _true_tracks(scene: Scene, comparison: TrajectoryComparison) -> dict[str, Floats]:
+    """Exact positions of the head and both palms in the truth's world, at the compared ticks."""
+    tracks = {"head": comparison.truth.translation}
+    if scene.trajectory is not None:
+        place, _ = rows_of_ticks(scene.ticks, scene.trajectory.tick[comparison.rows])
+        for side, landmarks in scene.truth_landmarks().items():
+            palm = landmarks[place, LANDMARKS.index("palm")]
+            tracks[side] = comparison.truth.apply(palm[:, None])[:, 0]
+    return tracks
 
 
 def _in_truth_world(

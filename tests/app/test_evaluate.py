@@ -17,7 +17,15 @@ from app.evaluate.summary import over_all
 from app.matching import match_times
 from core.errors import BadInputError
 from core.geometry.landmarks import FLIPPED_SIDE
-from core.session.layout import END_EFFECTORS, HANDS, HANDS_REPORT
+from core.session.documents import write_document
+from core.session.layout import (
+    END_EFFECTORS,
+    HANDS,
+    HANDS_REPORT,
+    POINTS,
+    SLAM_REPORT,
+    TRAJECTORY,
+)
 from core.session.marks import Mark, hashes_of, write_mark
 from core.session.storage import SessionFolder
 from core.session.tables import Hands
@@ -59,6 +67,30 @@ def test_without_hands_there_are_no_errors_of_hands(handless):
     assert found["hands", "found"] == 0.0
     assert math.isnan(found["hands", "MPJPE"])
     assert math.isnan(found["hands", "palm rotation"])
+
+
+@pytest.mark.parametrize(
+    ("report", "gone", "left"),
+    [
+        ({"gravity_source": "imu"}, "ATE RMSE", "gravity error"),
+        ({"gravity_source": "imu"}, "RPE over 1 s", "rotation error"),
+        ({"scale_source": "imu"}, "rotation error", "scale error"),
+        ({"scale_source": "imu"}, "gravity error", "RPE over 1 s"),
+    ],
+)
+def test_what_needs_an_unknown_scale_or_gravity_is_missing(session, tmp_path, report, gone, left):
+    write_document(session, SLAM_REPORT, report)
+    outputs = hashes_of(session, [TRAJECTORY, POINTS, SLAM_REPORT])
+    write_mark(session, "slam", Mark("slam", 1, {}, {}, outputs, {}, [], 1.0))
+    by_name = {f.name: f for f in evaluate(session).figures if f.stage == "slam"}
+    assert math.isnan(by_name[gone].value)
+    assert "unknown to the estimate" in by_name[gone].note
+    assert by_name[left].value == pytest.approx(0.0, abs=1e-4)
+    assert by_name["ATE RMSE, scale fitted"].value == pytest.approx(0.0, abs=1e-6)
+    assert "position within 1 sigma" not in by_name
+    out = tmp_path / "errors.html"
+    assert main(["evaluate", session.url, "--html", str(out)]) == 0
+    assert "Head over time" not in out.read_text("utf-8")
 
 
 def test_an_unfinished_table_is_not_measured(session):
