@@ -15,7 +15,7 @@ from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
 
 Floats = NDArray[np.float64]
-NEEDS_METRE = {"ATE RMSE", "scale error", "RPE over 1 s"}
+NEEDS_METRE = {"ATE RMSE", "scale error", "RPE over 1 s", "jitter"}
 NEEDS_UP = {"ATE RMSE", "rotation error", "gravity error"}
 MIN_POSES = 3  # a piece of fewer cannot be laid on anything
 
@@ -69,6 +69,8 @@ class TrajectoryComparison:
         scale = median(np.abs(np.array(self.scales) - 1.0))
         metres, degrees = self.relative(1.0)
         over = f"{len(self.seconds)} frames, {length:.2f} m path"
+        step_s = median(np.diff(self.seconds))
+        jitter, _ = self.relative(step_s) if len(self.seconds) > 1 else (metres, degrees)
         pairs = f"root mean square of {len(metres)} pairs"
         figures = [
             Figure("slam", "tracked", self.tracked_share, "share", "of the frames in the truth"),
@@ -81,6 +83,7 @@ class TrajectoryComparison:
             Figure("slam", "gravity error", mean(self.tilt_deg), "deg", "tilt of the world"),
             Figure("slam", "RPE over 1 s", 1e3 * rmse(metres), "mm", pairs),
             Figure("slam", "RPE over 1 s, turn", rmse(degrees), "deg", pairs),
+            Figure("slam", "jitter", 1e3 * rmse(jitter), "mm", "RPE over one frame"),
         ]  # fmt: skip
         return [self._if_known(figure) for figure in figures]
 

@@ -144,6 +144,14 @@ def test_steady_drift_is_the_relative_error_over_a_second():
     assert np.median(metres) == pytest.approx(0.010, rel=0.02)
 
 
+def test_white_noise_on_the_path_is_jitter():
+    noise = np.random.default_rng(4).normal(0, 0.001, (N, 3))
+    noisy = SE3(swaying().rotation, swaying().translation + noise)
+    found = values(compare_trajectories(trajectory(noisy), trajectory(swaying())).figures())
+    assert found["jitter"] == pytest.approx(np.sqrt(6), rel=0.05)
+    assert found["ATE RMSE"] == pytest.approx(np.sqrt(3), rel=0.05)
+
+
 def test_pairs_never_join_two_maps():
     maps = np.repeat([0, 1], N // 2)
     other = SE3(np.eye(3), np.array([3.0, 0, 0]))
