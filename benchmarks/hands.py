@@ -4,6 +4,7 @@
 
 `hands3d_handgraph`: 200 single pictures with 3D truth, no known hand size, every picture by itself.
 `egodex_sample.mp4`: both hands of a person at work, no truth: presence, swaps, jitter, cost.
+`aria_gen2_bothhands`: the difference to the hands that the device tracked itself.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core.errors import MissingExtraError
 from core.geometry.cameras import camera_from_dict
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.metrics import mpjpe, procrustes, rotation_error_deg, wrist_relative
@@ -59,7 +61,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
-    for name, measure in (("hands3d_handgraph", handgraph), ("ego_video", egodex)):
+    for name, measure in (
+        ("hands3d_handgraph", handgraph),
+        ("ego_video", egodex),
+        ("aria_gen2_bothhands", aria_device),
+    ):
         folder = arguments.data / name
         if not folder.is_dir():
             print(f"{name}: {folder} is not there, skipped")
@@ -242,6 +248,16 @@ def session_of_video(video: Path, folder: Path) -> SessionFolder:
     camera = StreamCalibration(camera_from_dict(EGODEX_CAMERA))
     Calibration({"head": camera}, source="reported", date="2025-05-01").write(session)
     return session
+
+
+def aria_device(folder: Path) -> dict[str, Any]:
+    """See `aria_hands`."""
+    from aria_hands import aria_gen2
+
+    try:
+        return rounded(aria_gen2(folder))
+    except MissingExtraError as error:
+        return {"skipped": str(error)}
 
 
 def swaps(hands: Hands) -> int:

@@ -49,7 +49,7 @@ class AriaDevice:
     ) -> LocatedHands:
         """Raises BadInputError for a file without the stream."""
         path = folder.local_path(self.inputs(config)[0])
-        with _quiet_library():
+        with quiet_library():
             provider = open_vrs(path)
             device_ns, points, confidence = device_hands(provider, path)
             if config.source_body_from_head:
@@ -119,7 +119,7 @@ def head_from_device_of(provider: Any, *, rotate_deg: int) -> SE3:
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """The VRS library logs every stream it opens to stdout and stderr, past Python."""
     with Path(os.devnull).open("wb") as nowhere:
         kept = [(number, os.dup(number)) for number in (1, 2)]
