@@ -49,7 +49,10 @@ class Choreography:
         image_wh: tuple[int, int],
     ) -> None:
         self.human, self.task = human, task
-        meshes = [build_hand_mesh(side, scale=human.scale) for side in ("left", "right")]
+        meshes = [
+            build_hand_mesh(side, scale=human.scale, sleeve=look.sleeve)
+            for side in ("left", "right")
+        ]
         self.scene = SceneModel(
             look, things=task.things, hands=meshes, cameras=mounts, image_wh=image_wh
         )

@@ -29,6 +29,7 @@ MOST_TURN = 0.35  # a wrist turns this far to lie square to a box, not further
 TOUCH_M = 0.0005
 CONTACT_M = 0.003  # a finger nearer than this touches
 CLEARANCE_M = 0.002
+HAND_SCALES = (0.91, 1.09)  # of a 185 mm hand: 168 to 202 mm
 LOWEST_REST_M = 0.106
 PRESS_CLOSURE = 0.10  # fingers of a hand that pushes, nearly straight
 SHOULDER = {"left": np.array([-0.12, 0.19, 0.16]), "right": np.array([-0.12, -0.19, 0.16])}
@@ -127,7 +128,7 @@ def _grasp_in(
     rotation = hand_rotation(side, yaw, pitch, roll=roll)
     grip = pinch(width, rotation, side=side, scale=scale)
     if thing.parts[0].shape == "box":
-        turn = _turn_to_faces(rotation @ grip.axis_in_hand, desk_from_thing.rotation, thing.half)
+        turn = turn_to_faces(rotation @ grip.axis_in_hand, desk_from_thing.rotation, thing.half)
         yaw += float(np.clip(turn, -MOST_TURN, MOST_TURN))
         rotation = hand_rotation(side, yaw, pitch, roll=roll)
     wrist = centre - rotation @ grip.middle_in_hand
@@ -188,7 +189,7 @@ def pinch(width: float, desk_from_hand: Array, *, side: str, scale: float) -> Gr
     )
 
 
-def _turn_to_faces(axis_in_desk: Array, desk_from_thing: Array, half: Vector) -> float:
+def turn_to_faces(axis_in_desk: Array, desk_from_thing: Array, half: Vector) -> float:
     """The smallest yaw that lays the grip's axis square to a side of a box, across a long one."""
     angle = np.arctan2(axis_in_desk[1], axis_in_desk[0])
     across = desk_from_thing[:, 0] if half[0] <= half[1] else desk_from_thing[:, 1]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MissingExtraError
-from sim.hand_paint import ROW_SLEEVE, paint
+from sim.hand_paint import ROW_ARM, ROW_SLEEVE, paint
 from sim.hand_skeleton import (
     BONES,
     FINGERS,
@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 VOXEL_M = 0.002
 FOREARM_M = 0.36
 SLEEVE_START_M = -0.055  # the cuff, behind the wrist crease
+SLEEVE_FROM_M = {"long": SLEEVE_START_M, "short": -0.19}
 BLEND_FINGER_M = 0.004
 BLEND_PALM_M = 0.011
 REST_CLOSURE = np.array([[0.15, 0.08, 0.08, 0.08, 0.08]])
@@ -125,19 +126,42 @@ def palm_capsules(rest: HandPosture) -> list[Capsule]:
     return parts
 
 
-def arm_capsules() -> tuple[list[Capsule], list[Capsule]]:
-    """(skin of the wrist and forearm, sleeve around it); the arm runs along -x."""
-    skin = [
+def arm_capsules() -> list[Capsule]:
+    """Skin of the wrist, blended into the palm; the arm runs along -x."""
+    return [
         Capsule(np.array([0.006, y, 0.0]), np.array([-0.10, 1.6 * y, 0.0]), 0.0185, 0.025, 1.12)
         for y in (-0.0085, 0.0085)
     ]
-    end = -FOREARM_M
-    cuff = SLEEVE_START_M
-    sleeve = [
-        Capsule(np.array([cuff - 0.012, y, 0.0]), np.array([end, 1.5 * y, 0.0]), 0.031, 0.050, 1.05)
+
+
+def forearm_capsules() -> list[Capsule]:
+    """The bare forearm, which takes over where the meshed hand ends."""
+    return [
+        Capsule(
+            np.array([-0.07, 1.45 * y, 0.0]),
+            np.array([-FOREARM_M, 2.0 * y, 0.0]),
+            0.0229,
+            0.040,
+            1.1,
+        )
+        for y in (-0.0085, 0.0085)
+    ]
+
+
+def sleeve_capsules(start_m: float) -> list[Capsule]:
+    """Cloth around the arm from ``start_m`` behind the wrist to the elbow."""
+    share = (SLEEVE_START_M - start_m) / (SLEEVE_START_M + FOREARM_M)
+    cuff = 0.031 + share * (0.050 - 0.031)
+    return [
+        Capsule(
+            np.array([start_m - 0.012, y, 0.0]),
+            np.array([-FOREARM_M, 1.5 * y, 0.0]),
+            cuff,
+            0.050,
+            1.05,
+        )
         for y in (-0.008, 0.008)
     ]
-    return skin, sleeve
 
 
 def _union(points: Array, capsules: list[Capsule], width: float) -> Array:
@@ -147,19 +171,22 @@ def _union(points: Array, capsules: list[Capsule], width: float) -> Array:
     return distance
 
 
-def build_hand_mesh(side: str, *, scale: float = 1.0, voxel_m: float = VOXEL_M) -> HandMesh:
-    """Mesh one hand; ``scale`` 1 is a 185 mm hand, ``voxel_m`` the marching-cubes step."""
+def build_hand_mesh(
+    side: str, *, scale: float = 1.0, voxel_m: float = VOXEL_M, sleeve: str = "long"
+) -> HandMesh:
+    """Mesh one hand; ``scale`` 1 is a 185 mm hand, ``voxel_m`` the marching-cubes step.
+
+    sleeve: long (to the wrist), short (rolled up) or none.
+    """
     rest = posture(REST_CLOSURE, side="right")
     box = (np.array([SLEEVE_START_M - 0.03, -0.125, -0.055]), np.array([0.205, 0.090, 0.080]))
     vertices, faces = _march(lambda p: hand_distance(p, rest), box, voxel_m)
-    arm_box = (np.array([-FOREARM_M - 0.06, -0.08, -0.07]), np.array([0.0, 0.08, 0.07]))
-    _, sleeve = arm_capsules()
-    arm, arm_faces = _march(lambda p: _union(p, sleeve, 0.008), arm_box, 4 * voxel_m)
+    arm, arm_faces, arm_uv = _arm(sleeve, 4 * voxel_m)
     normals = _vertex_normals(vertices, faces)
     owner = _weights(vertices, rest, 0.001).argmax(1)
     shade = _occlusion(vertices, normals, rest)
     skin_uv = paint(vertices, normals, rest, owner=owner, occlusion=shade)
-    uv = np.concatenate([skin_uv, _cloth_place(arm)])
+    uv = np.concatenate([skin_uv, arm_uv])
     arm_weights = np.zeros((len(arm), len(BONES)))
     arm_weights[:, -1] = 1.0
     weights = np.concatenate([_weights(vertices, rest), arm_weights])
@@ -200,7 +227,7 @@ def _grid(low: Array, counts: NDArray[np.int64], step: float) -> Array:
 
 def hand_distance(points: Array, rest: HandPosture) -> Array:
     """Signed distance (N,) to the whole hand: fingers melt into the palm, not into each other."""
-    skin, _ = arm_capsules()
+    skin = arm_capsules()
     palm = smooth_min(
         _union(points, palm_capsules(rest), BLEND_PALM_M), _union(points, skin, 0.012), 0.018
     )
@@ -257,6 +284,32 @@ def _occlusion(vertices: Array, normals: Array, rest: HandPosture) -> Array:
         free = hand_distance(vertices + step * normals, rest)
         total += weight * np.clip(1.0 - free / step, 0.0, 1.0)
     return total
+
+
+def _arm(sleeve: str, step_m: float) -> tuple[Array, NDArray[np.int32], Array]:
+    """(vertices, faces, palette places) of the arm behind the hand: skin, cloth, or both."""
+    box = (np.array([-FOREARM_M - 0.06, -0.08, -0.07]), np.array([0.0, 0.08, 0.07]))
+    skin, cloth = forearm_capsules(), sleeve_capsules(SLEEVE_FROM_M.get(sleeve, SLEEVE_START_M))
+    layers = []
+    if sleeve != "long":
+        points, faces = _march(lambda p: _union(p, skin, 0.012), box, 0.7 * step_m)
+        layers.append((points, faces, _skin_place(points)))
+    if sleeve != "none":
+        points, faces = _march(lambda p: _union(p, cloth, 0.008), box, step_m)
+        layers.append((points, faces, _cloth_place(points)))
+    start = np.cumsum([0, *(len(points) for points, _, _ in layers)])
+    return (
+        np.concatenate([points for points, _, _ in layers]),
+        np.concatenate([faces + n for (_, faces, _), n in zip(layers, start[:-1], strict=True)]),
+        np.concatenate([uv for _, _, uv in layers]),
+    )
+
+
+def _skin_place(vertices: Array) -> Array:
+    """(V, 2) palette coordinates of a bare arm: darker towards the sides, a few freckles."""
+    angle = np.arctan2(vertices[:, 2], vertices[:, 1])
+    tone = 0.50 - 0.05 * np.cos(2 * angle) + 0.03 * np.sin(vertices[:, 0] / 0.017 + 3 * angle)
+    return np.stack([np.clip(tone, 0.02, 0.98), np.full(len(vertices), ROW_ARM)], 1)
 
 
 def _cloth_place(vertices: Array) -> Array:

@@ -16,7 +16,7 @@ from sim.hand_skeleton import FINGERS, SHAPES, THUMB_RADII, HandPosture
 Array = NDArray[np.float64]
 
 # palette: rows of the look-up (v); the column (u) is lightness
-ROW_BACK, ROW_PALM, ROW_NAIL, ROW_SLEEVE = 0.10, 0.35, 0.62, 0.90
+ROW_BACK, ROW_PALM, ROW_NAIL, ROW_ARM, ROW_SLEEVE = 0.10, 0.35, 0.60, 0.75, 0.92
 PLAIN = 0.52
 # how much darker or lighter each mark is
 WRINKLE, CREASE, LINE, TENDON, KNUCKLE, RIM, SHADE = 0.24, 0.30, 0.30, 0.10, 0.20, 0.22, 0.45

@@ -11,12 +11,22 @@ import numpy as np
 
 from sim.things import Part, Thing, Vector, block, can, egg, lid, tray
 
-SPICES: dict[str, Vector] = {
-    "paprika": (0.75, 0.16, 0.08),
-    "turmeric": (0.90, 0.68, 0.10),
-    "oregano": (0.30, 0.42, 0.18),
+SPICES: dict[str, dict[str, Vector]] = {
+    "spices": {
+        "paprika": (0.75, 0.16, 0.08),
+        "turmeric": (0.90, 0.68, 0.10),
+        "oregano": (0.30, 0.42, 0.18),
+    },
+    "herbs": {
+        "basil": (0.16, 0.50, 0.20),
+        "lavender": (0.52, 0.44, 0.72),
+        "saffron": (0.88, 0.36, 0.06),
+    },
 }
-DISHES = ("cup", "bowl", "saucer", "jar")
+DISHES: dict[str, tuple[str, ...]] = {
+    "dinnerware": ("cup", "bowl", "saucer", "jar"),
+    "kitchen_tools": ("measuring cup", "whisk", "spatula", "ladle"),
+}
 RUBBISH = ("can", "wrapper", "carton", "paper ball", "lid")
 EGGS: dict[str, Vector] = {"white": (0.94, 0.93, 0.90), "brown": (0.72, 0.48, 0.32)}
 CUP_M = 0.052  # from one egg to the next
@@ -41,27 +51,30 @@ def rack(at: Vector) -> Thing:
     return Thing("rack", parts, (0.035, 0.12, 0.03), at, movable=False)
 
 
-def spices(rng: np.random.Generator, spots: list[tuple[float, float]]) -> list[Laid]:
+def spices(rng: np.random.Generator, spots: list[tuple[float, float]], objects: str) -> list[Laid]:
     """Three bottles for the rack; ``spots``: where they start."""
     laid = []
-    names = [str(n) for n in rng.permutation(list(SPICES))]
+    colours = SPICES[objects]
+    names = [str(n) for n in rng.permutation(list(colours))]
     for i, (name, (x, y)) in enumerate(zip(names, spots, strict=True)):
-        bottle = replace(can(f"{name}_bottle", SPICES[name], radius=0.019), start=(x, y, 0.035))
+        bottle = replace(can(f"{name}_bottle", colours[name], radius=0.019), start=(x, y, 0.035))
         goal = (0.375, 0.07 * (1 - i), 0.006 + 0.035)
         laid.append((bottle, f"{name} bottle", f"put the {name} bottle on the rack", goal))
     return laid
 
 
-def dirty_table(rng: np.random.Generator, spots: list[tuple[float, float]]) -> list[Laid]:
+def dirty_table(
+    rng: np.random.Generator, spots: list[tuple[float, float]], objects: str
+) -> list[Laid]:
     """Nine things: dishes for the tray in the middle, rubbish for the bins at the sides."""
     laid: list[Laid] = []
     thrown = {1.0: 0, -1.0: 0}
-    for i, (name, (x, y)) in enumerate(zip((*DISHES, *RUBBISH), spots, strict=True)):
+    for i, (name, (x, y)) in enumerate(zip((*DISHES[objects], *RUBBISH), spots, strict=True)):
         red, green, blue = (float(c) for c in rng.uniform(0.25, 0.95, 3))
         thing = replace(_item(name, (red, green, blue)), yaw=float(rng.uniform(-0.5, 0.5)))
         thing = replace(thing, start=(x, y, thing.half[2]))
         height = 0.006 + thing.half[2]
-        if name in DISHES:
+        if name in DISHES[objects]:
             laid.append((
                 thing,
                 name,
@@ -80,6 +93,12 @@ def dirty_table(rng: np.random.Generator, spots: list[tuple[float, float]]) -> l
 def _item(name: str, colour: Vector) -> Thing:
     """Something that stands on a dirty table."""
     key = name.replace(" ", "_")
+    if name in {"whisk", "spatula", "ladle"}:
+        return _tool(name, colour)
+    if name == "measuring cup":
+        cup = can(key, colour, radius=0.024, half_height=0.026)
+        handle = Part("box", (0.014, 0.005, 0.003), (0.036, 0.0, 0.018), colour)
+        return replace(cup, parts=(cup.parts[0], handle))
     if name in {"cup", "jar", "can"}:
         return can(key, colour, radius=0.024, half_height=0.032)
     if name == "paper ball":
@@ -89,6 +108,18 @@ def _item(name: str, colour: Vector) -> Thing:
         part = Part("cylinder", (0.026, 0.014), colour=colour, texture="shell")
         return Thing(key, (part,), (0.026, 0.026, 0.014))
     return block(key, colour, (0.026, 0.018, 0.017))
+
+
+def _tool(name: str, colour: Vector) -> Thing:
+    """A short kitchen tool lying down, taken by its handle in the middle."""
+    steel: Vector = (0.72, 0.73, 0.75)
+    handle = Part("box", (0.030, 0.011, 0.011), (0.0, 0.0, 0.0), colour, "grain")
+    heads = {
+        "whisk": Part("ellipsoid", (0.020, 0.013, 0.011), (0.046, 0, 0), steel, "shell", 0.75),
+        "spatula": Part("box", (0.018, 0.017, 0.002), (0.046, 0.0, -0.006), steel),
+        "ladle": Part("cylinder", (0.016, 0.009), (0.044, 0.0, -0.001), steel, "shell"),
+    }
+    return Thing(name, (handle, heads[name]), (0.030, 0.011, 0.011))
 
 
 def bins() -> tuple[Thing, ...]:
@@ -130,18 +161,26 @@ def lids() -> tuple[Thing, ...]:
     )
 
 
-def twelve_eggs(rng: np.random.Generator, spots: list[tuple[float, float]]) -> list[Laid]:
-    """White eggs for the left carton, brown ones for the right, in the middle of the desk."""
+def twelve_eggs(
+    rng: np.random.Generator, spots: list[tuple[float, float]], *, by_colour: bool = True
+) -> list[Laid]:
+    """Twelve eggs in the middle of the desk, and the cup each one goes into.
+
+    by_colour: white ones left, brown ones right; otherwise each into the nearer carton.
+    """
     laid: list[Laid] = []
     order = [str(c) for c in rng.permutation([c for c in EGGS for _ in range(6)])]
-    used = dict.fromkeys(EGGS, 0)
+    leftmost = set(np.argsort([-y for _, y in spots])[:6].tolist())
+    used = {"left": 0, "right": 0}
     for i, (colour, (x, y)) in enumerate(zip(order, spots, strict=True)):
-        side, sign = ("left", 1.0) if colour == "white" else ("right", -1.0)
-        row, column = divmod(used[colour], 3)
-        used[colour] += 1
+        to_left = colour == "white" if by_colour else i in leftmost
+        side, sign = ("left", 1.0) if to_left else ("right", -1.0)
+        row, column = divmod(used[side], 3)
+        used[side] += 1
         thing = replace(egg(f"{colour}_egg_{i}", EGGS[colour]), start=(x, y, 0.0215))
         goal = (0.30 + (1 - column) * CUP_M, sign * (0.19 + (row - 0.5) * CUP_M), 0.006 + 0.0215)
-        laid.append((thing, f"{colour} egg", f"put the {colour} egg in the {side} carton", goal))
+        words = f"{colour} egg" if by_colour else "egg"
+        laid.append((thing, words, f"put the {words} in the {side} carton", goal))
     return laid
 
 
@@ -162,16 +201,22 @@ def dresser_top(rng: np.random.Generator) -> tuple[Thing, Thing]:
 
 
 def ornaments(
-    rng: np.random.Generator, spots: list[tuple[float, float]], boxes: tuple[Thing, Thing]
+    rng: np.random.Generator,
+    spots: list[tuple[float, float]],
+    *,
+    boxes: tuple[Thing, Thing],
+    objects: str,
 ) -> list[Laid]:
-    """A necklace for the jewelry box and a hair clip for the organizer."""
+    """A necklace for the jewelry box and a hair clip for the organizer; or bracelet and comb."""
     chest, rows = boxes
     clip_yaw = float(rng.uniform(-0.5, 0.5))
     turn = float(rng.uniform(-0.6, 0.6))
     red, green, blue = (float(c) for c in rng.uniform(0.1, 0.8, 3))
+    jewel, clip = ("necklace", "hair clip") if objects == "jewelry" else ("bracelet", "comb")
+    make = hair_clip if objects == "jewelry" else comb
     pieces = (
-        (replace(necklace(), yaw=turn), chest, "necklace", "jewelry box"),
-        (replace(hair_clip((red, green, blue)), yaw=clip_yaw), rows, "hair clip", "organizer"),
+        (replace(beads(jewel), yaw=turn), chest, jewel, "jewelry box"),
+        (replace(make((red, green, blue)), yaw=clip_yaw), rows, clip, "organizer"),
     )
     laid: list[Laid] = []
     for (thing, into, name, where), (x, y) in zip(pieces, spots, strict=True):
@@ -181,12 +226,15 @@ def ornaments(
     return laid
 
 
-def necklace() -> Thing:
-    """A string of beads laid in two coils, with a pendant in the middle. It keeps that shape."""
+def beads(name: str) -> Thing:
+    """A string of beads: a necklace lies in two coils with its pendant in the middle, a bracelet
+    in one. It keeps that shape.
+    """
     gold, pearl = (0.80, 0.62, 0.22), (0.93, 0.91, 0.86)
-    radius, bead = 0.019, 0.0048
+    radius, bead = (0.019, 0.0048) if name == "necklace" else (0.020, 0.0062)
     parts = []
-    for coil, height in enumerate((-0.5, 0.5)):
+    heights = (-0.5, 0.5) if name == "necklace" else (0.0,)
+    for coil, height in enumerate(heights):
         turns = np.arange(18) * (2 * np.pi / 18) + 0.17 * coil
         parts += [
             Part(
@@ -197,9 +245,20 @@ def necklace() -> Thing:
             )
             for k, a in enumerate(turns)
         ]
-    parts.append(Part("ellipsoid", (0.008, 0.006, 0.004), (0.004, 0, -0.004), (0.1, 0.25, 0.6)))
-    outer, height_m = radius + bead, 1.9 * bead
-    return Thing("necklace", tuple(parts), (outer, outer, height_m))
+    if name == "necklace":
+        stone = (0.1, 0.25, 0.6)
+        parts.append(Part("ellipsoid", (0.008, 0.006, 0.004), (0.004, 0, -0.004), stone))
+    outer, height_m = radius + bead, bead * (1.9 if name == "necklace" else 1.0)
+    return Thing(name, tuple(parts), (outer, outer, height_m))
+
+
+def comb(colour: Vector) -> Thing:
+    """A comb lying on its back: a thick spine and teeth."""
+    half = (0.036, 0.012, 0.008)
+    spine = Part("box", (0.036, 0.008, 0.008), (0.0, -0.004, 0.0), colour, "shell")
+    xs = np.linspace(-0.033, 0.033, 12)
+    teeth = [Part("box", (0.0014, 0.010, 0.004), (float(x), 0.014, 0.0), colour) for x in xs]
+    return Thing("comb", (spine, *teeth), half)
 
 
 def hair_clip(colour: Vector) -> Thing:

@@ -16,26 +16,36 @@ from sim import textures
 from sim.hand_mesh import HandMesh
 from sim.hand_skeleton import BONES
 from sim.things import Part, Thing
+from sim.variation import AS_IT_COMES, GLOVES, SCENES, SLEEVES, Variation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
 
 DESK_HALF = (0.42, 0.75, 0.02)  # metres; the front edge is at x = -0.06
 DESK_CENTRE_X = 0.36
+SLEEVE_SHARES = (0.6, 0.25, 0.15)  # how often sleeves are long, rolled up, absent
 CAMERA_BODY_QUAT = "0 1 0 0"  # MuJoCo looks along -z with y up; ours along z with y down
 
 
 @dataclass(frozen=True)
 class SceneLook:
-    """What the room looks like; drawn from a seed by `random_look`."""
+    """What the room and the person look like; drawn from a seed by `random_look`.
+
+    warmth: 1 lamp light … -1 a blue sky.  scene, sleeve, gloves: names in `sim.variation`.
+    """
 
     seed: int
     skin_tone: int
     table_height: float
     light_direction: tuple[float, float, float]
     brightness: float
+    warmth: float = 0.0
+    scene: str = SCENES[0]
+    sleeve: str = SLEEVES[0]
+    gloves: str = GLOVES[0]
 
 
 @dataclass(frozen=True)
@@ -46,14 +56,42 @@ class CameraMount:
     fov_y: float
 
 
-def random_look(rng: np.random.Generator) -> SceneLook:
-    """A room, a person's skin tone and a light."""
+@dataclass(frozen=True)
+class Room:
+    """What a scene is made of: pictures of `sim.textures`, and how high its tops are, metres."""
+
+    top: Callable[[np.random.Generator], textures.Image]
+    wall: Callable[[np.random.Generator], textures.Image]
+    height: tuple[float, float]
+
+
+ROOMS: dict[str, Room] = {
+    "study": Room(textures.wood, textures.wall, (0.70, 0.78)),
+    "kitchen": Room(textures.stone, textures.tiles, (0.86, 0.94)),
+    "bedroom": Room(textures.lacquer, textures.wallpaper, (0.76, 0.96)),
+    "workshop": Room(textures.plywood, textures.pegboard, (0.82, 0.98)),
+}
+
+
+def random_look(rng: np.random.Generator, variation: Variation = AS_IT_COMES) -> SceneLook:
+    """A room, a person's skin tone and clothes, and a light; what ``variation`` names is fixed."""
+    seed, skin_tone = int(rng.integers(2**31)), int(rng.integers(len(textures.SKIN_TONES)))
+    height = float(rng.random())
+    light = (float(rng.uniform(-0.5, 0.5)), float(rng.uniform(-0.6, 0.6)), -1.0)
+    brightness, warmth = float(rng.uniform(0.8, 1.12)), float(rng.uniform(-1.0, 1.0))
+    scene, sleeve = str(rng.choice(SCENES)), str(rng.choice(SLEEVES, p=SLEEVE_SHARES))
+    scene = variation.scene or scene
+    low, high = ROOMS[scene].height
     return SceneLook(
-        seed=int(rng.integers(2**31)),
-        skin_tone=int(rng.integers(len(textures.SKIN_TONES))),
-        table_height=float(rng.uniform(0.70, 0.78)),
-        light_direction=(float(rng.uniform(-0.5, 0.5)), float(rng.uniform(-0.6, 0.6)), -1.0),
-        brightness=float(rng.uniform(0.85, 1.1)),
+        seed,
+        skin_tone,
+        low + height * (high - low),
+        light,
+        brightness,
+        warmth,
+        scene,
+        variation.sleeve or sleeve,
+        variation.gloves,
     )
 
 
@@ -108,14 +146,14 @@ def _materials(look: SceneLook) -> tuple[str, dict[str, bytes]]:
     """Texture and material elements, and the PNG behind each."""
     rng = np.random.default_rng(look.seed)
     pictures = {
-        "wood": textures.wood(rng),
-        "wall": textures.wall(rng),
+        "wood": ROOMS[look.scene].top(rng),
+        "wall": ROOMS[look.scene].wall(rng),
         "floor": textures.wood(rng, 512),
         "grain": textures.plain(rng, (0.93, 0.93, 0.93)),
         "shell": textures.plain(rng, (0.97, 0.97, 0.96)),
         "label": textures.poster(rng, 256),
         **{f"print_{i}": textures.printed(rng) for i in range(4)},
-        "skin": textures.skin_palette(rng, look.skin_tone),
+        "skin": textures.skin_palette(rng, look.skin_tone, gloves=look.gloves),
     }
     cube = {"grain", "shell", "label"}
     xml = []
@@ -133,6 +171,7 @@ def _room(look: SceneLook) -> str:
     floor = -look.table_height
     light = " ".join(f"{v:.4f}" for v in look.light_direction)
     b = 0.60 * look.brightness
+    red, blue = b * (1 + 0.10 * look.warmth), b * (0.96 - 0.14 * look.warmth)
     walls = [
         f'<geom type="plane" material="floor" size="4 4 .1" pos="0 0 {floor:.4f}"/>',
         *(
@@ -149,7 +188,7 @@ def _room(look: SceneLook) -> str:
         f'pos="0 0 {floor + 2.6:.4f}"/>',
         f'<geom type="box" material="wood" size="{hx} {hy} {hz}" pos="{DESK_CENTRE_X} 0 {-hz}"/>',
         f'<light pos="0.2 0 2" dir="{light}" directional="true" castshadow="false" '
-        f'diffuse="{b:.3f} {b:.3f} {b * 0.96:.3f}" specular="0.2 0.2 0.2"/>',
+        f'diffuse="{red:.3f} {b:.3f} {blue:.3f}" specular="0.2 0.2 0.2"/>',
         '<light pos="-0.5 0.8 1.2" dir="0.5 -0.6 -0.8" directional="true" castshadow="false" '
         'diffuse="0.16 0.17 0.19" specular="0 0 0"/>',
     ]
@@ -164,7 +203,7 @@ class SceneModel:
     """A compiled scene. Place bodies by name, then render.
 
     hands: meshes to skin.  cameras: one mocap body each, OpenCV axes.  extra: bodies with joints
-    (robots), MJCF text for the worldbody.
+    (robots), MJCF text for the worldbody.  pictures: flat textures for it, as materials by name.
     """
 
     def __init__(
@@ -175,10 +214,15 @@ class SceneModel:
         hands: Sequence[HandMesh] = (),
         cameras: Sequence[CameraMount] = (),
         extra: str = "",
+        pictures: Mapping[str, Image] | None = None,
         image_wh: tuple[int, int] = (640, 480),
     ) -> None:
         mujoco = _mujoco()
         materials, assets = _materials(look)
+        for name, picture in (pictures or {}).items():
+            materials += f'<texture name="{name}" type="2d" file="{name}.png"/>'
+            materials += f'<material name="{name}" texture="{name}" specular="0"/>'
+            assets[f"{name}.png"] = textures.png(picture)
         skins = ""
         for mesh in hands:
             assets[f"{mesh.side}.skn"] = skin_file(mesh)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.errors import BadInputError
+from sim.clutter import clutter
 from sim.free_play import laid_out, toys
 from sim.paper_tasks import (
     Laid,
@@ -24,7 +24,8 @@ from sim.paper_tasks import (
     spices,
     twelve_eggs,
 )
-from sim.things import Thing, Vector, block, mat, tray
+from sim.things import Thing, Vector, block, can, tray
+from sim.variation import AS_IT_COMES, SCENES, Variation, chosen
 
 COLOURS: dict[str, Vector] = {
     "red": (0.82, 0.10, 0.10),
@@ -102,44 +103,22 @@ def spread(
     return [(float(a), float(b)) for a, b in places]
 
 
-def clutter(rng: np.random.Generator) -> tuple[Thing, ...]:
-    """Printed sheets, and boxes at the desk's far edge: something for a camera to hold on to."""
-    sheets = [
-        replace(
-            mat(f"sheet_{i}", f"print_{i % 4}", (0.105, 0.148, 0.0006)),
-            start=(
-                float(rng.uniform(-0.02, 0.55)),
-                y + float(rng.uniform(-0.05, 0.05)),
-                0.0009 * i,
-            ),
-            yaw=float(rng.uniform(-0.7, 0.7)),
-        )
-        for i, y in enumerate((-0.50, 0.50, -0.22, 0.25))
-    ]
-    boxes = []
-    for i, y in enumerate((-0.45, -0.15, 0.2, 0.5)):
-        half = tuple(float(v) for v in rng.uniform((0.02, 0.03, 0.03), (0.05, 0.07, 0.09)))
-        colour = tuple(float(v) for v in rng.uniform(0.2, 0.9, 3))
-        box = block(f"clutter_{i}", colour, half)  # type: ignore[arg-type]
-        boxes.append(
-            replace(
-                box,
-                parts=(replace(box.parts[0], texture="label"),),
-                movable=False,
-                start=(0.66 + float(rng.uniform(-0.04, 0.06)), y, half[2]),
-                yaw=float(rng.uniform(-0.5, 0.5)),
-            )
-        )
-    return (*sheets, *boxes)
-
-
 def _arm_for(y: float) -> str:
     return "left" if y > 0 else "right"
 
 
-def blocks_to_tray(rng: np.random.Generator) -> Task:
-    """Three painted blocks from both sides of the desk into a tray in the middle."""
-    names = [str(n) for n in rng.permutation(list(COLOURS))[:3]]
+def _piece(objects: str, colour: str) -> tuple[Thing, str]:
+    """(a painted block or a tin to be moved, its words)."""
+    if objects == "tins":
+        return can(f"{colour}_tin", COLOURS[colour], radius=0.021, half_height=0.020), (
+            f"{colour} tin"
+        )
+    return block(f"{colour}_block", COLOURS[colour], (0.020,) * 3), f"{colour} block"
+
+
+def blocks_to_tray(rng: np.random.Generator, objects: str, variant: str) -> Task:
+    """Painted blocks from both sides of the desk into a tray in the middle."""
+    names = [str(n) for n in rng.permutation(list(COLOURS))[: 1 if variant == "one" else 3]]
     first = "left" if rng.random() < 0.5 else "right"
     sides = [first, "right" if first == "left" else "left", first]
     tray_at = (float(rng.uniform(0.30, 0.34)), float(rng.uniform(-0.03, 0.03)), 0.0)
@@ -149,41 +128,40 @@ def blocks_to_tray(rng: np.random.Generator) -> Task:
     for side, sign in (("left", 1), ("right", -1)):
         y = (0.16, 0.27) if sign > 0 else (-0.27, -0.16)
         spots[side] = scatter(rng, 2, x=(0.19, 0.33), y=y)
-    for i, (name, side) in enumerate(zip(names, sides, strict=True)):
+    for i, (name, side) in enumerate(zip(names, sides, strict=False)):
         x, y = spots[side].pop()
-        half = 0.020
-        thing = block(f"{name}_block", COLOURS[name], (half, half, half))
+        thing, words = _piece(objects, name)
+        half = thing.half[2]
         things.append(replace(thing, start=(x, y, half), yaw=float(rng.uniform(-0.6, 0.6))))
         sign = 1 if side == "left" else -1
         goal = (tray_at[0] + (i - 1) * 0.05, tray_at[1] + sign * 0.045, 0.006 + half)
-        text = f"put the {name} block in the tray"
-        moves.append(Move(side, thing.name, goal, text, f"{name} block"))
-    return Task(
-        "blocks_to_tray", "put the blocks in the tray", (*things, box, *clutter(rng)), tuple(moves)
-    )
+        moves.append(Move(side, thing.name, goal, f"put the {words} in the tray", words))
+    text = moves[0].text if variant == "one" else f"put the {objects} in the tray"
+    return Task("blocks_to_tray", text, (*things, box), tuple(moves))
 
 
-def there_and_back(rng: np.random.Generator) -> Task:
+def there_and_back(rng: np.random.Generator, objects: str, _: str) -> Task:
     """Each hand puts its block in the tray and takes it out again: short, so often repeated."""
     tray_at = (float(rng.uniform(0.28, 0.31)), 0.0, 0.0)
-    half = 0.020
     things: list[Thing] = []
     moves: list[Move] = []
     for side, sign, name in (("left", 1, "red"), ("right", -1, "blue")):
         x, y = float(rng.uniform(0.22, 0.28)), sign * float(rng.uniform(0.19, 0.24))
+        thing, words = _piece(objects, name)
+        half = thing.half[2]
         there = (tray_at[0], sign * 0.045, 0.006 + half)
-        thing = replace(block(f"{name}_block", COLOURS[name], (half,) * 3), start=(x, y, half))
+        thing = replace(thing, start=(x, y, half))
         things.append(thing)
-        into, out = f"put the {name} block in the tray", f"take the {name} block out of the tray"
+        into, out = f"put the {words} in the tray", f"take the {words} out of the tray"
         moves += [
-            Move(side, thing.name, there, into, f"{name} block"),
-            Move(side, thing.name, thing.start, out, f"{name} block", verb="take"),
+            Move(side, thing.name, there, into, words),
+            Move(side, thing.name, thing.start, out, words, verb="take"),
         ]
     box = replace(tray("tray", (0.45, 0.47, 0.52)), start=tray_at)
     return Task(
         "there_and_back",
-        "put the blocks in the tray and take them out again",
-        (*things, box, *clutter(rng)),
+        f"put the {objects} in the tray and take them out again",
+        (*things, box),
         tuple(moves),
         together=True,
         returns=True,
@@ -191,46 +169,61 @@ def there_and_back(rng: np.random.Generator) -> Task:
     )
 
 
-def spice_rack(rng: np.random.Generator) -> Task:
-    """Three spice bottles onto a rack."""
-    laid = spices(rng, scatter(rng, 3, x=(0.18, 0.29), y=(-0.24, 0.24)))
+def spice_rack(rng: np.random.Generator, objects: str, variant: str) -> Task:
+    """Spice bottles onto a rack."""
+    count = 1 if variant == "one" else 3
+    laid = spices(rng, scatter(rng, 3, x=(0.18, 0.29), y=(-0.24, 0.24)), objects)[:count]
     moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
-    things = (*(one[0] for one in laid), rack((0.375, 0.0, 0.0)), *clutter(rng))
-    return Task("spice_rack", "put the spice bottles on the rack", things, tuple(moves))
+    things = (*(one[0] for one in laid), rack((0.375, 0.0, 0.0)))
+    text = "put the spice bottle on the rack" if count == 1 else "put the spice bottles on the rack"
+    return Task("spice_rack", text, things, tuple(moves))
 
 
-def bus_table(rng: np.random.Generator) -> Task:
+def bus_table(rng: np.random.Generator, objects: str, variant: str) -> Task:
     """Nine things off the table: dishes into the tray, rubbish into the bins."""
-    laid = dirty_table(rng, spread(rng, 9, x=(0.13, 0.28), y=(-0.25, 0.25)))
+    laid = dirty_table(rng, spread(rng, 9, x=(0.13, 0.28), y=(-0.25, 0.25)), objects)
+    wanted = {"all": ("put", "throw"), "dishes": ("put",), "rubbish": ("throw",)}[variant]
     moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
-    things = (*(one[0] for one in laid), *bins(), *clutter(rng))
-    return Task("bus_table", "clear the table", things, tuple(moves))
+    things = (*(one[0] for one in laid), *bins())
+    text = {"all": "clear the table", "dishes": "put the dishes in the tray"}
+    moves = [move for move in moves if move.verb in wanted]
+    return Task("bus_table", text.get(variant, "throw the rubbish away"), things, tuple(moves))
 
 
-def sort_eggs(rng: np.random.Generator) -> Task:
-    """Six white and six brown eggs into two cartons, which are then closed."""
-    laid = twelve_eggs(rng, spread(rng, 12, x=(0.12, 0.38), y=(-0.10, 0.10)))
-    moves = [_move("left" if "white" in one[1] else "right", one) for one in laid]
+def sort_eggs(rng: np.random.Generator, _: str, variant: str) -> Task:
+    """Six white and six brown eggs into two cartons, by colour or as they come; then closed."""
+    spots = spread(rng, 12, x=(0.12, 0.38), y=(-0.10, 0.10))
+    laid = twelve_eggs(rng, spots, by_colour=variant != "pack")
+    moves = [_move("left" if "left" in one[2] else "right", one) for one in laid]
     covers = lids()
-    moves += [_close(arm, lid) for arm, lid in zip(("left", "right"), covers, strict=True)]
-    things = (*(one[0] for one in laid), *covers, *cartons(), *clutter(rng))
-    return Task("sort_eggs", "sort the eggs into the cartons and close them", things, tuple(moves))
+    if variant == "sort_and_close":
+        moves += [_close(arm, lid) for arm, lid in zip(("left", "right"), covers, strict=True)]
+    things = (*(one[0] for one in laid), *covers, *cartons())
+    texts = {
+        "sort_and_close": "sort the eggs into the cartons and close them",
+        "sort": "sort the eggs into the cartons",
+        "pack": "put the eggs in the cartons",
+    }
+    return Task("sort_eggs", texts[variant], things, tuple(moves))
 
 
-def dresser(rng: np.random.Generator) -> Task:
+def dresser(rng: np.random.Generator, objects: str, variant: str) -> Task:
     """A necklace into the jewelry box and a hair clip into the organizer."""
     spots = scatter(rng, 2, x=(0.17, 0.27), y=(-0.20, 0.20))
     boxes = dresser_top(rng)
-    laid = ornaments(rng, spots, boxes)
+    laid = ornaments(rng, spots, boxes=boxes, objects=objects)
     moves = [_move(_arm_for(one[0].start[1]), one) for one in laid]
     order = [int(i) for i in rng.permutation(len(moves))]
-    things = (*(one[0] for one in laid), *boxes, *clutter(rng))
-    return Task("dresser", "tidy the dresser", things, tuple(moves[i] for i in order))
+    if variant != "both":
+        order = [0 if variant == "jewelry_box" else 1]
+    things = (*(one[0] for one in laid), *boxes)
+    text = "tidy the dresser" if variant == "both" else moves[order[0]].text
+    return Task("dresser", text, things, tuple(moves[i] for i in order))
 
 
-def free_play(rng: np.random.Generator) -> Task:
+def free_play(rng: np.random.Generator, objects: str, _: str) -> Task:
     """Both hands at one thing: lifted, turned, handed over; hands cross and leave the view."""
-    pick = toys()
+    pick = [toy for toy in toys() if objects in {"any", toy.name}]
     thing = laid_out(pick[int(rng.integers(len(pick)))], rng)
     words = thing.name.replace("_", " ")
 
@@ -262,7 +255,7 @@ def free_play(rng: np.random.Generator) -> Task:
     order = phrases("left" if rng.random() < 0.5 else "right")
     moves = [move for k in rng.permutation(len(order)) for move in order[int(k)]]
     text = f"play with the {words}"
-    return Task("free_play", text, (thing, *clutter(rng)), tuple(moves), returns=True)
+    return Task("free_play", text, (thing,), tuple(moves), returns=True)
 
 
 def _close(arm: str, lid: Thing) -> Move:
@@ -275,7 +268,7 @@ def _move(arm: str, laid: Laid) -> Move:
     return Move(arm, thing.name, goal, text, words, verb=text.split(" ", 1)[0])
 
 
-TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
+TASKS: dict[str, Callable[[np.random.Generator, str, str], Task]] = {
     "blocks_to_tray": blocks_to_tray,
     "bus_table": bus_table,
     "dresser": dresser,
@@ -286,8 +279,17 @@ TASKS: dict[str, Callable[[np.random.Generator], Task]] = {
 }
 
 
-def make_task(name: str, rng: np.random.Generator) -> Task:
-    """A task by name, laid out from a seed; BadInputError lists the names there are."""
-    if name not in TASKS:
-        raise BadInputError(f"no task {name!r}; there are: {', '.join(TASKS)}")
-    return TASKS[name](rng)
+def make_task(
+    name: str,
+    rng: np.random.Generator,
+    *,
+    variation: Variation = AS_IT_COMES,
+    scene: str = SCENES[0],
+) -> Task:
+    """A task by name, laid out from a seed among a scene's clutter.
+
+    BadInputError lists the names there are.
+    """
+    objects, variant = chosen(name, variation)
+    task = TASKS[name](rng, objects, variant)
+    return replace(task, things=(*task.things, *clutter(rng, scene)))

@@ -20,7 +20,7 @@ SIDES = ("left", "right")
 TURNS = (np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]))
 MOST_TURN_RAD = 0.55
 SHIFT_M = 0.035
-LOW_M, HIGH_M = 0.095, 0.235  # heights at which crossing hands pass each other
+LOW_M, HIGH_M = 0.115, 0.250  # heights at which crossing hands pass each other
 
 
 def lift(planner: Planner, move: Move, start_s: float) -> float:
