@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.session.stage import Progress
-from sim.choreography import Choreography, camera_rate
+from sim.choreography import camera_rate
 from sim.depth import DepthSensor
+from sim.human import Human
 from sim.lens import Lens, SensorNoise
 from sim.render import Renderer
 from sim.rig import CameraSpec, Preset
+from sim.scene import SceneModel
 from sim.video import FFV1, H264, VideoWriter
 
 Array = NDArray[np.float64]
 
 CHUNK = 240
+
+
+class Stage(Protocol):
+    """A scene with all that moves in it."""
+
+    scene: SceneModel
+    human: Human
+
+    def frames(self, seconds: Array) -> tuple[Array, Array]:
+        """Positions (T, B, 3) and quaternions wxyz (T, B, 4) of all bodies at times (T,)."""
+
+    def show(self, position: Array, quat_wxyz: Array) -> None:
+        """Put every body (B, 3), (B, 4) in place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +56,7 @@ class Film:
         return Lens(self.spec.camera(), readout_s=readout_s, exposure_s=exposure_s)
 
     def shoot(
-        self, stage: Choreography, lens: Lens, *, rng: np.random.Generator, progress: Progress
+        self, stage: Stage, lens: Lens, *, rng: np.random.Generator, progress: Progress
     ) -> int:
         """Record; gives the number of frames."""
         expose = self._expose_depth if self.spec.depth else self._expose_picture
@@ -58,7 +74,7 @@ class Film:
         return len(self.seconds)
 
     def _expose_picture(
-        self, stage: Choreography, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
+        self, stage: Stage, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
     ) -> Iterator[NDArray[np.uint8]]:
         grain = SensorNoise(self.preset.noise, lens.camera.size_wh, rng)
         for rate in self._moments(stage):
@@ -66,7 +82,7 @@ class Film:
             yield grain.add(lens.expose(atlas, rate))
 
     def _expose_depth(
-        self, stage: Choreography, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
+        self, stage: Stage, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
     ) -> Iterator[NDArray[np.uint16]]:
         assert self.spec.depth is not None
         sensor = DepthSensor(self.spec.depth, lens.camera.focal_px)
@@ -74,7 +90,7 @@ class Film:
         for _ in self._moments(stage):
             yield sensor.read(renderer.depth(self.stream), quality=quality, rng=rng)
 
-    def _moments(self, stage: Choreography) -> Iterator[Array]:
+    def _moments(self, stage: Stage) -> Iterator[Array]:
         """Everything put in place, frame after frame; gives the camera's turning (3,)."""
         for start in range(0, len(self.seconds), CHUNK):
             part = self.seconds[start : start + CHUNK]

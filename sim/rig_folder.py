@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """What the rig knows of a take. stamps, imu_stamps: seconds as each stream's clock says."""
+    """What the rig knows of a take. stamps, imu_stamps: seconds as each stream's clock says.
+
+    labels: lines of labels.csv; without any there is no such file.
+    """
 
     task: str
     scene: str
@@ -31,7 +34,7 @@ class Take:
     stamps: dict[str, Array]
     imu: ImuReading
     imu_stamps: Array
-    plan: Plan
+    labels: list[str]
 
 
 def write_rig_folder(
@@ -42,7 +45,8 @@ def write_rig_folder(
         rows = take.clock.ns(take.stamps[stream])
         _write(folder, f"{stream}_timestamps.csv", ["timestamp_ns", *map(str, rows.tolist())])
     _write_imu(folder, take)
-    _write(folder, "labels.csv", _labels(take))
+    if take.labels:
+        _write(folder, "labels.csv", take.labels)
     _write(folder, "rig.toml", _rig_toml(take, rig, preset, wrong=wrong))
 
 
@@ -60,14 +64,12 @@ def _write_imu(folder: SessionFolder, take: Take) -> None:
     _write(folder, "imu.csv", lines)
 
 
-def _labels(take: Take) -> list[str]:
-    """What a careful annotator would have written."""
+def label_lines(plan: Plan, task: str) -> list[str]:
+    """labels.csv as a careful annotator would have written it."""
     lines = ["track,start_s,end_s,text,task,success"]
-    for start, end, success in take.plan.episodes:
-        lines.append(
-            f"episode,{start:.3f},{end:.3f},{take.task},{take.task},{str(success).lower()}"
-        )
-    lines += [f"{x.arm},{x.start_s:.3f},{x.end_s:.3f},{x.text},," for x in take.plan.labels]
+    for start, end, success in plan.episodes:
+        lines.append(f"episode,{start:.3f},{end:.3f},{task},{task},{str(success).lower()}")
+    lines += [f"{x.arm},{x.start_s:.3f},{x.end_s:.3f},{x.text},," for x in plan.labels]
     return lines
 
 

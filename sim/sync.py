@@ -14,13 +14,13 @@ from sim.clocks import Clock, Timing, clock_of
 from sim.video import FORMATS
 
 if TYPE_CHECKING:
-    from sim.record import Performance
+    from sim.sensing import Sensing
 
 SYNC_JSON = f"{TRUTH}/sim/sync.json"
 RULE = "stamp_ns = true_ns + offset_ns + drift_ppm / 1e6 * (true_ns - origin_ns)"
 
 
-def write_sync(folder: SessionFolder, show: Performance) -> None:
+def write_sync(folder: SessionFolder, show: Sensing) -> None:
     """`truth/capture/frames.parquet` with true times, and `truth/sim/sync.json`."""
     exposure_ns = round(show.preset.exposure_ms * 1e6)
     frames = [
@@ -63,7 +63,7 @@ def _figures(timing: Timing) -> dict[str, Any]:
     }
 
 
-def _frames_table(stream: str, timing: Timing, *, show: Performance, exposure_ns: int) -> Frames:
+def _frames_table(stream: str, timing: Timing, *, show: Sensing, exposure_ns: int) -> Frames:
     kept, lost = len(timing.seconds), len(timing.lost)
     seconds = np.concatenate([timing.seconds, timing.lost])
     order = np.argsort(seconds, kind="stable")

@@ -5,17 +5,18 @@ import dataclasses
 import json
 from typing import Any
 
-from app.numbers import at_least_one, named_value
+from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
-from core.errors import BadInputError
+from app.rig_options import add_rig_options, rig_options
 
 PAGE = Page(
     name="sim",
     summary="make a synthetic recording with exact truth, or robot episodes",
     about="`record` renders a person at a textured desk: three cameras, an inertial sensor, two "
     "hands that reach for and move objects, as a rig folder with the exact truth beside it. "
-    "`robot` renders scripted episodes of a two-gripper robot in the same scene as a "
-    "LeRobot v3 dataset. Needs the extra `sim`.",
+    "`board` renders a calibration board before the same cameras. `robot` renders scripted "
+    "episodes of a two-gripper robot in the same scene as a LeRobot v3 dataset. Needs the extra "
+    "`sim`.",
     examples=(
         "handoff sim record demo-recording --seconds 10",
         "handoff sim robot datasets/robot --episodes 4",
@@ -34,6 +35,16 @@ RECORD = Page(
     writes=("FOLDER: videos, imu.csv, rig.toml, labels.csv, truth/",),
     then=("handoff ingest demo-recording", "handoff evaluate sessions/<id>   (after handoff run)"),
 )
+BOARD = Page(
+    name="board",
+    summary="a recording of a calibration board",
+    about="Renders a ChArUco board shown to every camera of a rig, near and far, tilted, all over "
+    "the picture, while the rig sways: for intrinsics, for extrinsics of cameras on the head and "
+    "for the inertial sensor. The board's measures and poses lie in truth/sim.",
+    examples=("handoff sim board board-recording --rig stereo-head --seconds 40",),
+    writes=("FOLDER: videos, imu.csv, rig.toml, truth/",),
+    then=("handoff ingest board-recording",),
+)
 ROBOT = Page(
     name="robot",
     summary="scripted episodes of a two-gripper robot",
@@ -50,23 +61,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record = add_command(kinds, RECORD, run=run_record)
     record.add_argument("out", metavar="FOLDER", help="the rig folder to make")
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
-    record.add_argument(
-        "--rig", metavar="NAME",
-        help="default (head and wrists), small (wrists 320x240), fisheye (150 degrees on "
-        "the head), stereo, rgbd (a depth camera beside the head's), or head, fisheye-head, "
-        "stereo-head, rgbd-head without wrists",
-    )  # fmt: skip
-    record.add_argument("--preset", metavar="NAME", help="sensors: clean, default or harsh")
-    record.add_argument(
-        "--sensor", action="append", type=named_value, metavar="NAME=VALUE",
-        help="one figure of the preset, again for more: drop (share of frames), late, slow "
-        "(variable rate), imu_offset_ms, wrist_offset_ms, wrist_drift_ppm, noise, …",
-    )  # fmt: skip
-    record.add_argument(
-        "--calibration-error", nargs="+", metavar="WRONG",
-        help="rig.toml is wrong by a known amount: small, large, or NAME=VALUE … of "
-        "focal_percent, centre_px, distortion, extrinsic_deg, extrinsic_mm, imu_time_ms",
-    )  # fmt: skip
+    add_rig_options(record)
+    board = add_command(kinds, BOARD, run=run_board)
+    board.add_argument("out", metavar="FOLDER", help="the rig folder to make")
+    board.add_argument("--seconds", type=float, metavar="S", help="length of the recording (40)")
+    board.add_argument("--seed", type=int, metavar="N", help="motion and noise (0)")
+    add_rig_options(board)
+    add_json(board)
     robot = add_command(kinds, ROBOT, run=run_robot)
     robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
@@ -85,18 +86,8 @@ def _which(parser: argparse.ArgumentParser) -> int:
 
 def _asked(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given; the rest keeps the room's own defaults."""
-    given = {name: getattr(arguments, name) for name in ("task", "seed", *names)}
+    given = {name: getattr(arguments, name) for name in ("seed", *names)}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _amount(words: list[str]) -> str | dict[str, float]:
-    """What is asked of a calibration error: one name, or figures."""
-    if len(words) == 1 and "=" not in words[0]:
-        return words[0]
-    try:
-        return dict(named_value(word) for word in words)
-    except argparse.ArgumentTypeError as error:
-        raise BadInputError(f"--calibration-error: {error}") from error
 
 
 def run_record(arguments: argparse.Namespace) -> int:
@@ -107,11 +98,7 @@ def run_record(arguments: argparse.Namespace) -> int:
     with needing("sim"):
         from sim.record import record
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "seconds", "rig", "preset")
-        if arguments.sensor:
-            asked["sensor"] = dict(arguments.sensor)
-        if arguments.calibration_error:
-            asked["calibration_error"] = _amount(arguments.calibration_error)
+        asked = _asked(arguments, "task", "seconds") | rig_options(arguments)
         report = record(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
@@ -119,6 +106,25 @@ def run_record(arguments: argparse.Namespace) -> int:
     pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
     print(f"{report.folder}: {report.task}, {report.seconds:g} s, pictures: {pictures}")
     print(f"{report.episodes} episodes, {report.subtasks} subtasks labelled")
+    print(f"next: handoff ingest {arguments.out}")
+    return 0
+
+
+def run_board(arguments: argparse.Namespace) -> int:
+    """A rig folder of a calibration board with truth."""
+    from app.extras import needing
+    from app.sessions import Bar
+
+    with needing("sim"):
+        from sim.board_take import record_board
+    with Bar("sim board", quiet=arguments.json) as bar, needing("sim"):
+        asked = _asked(arguments, "seconds") | rig_options(arguments)
+        report = record_board(arguments.out, **asked, progress=bar)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(report)))
+        return 0
+    pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
+    print(f"{report.folder}: a calibration board, {report.seconds:g} s, pictures: {pictures}")
     print(f"next: handoff ingest {arguments.out}")
     return 0
 
@@ -131,7 +137,7 @@ def run_robot(arguments: argparse.Namespace) -> int:
     with needing("sim"):
         from sim.robot import record_robot
     with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "episodes", "robot", "fps")
+        asked = _asked(arguments, "task", "episodes", "robot", "fps")
         report = record_robot(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
