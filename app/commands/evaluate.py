@@ -4,8 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.page import Page, add_command, add_json
+
+if TYPE_CHECKING:
+    from app.evaluate import Evaluation
+    from core.session.storage import SessionFolder
 
 PAGE = Page(
     name="evaluate",
@@ -37,19 +42,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from app.evaluate import evaluate, has_truth
-    from app.evaluate.figures import as_text
-    from app.evaluate.landmarks import joints_as_text
-    from app.evaluate.summary import as_text as summary_as_text
+    from app.evaluate import evaluate
     from app.evaluate.summary import to_document
     from app.report.evaluation_part import write_evaluation
     from app.sessions import Bar, sessions_at
 
-    given, found = sessions_at(arguments.sessions), []
-    folders = [folder for folder in given if has_truth(folder)] or given
-    for folder in given:
-        if folder not in folders:
-            print(f"{folder.url}: no truth/ beside it, left out", file=sys.stderr)
+    folders, found = _with_truth(sessions_at(arguments.sessions)), []
     with Bar("evaluate", quiet=arguments.json) as bar:
         bar.total(len(folders), "session")
         for folder in folders:
@@ -57,15 +55,38 @@ def run(arguments: argparse.Namespace) -> int:
             bar.advance()
     if arguments.html is not None:
         write_evaluation(folders, found, arguments.html)
-    if arguments.json:
-        print(json.dumps(to_document(found), indent=2))
-        return 0
-    if len(found) > 1:
-        print(summary_as_text(found))
-    else:
-        print(as_text(found[0].figures))
-        if found[0].hands is not None:
-            print(joints_as_text(found[0].hands.errors().by_joint_mm()))
-    if arguments.html is not None:
+    print(json.dumps(to_document(found), indent=2) if arguments.json else _shown(found))
+    if arguments.html is not None and not arguments.json:
         print(f"{arguments.html}: open it in a browser")
     return 0
+
+
+def _with_truth(given: "list[SessionFolder]") -> "list[SessionFolder]":
+    """Those of several sessions that can be measured; the others are named."""
+    from app.evaluate import can_be_evaluated
+    from core.errors import BadInputError
+
+    if len(given) == 1:
+        return given
+    folders = [folder for folder in given if can_be_evaluated(folder)]
+    if not folders:
+        raise BadInputError(
+            "none of the sessions has both truth and results; make one: handoff sim record"
+        )
+    for folder in given:
+        if folder not in folders:
+            print(f"{folder.url}: left out: no truth/ or no stage has run", file=sys.stderr)
+    return folders
+
+
+def _shown(found: "list[Evaluation]") -> str:
+    """One session whole, several with a row each."""
+    from app.evaluate import summary
+    from app.evaluate.figures import as_text
+    from app.evaluate.landmarks import joints_as_text
+
+    if len(found) > 1:
+        return summary.as_text(found)
+    (one,) = found
+    joints = [] if one.hands is None else [joints_as_text(one.hands.errors().by_joint_mm())]
+    return "\n".join([as_text(one.figures), *joints])

@@ -38,7 +38,7 @@ from core.session.layout import (
 )
 from core.session.storage import SessionFolder
 from core.session.table import Table
-from core.session.tables import Detections, EndEffectors, Hands, Segments, Ticks, Trajectory
+from core.session.tables import Detections, EndEffectors, Frames, Hands, Segments, Ticks, Trajectory
 
 T = TypeVar("T", bound=Table)
 
@@ -74,6 +74,12 @@ class Evaluation:
 def has_truth(folder: SessionFolder) -> bool:
     """Does the session carry exact tables beside its own?"""
     return any(folder.exists(under(TRUTH, path)) for path in (TRAJECTORY, HANDS, SEGMENTS))
+
+
+def can_be_evaluated(folder: SessionFolder) -> bool:
+    """Is there truth, and has any stage run that it can be compared with?"""
+    made = (Frames.path, Detections.path, TRAJECTORY, HANDS)
+    return has_truth(folder) and any(finished(folder, path) for path in made)
 
 
 def evaluate(folder: SessionFolder) -> Evaluation:

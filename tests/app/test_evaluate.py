@@ -164,7 +164,9 @@ def test_a_session_without_truth_is_left_out_by_name(session, tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "sessions")]) == 0
     captured = capsys.readouterr()
     assert "ATE RMSE" in captured.out
-    assert "carla-0003: no truth" in captured.err
+    assert "carla-0003: left out: no truth" in captured.err
+    assert main(["evaluate", plain.url, str(tmp_path / "sessions" / "carla-0003")]) == 1
+    assert "handoff sim record" in capsys.readouterr().err
 
 
 def test_a_figure_that_one_session_lacks_is_averaged_over_the_others():
