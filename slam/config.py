@@ -30,6 +30,8 @@ class SlamConfig:
     max_lost_s: float = 0.5  # longer gaps without a pose split the map
     min_map_keyframes: int = 4  # smaller maps are dropped
     max_scale_sigma: float = 0.1  # a relative scale uncertainty above this is called unknown
+    marker_size_m: float = 0.0  # side of a printed marker's black square in view; 0: there is none
+    marker_family: str = "apriltag_36h11"  # which markers were printed (docs/slam.md)
     loop_closure: bool = True  # look for places seen before and join their points
     imported_path: str = ""  # imported: the trajectory file in the session, "raw/poses.txt"
     imported_body_from_head: str = ""  # "x,y,z,qw,qx,qy,qz" of the head camera in the file's body
@@ -44,6 +46,10 @@ class SlamConfig:
         if self.pixel_sigma <= 0 or self.outlier_px <= self.pixel_sigma:
             raise BadInputError(
                 f"slam: outlier_px={self.outlier_px} must exceed pixel_sigma={self.pixel_sigma} > 0"
+            )
+        if not 0 <= self.marker_size_m <= 5:
+            raise BadInputError(
+                f"slam: marker_size_m={self.marker_size_m}; give metres, 0.08 for 8 cm"
             )
         if self.imported_up not in {"imu", "file"}:
             raise BadInputError(f"slam: imported_up={self.imported_up!r}; give 'imu' or 'file'")

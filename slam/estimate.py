@@ -3,7 +3,7 @@
 Arrays in, arrays out; the stage does the files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from slam.joining import join_maps
 from slam.keyframes import choose_keyframes
 from slam.loops import Place, find_loops, joined, relabelled, renamed
 from slam.mapping import SceneMap
+from slam.markers import Sighting, scale_by_markers
 from slam.metric import make_metric, scale_by_ranges
 from slam.path import CameraPath
 from slam.poses import pose_frames
@@ -54,12 +55,13 @@ def estimate(
     *,
     imu: ImuData | None = None,
     places: list[Place] | None = None,
+    sightings: Sequence[Sighting] = (),
     camera_from_head: SE3 | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
-    places: looks of some frames, to close loops with.
+    places: looks of some frames, to close loops with.   sightings: of markers of known size.
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
     keyframes = choose_keyframes(tracks, config)
@@ -78,6 +80,8 @@ def estimate(
     next_id = len(maps)
     for run in leftover:
         next_id = _turns_only(tracks, keyframes[run], config, result=result, map_id=next_id)
+    for scene_map in [m for m in maps if not m.metric]:
+        _scale_by_markers(result, scene_map, config, sightings=sightings)
     _choose_scale(result)
     choose_up(result, tracks.timestamps_ns, imu)
     settle_maps(result, camera_from_head or SE3.identity())
@@ -174,6 +178,23 @@ def _turns_only(
             path.reason[stretch[0]] = "too_few_corners"
         stretch = stretch[max(count, 1) :]
     return map_id
+
+
+def _scale_by_markers(
+    result: Estimate, scene_map: SceneMap, config: SlamConfig, *, sightings: Sequence[Sighting]
+) -> None:
+    """Metres for a map that has none, from the markers that its frames saw."""
+    path, map_id = result.path, scene_map.map_id
+    found = scale_by_markers(sightings, path, map_id=map_id, size_m=config.marker_size_m)
+    if found is None:
+        return
+    move_map(result, map_id, SE3.identity(), scale=found.metres_per_unit)
+    by_scale = np.diag(np.repeat([1.0, found.metres_per_unit], 3))
+    scene_map.covariance = by_scale @ scene_map.covariance @ by_scale
+    frames = path.map_id == map_id
+    away = path.position[frames] - path.position[frames][0]
+    path.sigma_m[frames] = np.hypot(path.sigma_m[frames], found.sigma * away)
+    scene_map.scale_sigma, scene_map.scale_source = found.sigma, "marker"
 
 
 def _choose_scale(result: Estimate) -> None:

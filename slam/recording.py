@@ -25,6 +25,7 @@ from slam.hand_masks import HandMasks
 from slam.imu_checks import check_imu
 from slam.inertial import ImuData, integrate
 from slam.loops import Place
+from slam.markers import EVERY, Sighting, Spotter
 from slam.ranges import DepthCamera, with_ranges
 from slam.rolling_shutter import Shutter, unrolled
 from slam.tracks import Tracks
@@ -38,6 +39,7 @@ class Recording:
 
     recorded: the camera of the video.   imu: None where none is used.   warnings: for the user.
     readout_ns: first row to last.   rotate_deg: clockwise turn that made the pictures upright.
+    sightings: markers that `follow` saw, where the settings name their size.
     """
 
     folder: SessionFolder
@@ -50,6 +52,7 @@ class Recording:
     warnings: list[str] = field(default_factory=list)
     readout_ns: int = 0
     rotate_deg: int = 0
+    sightings: list[Sighting] = field(default_factory=list)
 
     @cached_property
     def camera(self) -> Camera:
@@ -84,7 +87,7 @@ class Recording:
         times_ns = self.ticks.timestamp_ns
         turns = None if self.imu is None else frame_turns(times_ns, self.imu)
         masks = self.hand_masks()
-        follower = Follower(self.camera, self.config)
+        follower, spotter = Follower(self.camera, self.config), self._spotter()
         self.progress.total(len(times_ns), "frame")
         for tick, grey in self.grey_images():
             follower.add(
@@ -92,8 +95,16 @@ class Recording:
                 free=None if masks is None else masks.free(int(self.ticks.tick[tick])),
                 turn=None if turns is None else turns[tick],
             )
+            if spotter is not None and tick % EVERY == 0:
+                self.sightings.extend(spotter.look(tick, grey))
             self.progress.advance()
         return self._ranged(self.unrolled(follower.tracks(times_ns))), follower.places
+
+    def _spotter(self) -> Spotter | None:
+        if not self.config.marker_size_m:
+            return None
+        self.sightings.clear()
+        return Spotter(self.camera, self.config.marker_family)
 
     def _ranged(self, tracks: Tracks) -> Tracks:
         """With ranges from the depth camera, where there is one and its place is known."""

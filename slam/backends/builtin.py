@@ -22,6 +22,7 @@ class Builtin:
             recording.config,
             imu=recording.imu,
             places=places,
+            sightings=recording.sightings,
             camera_from_head=recording.head_from_camera.inverse(),
             note=recording.progress.note,
         )
