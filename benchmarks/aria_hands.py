@@ -21,13 +21,13 @@ from core.geometry.landmarks import (
 )
 from core.geometry.metrics import mpjpe, procrustes, rotation_error_deg, wrist_relative
 from core.geometry.palm import palm_frame
-from core.geometry.se3 import SE3
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detector import HandDetector
 from hands.model_file import hand_model_path
 from hands.proportions import hand_shape
 from hands.sources import SourceHands
-from hands.sources.aria_device import device_hands, open_vrs, quiet_library
+from hands.sources.aria_device import device_hands
+from hands.vrs import camera_of, open_vrs, quiet_library, rgb_picture
 from hands.wearer import wearer_hands
 
 Floats = NDArray[np.float64]
@@ -40,8 +40,8 @@ MIDDLE_FINGER = (0, 9, 10, 11, 12)
 def aria_gen2(folder: Path) -> dict[str, Any]:
     """Per camera: share of the device's hands found, and how far ours lie from them."""
     path = folder / "sequence.vrs"
+    provider = open_vrs(path)
     with quiet_library():
-        provider = open_vrs(path)
         times, points, _ = device_hands(provider, path)
         cameras = {n: (*pictures_of(provider, n), *camera_of(provider, n)) for n in CAMERAS}
     length_mm = 1e3 * _hand_length_m(points)
@@ -82,22 +82,8 @@ def pictures_of(provider: Any, name: str) -> tuple[NDArray[np.int64], list[NDArr
 
     stream = provider.get_stream_id_from_label(name)
     stamps = np.array(provider.get_timestamps_ns(stream, TimeDomain.DEVICE_TIME), dtype=np.int64)
-    images = []
-    for k in range(len(stamps)):
-        image = provider.get_image_data_by_index(stream, k)[0].to_numpy_array()
-        image = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
-        images.append(np.ascontiguousarray(image))
-    return stamps, images
-
-
-def camera_of(provider: Any, name: str) -> tuple[Fisheye624, SE3]:
-    """The lens and device_from_camera."""
-    calibration = provider.get_device_calibration().get_camera_calib(name)
-    width, height = calibration.get_image_size()
-    camera = Fisheye624(
-        params=tuple(calibration.get_projection_params()), size_wh=(int(width), int(height))
-    )
-    return camera, SE3.from_matrix(calibration.get_transform_device_camera().to_matrix())
+    records = (provider.get_image_data_by_index(stream, k)[0] for k in range(len(stamps)))
+    return stamps, [rgb_picture(record) for record in records]
 
 
 def find(images: list[NDArray[np.uint8]]) -> SourceHands:

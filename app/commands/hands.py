@@ -37,7 +37,7 @@ EVALUATE = Page(
     name="evaluate",
     summary="errors on FreiHAND, HOT3D, InterHand2.6M, FPHA, hand-graph",
     about="FOLDER is a data set as it is unpacked; its files tell which:\n"
-    "  hot3d      HOT3D-Clips: clip-*.tar, or the same files unpacked\n"
+    "  hot3d      HOT3D-Clips: clip-*.tar, or the same files unpacked; or full Aria recordings\n"
     "  freihand   training_xyz.json, training_K.json, training/rgb (or evaluation_…)\n"
     "  interhand  InterHand2.6M: annotations/…_{data,camera,joint_3d}.json, images/\n"
     "  fpha       Hand_pose_annotation_v1/…/skeleton.txt, Video_files/…/color/\n"

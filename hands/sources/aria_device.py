@@ -4,16 +4,13 @@ Read with projectaria-tools. The head camera's place in the device is the file's
 its RGB camera, unless the settings give it.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInputError, MissingExtraError
+from core.errors import BadInputError
 from core.geometry.cameras import turn_rotation
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
@@ -24,6 +21,7 @@ from hands.config import HandsConfig
 from hands.sources import aria
 from hands.sources.protocol import LocatedHands
 from hands.sources.settings import body_from_head, path_of
+from hands.vrs import camera_of, open_vrs, quiet_library
 
 Floats = NDArray[np.float64]
 
@@ -49,8 +47,8 @@ class AriaDevice:
     ) -> LocatedHands:
         """Raises BadInputError for a file without the stream."""
         path = folder.local_path(self.inputs(config)[0])
+        provider = open_vrs(path)
         with quiet_library():
-            provider = open_vrs(path)
             device_ns, points, confidence = device_hands(provider, path)
             if config.source_body_from_head:
                 head_from_device = body_from_head(config.source_body_from_head).inverse()
@@ -68,24 +66,6 @@ class AriaDevice:
 
 
 ARIA_DEVICE = AriaDevice()
-
-
-def open_vrs(path: Path) -> Any:
-    """projectaria-tools' provider of a VRS file."""
-    try:
-        from projectaria_tools.core import data_provider
-    except ImportError as error:
-        raise MissingExtraError(
-            "Aria files need projectaria-tools: pip install --no-deps projectaria-tools==2.3.0 "
-            "(its dependencies, not needed here, are a whole Jupyter)"
-        ) from error
-    try:
-        provider = data_provider.create_vrs_data_provider(str(path))
-    except RuntimeError as error:
-        raise BadInputError(f"{path}: not a readable VRS file ({error})") from error
-    if provider is None:
-        raise BadInputError(f"{path}: not a readable VRS file; copy it from the device again")
-    return provider
 
 
 def device_hands(provider: Any, path: Path) -> tuple[NDArray[np.int64], Floats, Floats]:
@@ -112,22 +92,6 @@ def device_hands(provider: Any, path: Path) -> tuple[NDArray[np.int64], Floats, 
 
 def head_from_device_of(provider: Any, *, rotate_deg: int) -> SE3:
     """From the file's calibration of the RGB camera, whose picture is turned by ``rotate_deg``."""
-    camera = provider.get_device_calibration().get_camera_calib(HEAD_LABEL)
-    device_from_camera = SE3.from_matrix(camera.get_transform_device_camera().to_matrix())
+    _, device_from_camera = camera_of(provider, HEAD_LABEL)
     head_from_camera = SE3(turn_rotation(rotate_deg), np.zeros(3))
     return head_from_camera @ device_from_camera.inverse()
-
-
-@contextmanager
-def quiet_library() -> Iterator[None]:
-    """The VRS library logs every stream it opens to stdout and stderr, past Python."""
-    with Path(os.devnull).open("wb") as nowhere:
-        kept = [(number, os.dup(number)) for number in (1, 2)]
-        try:
-            for number, _ in kept:
-                os.dup2(nowhere.fileno(), number)
-            yield
-        finally:
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)

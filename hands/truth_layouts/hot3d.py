@@ -1,4 +1,6 @@
-"""HOT3D-Clips: ``clip-*.tar``, or the same files unpacked, one folder per clip.
+"""HOT3D, as clips or as full recordings (`hot3d_recording`).
+
+Clips are ``clip-*.tar``, or the same files unpacked, one folder per clip.
 
 Of every frame: ``<frame>.image_<stream>.jpg``, ``<frame>.cameras.json``, ``<frame>.hands.json``; of
 the clip ``__hand_shapes.json__``. The UmeTrack pose of each hand is taken (see `umetrack`): 20 of
@@ -16,9 +18,9 @@ import numpy as np
 from core.errors import BadInputError
 from core.geometry.cameras import Camera, Fisheye624
 from core.geometry.landmarks import mediapipe21_from_aria21
-from core.geometry.se3 import SE3
+from hands.truth_layouts.hot3d_poses import SEEN, UP, pose_of, upright_turn
+from hands.truth_layouts.hot3d_recording import Recording, recordings_in
 from hands.truth_layouts.picture import (
-    Floats,
     Image,
     TrueHand,
     TruePicture,
@@ -29,44 +31,40 @@ from hands.truth_layouts.picture import (
 from hands.truth_layouts.umetrack import UmeTrackHand
 
 SHAPES = "__hand_shapes.json__"
-SEQUENCE = "umetrack_hand_pose_trajectory.jsonl"  # of a full recording, whose pictures are VRS
 ARIA_RGB = "214-1"
-SEEN = 0.1  # share of a hand that must be visible; what the set's own challenge uses
-UP = {"aria": np.array([0.0, 0.0, 1.0]), "quest3": np.array([0.0, 1.0, 0.0])}  # of their worlds
 
 
 class Hot3d(TruthLayout):
     """One picture for every stream of every frame; split: a stream id, as in 214-1."""
 
     name = "hot3d"
-    about = "HOT3D-Clips: clip-*.tar, or unpacked (*.cameras.json, *.hands.json, *.image_*.jpg)"
+    about = (
+        "HOT3D: clip-*.tar, or unpacked (*.cameras.json, *.hands.json, *.image_*.jpg), or full "
+        "Aria recordings (recording.vrs, umetrack_hand_pose_trajectory.jsonl, …)"
+    )
 
     @classmethod
     def recognises(cls, folder: Path) -> bool:
-        return bool(_clips(folder)) or bool(_sequences(folder))
+        return bool(_clips(folder) or recordings_in(folder))
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
-        self._clips = [Clip(path) for path in _clips(folder)]
+        takes: list[Clip | Recording] = [Clip(path) for path in _clips(folder)]
+        takes += [Recording(path) for path in recordings_in(folder)]
         self._rows = [
-            (clip, frame, stream)
-            for clip in self._clips
-            for frame, stream in clip.pictures()
+            (take, frame, stream)
+            for take in takes
+            for frame, stream in take.pictures()
             if split is None or stream == split
         ]
-        if not self._clips and _sequences(folder):
-            raise BadInputError(
-                f"{_sequences(folder)[0].parent}: a full HOT3D recording, its pictures inside "
-                "recording.vrs; give the same takes as HOT3D-Clips (clip-*.tar)"
-            )
         if not self._rows:
-            raise BadInputError(f"{folder}: no frames with hands.json and a picture in it")
+            raise BadInputError(f"{folder}: no frames with hands and a picture in it")
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def picture(self, index: int) -> TruePicture:
-        clip, frame, stream = self._rows[index]
-        return clip.picture(frame, stream)
+        take, frame, stream = self._rows[index]
+        return take.picture(frame, stream)
 
 
 class Clip:
@@ -168,11 +166,6 @@ def _clips(folder: Path) -> list[Path]:
     return archives + [p for p in inside if (p / SHAPES).is_file()]
 
 
-def _sequences(folder: Path) -> list[Path]:
-    """Files of full recordings in the folder or in those inside it."""
-    return sorted([*folder.glob(SEQUENCE), *folder.glob(f"*/{SEQUENCE}")])
-
-
 def camera_of(calibration: Any, where: str) -> Camera:
     """FISHEYE624 with one focal length (15 numbers) or the same one twice (16)."""
     kind = str(calibration.get("projection_model_type", ""))
@@ -185,22 +178,3 @@ def camera_of(calibration: Any, where: str) -> Camera:
         params = np.concatenate([[params[:2].mean()], params[2:]])
     size_wh = (int(calibration["image_width"]), int(calibration["image_height"]))
     return Fisheye624(params=tuple(params), size_wh=size_wh)
-
-
-def pose_of(entry: Any, where: str) -> SE3:
-    """A pose in any of the set's spellings: quaternion and translation, or a 4 x 4 matrix."""
-    if isinstance(entry, dict):
-        quat = entry.get("quaternion_wxyz", entry.get("q_wxyz"))
-        position = entry.get("translation_xyz", entry.get("t_xyz"))
-        quat_wxyz = array_of(quat, (4,), where)
-        unit = quat_wxyz / np.linalg.norm(quat_wxyz)
-        return SE3.from_pose7(np.concatenate([array_of(position, (3,), where), unit]))
-    return SE3.from_matrix(array_of(entry, (4, 4), where))
-
-
-def upright_turn(up_in_camera: Floats) -> int:
-    """Degrees clockwise, a multiple of 90, after which up points most nearly up in the picture."""
-    x, y = up_in_camera[:2]
-    # a quarter turn clockwise takes (x, y) to (-y, x)
-    up_after = {0: -y, 90: -x, 180: y, 270: x}
-    return max(up_after, key=lambda degrees: up_after[degrees])

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from core.geometry.landmarks import RAW21_ARIA, RAW21_MEDIAPIPE
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from hands.truth_layouts.fpha import COLOUR_FROM_WORLD, OFFSET_MM
-from hands.truth_layouts.hot3d import upright_turn
+from hands.truth_layouts.hot3d_poses import upright_turn
 from hands.truth_layouts.layouts import LAYOUTS, open_layout
 from hands.truth_layouts.umetrack import UmeTrackHand
 
@@ -359,10 +360,87 @@ def test_hot3d_with_a_field_missing_is_refused(tmp_path):
         open_layout(tmp_path)[0]
 
 
-def test_a_full_hot3d_recording_is_told_the_cure(tmp_path):
-    (tmp_path / "P0003_c701bd11").mkdir()
-    (tmp_path / "P0003_c701bd11" / "umetrack_hand_pose_trajectory.jsonl").touch()
-    with pytest.raises(BadInputError, match="HOT3D-Clips"):
+def hot3d_recording(folder, stamps, *, stream="1201-1", world_from_device=None):
+    """A full recording's files but the VRS: a still device, the hand of `hot3d`."""
+    device = world_from_device or SE3.identity()
+    x, y, z, *quat = device.to_pose7().tolist()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "headset_trajectory.csv").write_text(
+        "object_uid,timestamp[ns],t_wo_x[m],t_wo_y[m],t_wo_z[m],q_wo_w,q_wo_x,q_wo_y,q_wo_z\n"
+        + "".join(f"1,{t},{x},{y},{z},{','.join(map(str, quat))}\n" for t in stamps),
+        encoding="utf-8",
+    )
+    (folder / "box2d_hands.csv").write_text(
+        "stream_id,hand_index,timestamp[ns],x_min[pixel],x_max[pixel],y_min[pixel],y_max[pixel],"
+        "visibility_ratio[%]\n"
+        + "".join(f"{stream},0,{t},1,2,3,4,0.9\n{stream},1,{t},,,,,0.0\n" for t in stamps),
+        encoding="utf-8",
+    )
+    seven = (device @ CAMERA_FROM_WRIST).to_pose7().tolist()  # the device's axes as a camera's
+    pose = {
+        "wrist_xform": {"t_xyz": seven[:3], "q_wxyz": seven[3:]},
+        "joint_angles": bent_index().tolist(),
+        "hand_confidence": 1.0,
+    }
+    lines = [json.dumps({"timestamp_ns": t, "hand_poses": {"0": pose, "1": pose}}) for t in stamps]
+    (folder / "umetrack_hand_pose_trajectory.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    dump(folder / "umetrack_hand_user_profile.json", {"hand_model": umetrack()})
+    dump(folder / "metadata.json", {"headset": "Aria"})
+    return folder
+
+
+def test_a_full_hot3d_recording(tmp_path, recordings, missing):
+    """Files written here over a real VRS file with time codes; the joints by Aria's own maths."""
+    if find_spec("projectaria_tools") is None:
+        missing("projectaria-tools is not here: pip install --no-deps projectaria-tools==2.3.0")
+    from projectaria_tools.core.sensor_data import TimeDomain
+
+    from hands.vrs import open_vrs
+
+    vrs = recordings / "aria_gen1_timecode" / "sequence.vrs"
+    provider = open_vrs(vrs)
+    stream = provider.get_stream_id_from_label("camera-slam-left")
+    stamps = list(provider.get_timestamps_ns(stream, TimeDomain.TIME_CODE))
+    world_from_device = SE3(matrix_from_rotvec([0.2, -0.4, 0.1]), np.array([1.0, 2.0, 1.5]))
+    folder = hot3d_recording(
+        tmp_path / "P0003_c701bd11", stamps, world_from_device=world_from_device
+    )
+    (folder / "recording.vrs").symlink_to(vrs.resolve())
+    layout = open_layout(tmp_path)
+    assert (layout.name, len(layout)) == ("hot3d", len(stamps))
+    assert len(open_layout(folder)) == len(stamps)
+    found = layout[1]
+    (hand,) = found.hands  # the right one is not in the picture
+    assert hand.side == "left"
+    points = UmeTrackHand.from_json(umetrack(), "test").landmarks_in_wrist(bent_index())
+    in_device = CAMERA_FROM_WRIST.apply(points)
+    calibration = provider.get_device_calibration().get_camera_calib("camera-slam-left")
+    camera_from_device = calibration.get_transform_device_camera().inverse().to_matrix()
+    in_camera = in_device @ camera_from_device[:3, :3].T + camera_from_device[:3, 3]
+    tip = in_camera[RAW21_ARIA.index("index_tip")]
+    ours = hand.joints_in_camera[RAW21_MEDIAPIPE.index("index_tip")]
+    np.testing.assert_allclose(np.linalg.norm(ours), np.linalg.norm(tip), atol=1e-9)
+    width, height = calibration.get_image_size()
+    turned = found.camera.size_wh != (width, height)
+    assert found.load().shape == (*((width, height) if turned else (height, width)), 3)
+    pixel = calibration.project_no_checks(tip)
+    px = hand.px[RAW21_MEDIAPIPE.index("index_tip")]
+    middle = (np.array([width, height]) - 1) / 2
+    back = (np.array(found.camera.size_wh) - 1) / 2
+    np.testing.assert_allclose(np.linalg.norm(px - back), np.linalg.norm(pixel - middle), atol=1e-3)
+
+
+def test_a_full_hot3d_recording_that_cannot_be_read_is_named(tmp_path):
+    folder = hot3d_recording(tmp_path / "P0003_c701bd11", [1000, 2000])
+    with pytest.raises(BadInputError, match=r"no recording\.vrs"):
+        open_layout(tmp_path)
+    (folder / "recording.vrs").write_bytes(b"nothing")
+    assert len(open_layout(tmp_path)) == 2  # pictures are opened when they are asked for
+    (folder / "umetrack_hand_pose_trajectory.jsonl").write_text("{}", encoding="utf-8")
+    with pytest.raises(BadInputError, match="line 1"):
+        open_layout(tmp_path)
+    dump(folder / "metadata.json", {"headset": "Quest3"})
+    with pytest.raises(BadInputError, match="recorded with Quest3"):
         open_layout(tmp_path)
 
 
