@@ -163,6 +163,7 @@ def hold_board(
     board, stand = Board(), Stand(seconds, rngs[0])
     path = BoardPath(rig, stand, board, seconds=seconds, rng=rngs[1])
     fields = sense(
-        stand, rig, preset, seconds=seconds, seed=seed, wrong=wrong, rngs=(rngs[2], rngs[3])
-    )
+        stand, rig, preset, seconds=seconds, seed=seed, wrong=wrong, sounds=[],
+        rngs=(rngs[2], rngs[3]),
+    )  # fmt: skip
     return BoardTake(Sensing(**fields), board, path, random_look(np.random.default_rng(seed)))

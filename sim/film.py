@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from core.session.stage import Progress
 from sim.choreography import camera_rate
+from sim.clocks import Timing
 from sim.depth import DepthSensor
 from sim.human import Human
 from sim.lens import Lens, SensorNoise
 from sim.render import Renderer
 from sim.rig import CameraSpec, Preset
 from sim.scene import SceneModel
+from sim.sound import RATE_HZ, Microphone
 from sim.video import FFV1, H264, VideoWriter
 
 Array = NDArray[np.float64]
 
 CHUNK = 240
+SOUND_PACKET = 1024
 
 
 class Stage(Protocol):
@@ -40,13 +43,14 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """One video file to be shot. seconds: (T,) when its frames are taken."""
+    """One video file to be shot. timing: when its frames are taken.  microphone: None is silent."""
 
     path: Path
     stream: str
     spec: CameraSpec
     preset: Preset
-    seconds: Array
+    timing: Timing
+    microphone: Microphone | None = None
 
     def lens(self) -> Lens:
         """The camera's lens and shutter; a depth camera is all at once."""
@@ -64,14 +68,22 @@ class Film:
         with (
             Renderer(stage.scene, lens.atlas_wh, shadows=self.preset.shadows) as renderer,
             VideoWriter(
-                self.path, self.spec.size_wh, kind=kind, fps=self.spec.fps, crf=self.preset.crf
+                self.path, self.spec.size_wh, kind=kind, fps=self.spec.fps, crf=self.preset.crf,
+                sound_hz=RATE_HZ if self.microphone else 0,
             ) as video,
-        ):
+        ):  # fmt: skip
             pictures = expose(stage, renderer, lens=lens, rng=rng)
-            for second, picture in zip(self.seconds, pictures, strict=True):
-                video.add(picture, float(second - self.seconds[0]))
+            stamps = self.timing.stamps - self.timing.stamps[0]
+            for stamp, picture in zip(stamps, pictures, strict=True):
+                video.add(picture, float(stamp))
+                self._listen(video, float(stamp) + 1 / self.spec.fps)
                 progress.advance()
-        return len(self.seconds)
+        return len(stamps)
+
+    def _listen(self, video: VideoWriter, until_s: float) -> None:
+        if self.microphone is not None:
+            while video.heard < until_s * RATE_HZ:
+                video.hear(self.microphone.samples(video.heard, SOUND_PACKET))
 
     def _expose_picture(
         self, stage: Stage, renderer: Renderer, *, lens: Lens, rng: np.random.Generator
@@ -92,8 +104,9 @@ class Film:
 
     def _moments(self, stage: Stage) -> Iterator[Array]:
         """Everything put in place, frame after frame; gives the camera's turning (3,)."""
-        for start in range(0, len(self.seconds), CHUNK):
-            part = self.seconds[start : start + CHUNK]
+        seconds = self.timing.seconds
+        for start in range(0, len(seconds), CHUNK):
+            part = seconds[start : start + CHUNK]
             position, quat = stage.frames(part)
             rates = camera_rate(stage.human, self.stream, part)
             for i in range(len(part)):

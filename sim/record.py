@@ -29,6 +29,7 @@ from sim.rig_folder import Take, label_lines, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
 from sim.sensing import Sensing, sense, write_sensor_truth
 from sim.shooting import shoot
+from sim.sound import knocks
 from sim.tasks import Task, make_task
 from sim.truth import TruthWriter
 from sim.variation import AS_IT_COMES, Variation
@@ -115,7 +116,7 @@ def take_of(show: Performance) -> Take:
     plan = show.human.plan
     return Take(
         task=show.task.text,
-        scene=f"desk-{show.look.seed}",
+        scene=f"{show.look.scene}-{show.look.seed}",
         operator=f"sim-{show.seed}",
         scale=show.human.scale,
         clock=show.clock,
@@ -151,8 +152,9 @@ def perform(
     plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2], manner=manner)
     human = Human(plan, scale=scale, rng=rngs[2])
     sensing = sense(
-        human, rig, preset, seconds=seconds, rngs=(rngs[3], rngs[4]), seed=seed, wrong=wrong
-    )
+        human, rig, preset, seconds=seconds, rngs=(rngs[3], rngs[4]), seed=seed, wrong=wrong,
+        sounds=knocks(human),
+    )  # fmt: skip
     return Performance(**sensing, task=layout, look=look)
 
 

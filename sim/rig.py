@@ -115,7 +115,7 @@ class Preset:
     slow: how much longer the steps between frames get where the light goes down (0.5: a half).
     wrist_offset_ms: how far the wrist cameras' clocks are off, unknown to the rig file.
     wrist_drift_ppm: and how fast they run away.  imu_offset_ms, imu_drift_ppm: the same of the
-    inertial sensor's.  imu: factor on the IMU's noise and biases.
+    inertial sensor's.  imu: factor on the IMU's noise and biases.  audio: cameras record sound.
     """
 
     name: str
@@ -132,6 +132,7 @@ class Preset:
     imu_offset_ms: float = 0.0
     imu_drift_ppm: float = 0.0
     imu: float = 1.0
+    audio: bool = True
     shadows: bool = False
 
     def with_values(self, values: Mapping[str, float]) -> Preset:
@@ -160,6 +161,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "imu_offset_ms": (-90.0, 90.0),
     "imu_drift_ppm": (-1000.0, 1000.0),
     "imu": (0.0, 20.0),
+    "audio": (0, 1),
     "shadows": (0, 1),
 }
 

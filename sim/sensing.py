@@ -18,6 +18,7 @@ from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.miscalibration import Miscalibration
 from sim.rig import Preset, Rig, head_from_camera, head_from_imu
+from sim.sound import Knock, Microphone, arrivals
 from sim.sync import write_sync
 from sim.truth import Clock, TruthWriter
 
@@ -33,7 +34,7 @@ class Sensing:
 
     human: has the head's spline and the hands' forearms.
     timing: when each frame of each stream is really taken, and what its clock says.
-    wrong: what the rig file gets wrong about the sensors.
+    wrong: what the rig file gets wrong about the sensors.  sounds: what there is to hear.
     """
 
     human: Human
@@ -44,6 +45,13 @@ class Sensing:
     timing: dict[str, Timing]
     imu: ImuReading
     wrong: Miscalibration
+    sounds: list[Knock]
+
+    def microphone(self, stream: str) -> Microphone | None:
+        """The sound of one stream; None for those without."""
+        if not self.sounds or not self.preset.audio or self.rig.spec(stream).depth is not None:
+            return None
+        return Microphone(self.sounds, self.human, stream=stream, timing=self.timing[stream])
 
     @property
     def times(self) -> dict[str, Array]:
@@ -69,6 +77,7 @@ def sense(
     seconds: float,
     seed: int,
     wrong: Miscalibration,
+    sounds: list[Knock],
     rngs: tuple[np.random.Generator, np.random.Generator],
 ) -> dict[str, Any]:
     """The fields of a `Sensing`: frame times and inertial samples drawn from two generators."""
@@ -87,7 +96,7 @@ def sense(
     )
     return {
         "human": human, "rig": rig, "preset": preset, "seed": seed, "seconds": seconds,
-        "timing": timing, "imu": imu, "wrong": wrong,
+        "timing": timing, "imu": imu, "wrong": wrong, "sounds": sounds,
     }  # fmt: skip
 
 
@@ -105,6 +114,8 @@ def write_sensor_truth(folder: SessionFolder, show: Sensing, writer: TruthWriter
             },
         )
     write_sync(folder, show)
+    if show.sounds and show.preset.audio:
+        writer.write_columns("sim/sounds.parquet", _sound_columns(show, writer))
     write_document(folder, f"{TRUTH}/sim/calibration_error.json", show.wrong.document(show.rig))
     writer.write_columns(
         "sim/imu_bias.parquet",
@@ -114,6 +125,24 @@ def write_sensor_truth(folder: SessionFolder, show: Sensing, writer: TruthWriter
             "accel_bias_m_s2": show.imu.accel_bias,
         },
     )
+
+
+def _sound_columns(show: Sensing, writer: TruthWriter) -> dict[str, Any]:
+    """What sounded when and where, and when each camera heard it."""
+    at = np.array([knock.seconds for knock in show.sounds])
+    places = np.stack([knock.at_desk for knock in show.sounds])
+    heard = {
+        f"heard_{stream}_ns": show.clock.ns(arrivals(show.sounds, show.human, stream)[0])
+        for stream, spec in show.rig.cameras.items()
+        if spec.depth is None
+    }
+    return {
+        "timestamp_ns": show.clock.ns(at),
+        "kind": np.array([knock.kind for knock in show.sounds], object),
+        "thing": np.array([knock.thing for knock in show.sounds], object),
+        "position_in_world": writer.world_from_desk.apply(places),
+        **heard,
+    }
 
 
 def _true_calibration(show: Sensing) -> Calibration:

@@ -49,7 +49,8 @@ def shoot_stream(
     sensing = show.sensing
     spec = sensing.rig.spec(stream)
     with folder.atomic_path(f"{stream}.{spec.suffix}") as path:
-        film = Film(path, stream, spec, sensing.preset, sensing.times[stream])
+        microphone = sensing.microphone(stream)
+        film = Film(path, stream, spec, sensing.preset, sensing.timing[stream], microphone)
         lens = film.lens()
         rng = np.random.default_rng([sensing.seed, *stream.encode()])
         return film.shoot(show.stage(lens), lens, rng=rng, progress=progress)

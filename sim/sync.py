@@ -69,7 +69,7 @@ def _frames_table(stream: str, timing: Timing, *, show: Sensing, exposure_ns: in
     order = np.argsort(seconds, kind="stable")
     reason = np.where(timing.late, "late", None).astype(object)
     ticks_per_s = FORMATS[show.rig.spec(stream).suffix].ticks_per_s
-    ticks = np.round((timing.seconds - timing.seconds[0]) * ticks_per_s).astype(np.int64)
+    ticks = np.round((timing.stamps - timing.stamps[0]) * ticks_per_s).astype(np.int64)
     count = kept + lost
     return Frames(
         stream=np.full(count, stream, object),
