@@ -26,6 +26,17 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """``1-20`` or ``3,5,9``: whole numbers from 0, ranges with both ends."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit() or int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"{text!r}: write numbers as 1-20 or 3,5,9")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
+
+
 def named_value(text: str) -> tuple[str, float]:
     """``drop=0.05``: a name and its number."""
     name, _, value = text.partition("=")

@@ -3,11 +3,13 @@
 import argparse
 import dataclasses
 import json
+import sys
 from typing import Any
 
-from app.numbers import at_least_one
+from app.numbers import at_least_one, whole_numbers
 from app.page import Page, add_command, add_json
 from app.rig_options import add_rig_options, rig_options
+from app.scene_options import add_scene_options, scene_options
 
 PAGE = Page(
     name="sim",
@@ -31,8 +33,14 @@ RECORD = Page(
     summary="a synthetic recording: rig folder and truth",
     about="Renders a recording of a person at a desk, with labels and exact truth. The same seed "
     "gives the same take.",
-    examples=("handoff sim record demo-recording --seconds 10 --seed 3",),
-    writes=("FOLDER: videos, imu.csv, rig.toml, labels.csv, truth/",),
+    examples=(
+        "handoff sim record demo-recording --seconds 10 --seed 3",
+        "handoff sim record takes --seeds 1-20 --task dresser --scene bedroom --seconds 60",
+    ),
+    writes=(
+        "FOLDER: videos, imu.csv, rig.toml, labels.csv, truth/",
+        "with --seeds: FOLDER/seed-0001 and so on",
+    ),
     then=("handoff ingest demo-recording", "handoff evaluate sessions/<id>   (after handoff run)"),
 )
 BOARD = Page(
@@ -61,7 +69,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     record = add_command(kinds, RECORD, run=run_record)
     record.add_argument("out", metavar="FOLDER", help="the rig folder to make")
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
+    seeds = record.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+    seeds.add_argument(
+        "--seeds", type=whole_numbers, metavar="A-B",
+        help="many takes, as 1-20 or 3,5,9: a folder each in FOLDER, --workers of them at a time; "
+        "finished ones are kept, unfinished ones made again",
+    )  # fmt: skip
+    add_scene_options(record, hands=True)
     add_rig_options(record)
+    add_json(record)
     board = add_command(kinds, BOARD, run=run_board)
     board.add_argument("out", metavar="FOLDER", help="the rig folder to make")
     board.add_argument("--seconds", type=float, metavar="S", help="length of the recording (40)")
@@ -73,10 +90,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
     robot.add_argument("--robot", metavar="NAME", help="its build: alder or birch (alder)")
     robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
-    for kind in (record, robot):
-        kind.add_argument("--task", metavar="NAME", help="what is done (blocks_to_tray)")
-        kind.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
-        add_json(kind)
+    robot.add_argument("--task", metavar="NAME", help="what is done (blocks_to_tray)")
+    robot.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+    add_json(robot)
 
 
 def _which(parser: argparse.ArgumentParser) -> int:
@@ -97,8 +113,10 @@ def run_record(arguments: argparse.Namespace) -> int:
 
     with needing("sim"):
         from sim.record import record
+    if arguments.seeds is not None:
+        return _run_batch(arguments)
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "task", "seconds") | rig_options(arguments)
+        asked = _asked(arguments, "seconds") | scene_options(arguments) | rig_options(arguments)
         report = record(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
@@ -107,6 +125,29 @@ def run_record(arguments: argparse.Namespace) -> int:
     print(f"{report.folder}: {report.task}, {report.seconds:g} s, pictures: {pictures}")
     print(f"{report.episodes} episodes, {report.subtasks} subtasks labelled")
     print(f"next: handoff ingest {arguments.out}")
+    return 0
+
+
+def _run_batch(arguments: argparse.Namespace) -> int:
+    """A take per seed; fails when one of them did."""
+    from app.extras import needing
+    from app.sessions import Bar
+
+    with needing("sim"):
+        from sim.batch import record_batch
+    given = {} if arguments.seconds is None else {"seconds": arguments.seconds}
+    with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
+        asked = given | scene_options(arguments) | rig_options(arguments)
+        report = record_batch(arguments.out, arguments.seeds, **asked, progress=bar)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(report)))
+        return 1 if report.failed else 0
+    print(f"{report.folder}: {len(report.made)} takes made, {len(report.kept)} kept from before")
+    for name, reason in report.failed.items():
+        print(f"{name} failed: {reason}", file=sys.stderr)
+    if report.failed:
+        return 1
+    print(f"next: handoff ingest {report.folder}/*")
     return 0
 
 
