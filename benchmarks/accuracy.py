@@ -42,6 +42,7 @@ from sim.record import record
 ROOT = Path(__file__).resolve().parents[1]
 TAKE_IS_MADE_OF = ("sim", "core/geometry", "core/session")
 ALONE = ("hands_detect", "found by MediaPipe alone")
+VERDICT_OF = {"mediapipe_alone": ALONE, "detector": ("hands_detect", "found")}
 ENOUGH_DETECTED = 0.9
 
 SHOWN = (
@@ -183,7 +184,7 @@ def verdicts(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     found = {}
     for name, part in groups(results, "rig", "preset").items():
         shares = {}
-        for word, key in (("mediapipe_alone", ALONE), ("detector", ("hands_detect", "found"))):
+        for word, key in VERDICT_OF.items():
             hands = [
                 (f.value, int(f.note.split()[1]))
                 for one in part
@@ -194,7 +195,8 @@ def verdicts(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
             share = sum(v * count for v, count in hands) / wanted if wanted else float("nan")
             shares[word] = round(share, 4)
             shares["hands"] = wanted
-        found[name] = {**shares, "reached": bool(shares["detector"] >= ENOUGH_DETECTED)}
+        reached = [word for word in VERDICT_OF if shares[word] >= ENOUGH_DETECTED]
+        found[name] = {**shares, "reached_by": reached}
     return found
 
 
@@ -242,11 +244,12 @@ def main() -> int:
     print()
     reached = verdicts(results)
     for name, one in reached.items():
-        word = "reached" if one["reached"] else "not reached"
-        print(
-            f"{name}: {100 * one['detector']:.1f} % of {one['hands']} hands detected "
-            f"(MediaPipe alone {100 * one['mediapipe_alone']:.1f} %): 90 % {word}"
-        )
+        words = [
+            f"{word.replace('_', ' ')} {100 * one[word]:.1f} %"
+            + ("" if word in one["reached_by"] else " (less than 90 %)")
+            for word in VERDICT_OF
+        ]
+        print(f"{name}: of {one['hands']} hands detected: {', '.join(words)}")
     if given.json is not None:
         document = {"settings": vars(given) | {"json": None, "cache": None}}
         document |= {"takes": results, "detection": reached}

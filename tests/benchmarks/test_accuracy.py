@@ -43,9 +43,9 @@ def test_shares_of_hands_are_pooled_over_takes_and_rigs_stand_apart():
     ]
     found = verdicts(results)
     assert found["head, clean"] == {
-        "mediapipe_alone": 0.5, "detector": 0.875, "hands": 400, "reached": False,
+        "mediapipe_alone": 0.5, "detector": 0.875, "hands": 400, "reached_by": [],
     }  # fmt: skip
-    assert found["fisheye-head, clean"]["reached"] is True
+    assert found["fisheye-head, clean"]["reached_by"] == ["detector"]
 
 
 def test_a_take_is_recorded_once_and_anew_when_the_simulator_changes(tmp_path, monkeypatch):
