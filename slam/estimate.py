@@ -136,10 +136,10 @@ def close_loops(
 ) -> tuple[Tracks, list[Place]]:
     """Join what the map saw twice and adjust it, in place; returns all under the joined ids."""
     scene, posed = scene_map.scene, scene_map.posed
-    pairs, loops = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
+    pairs, drifts = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
     if not len(pairs):
         return tracks, places
-    scene_map.loops += loops
+    scene_map.drifts += drifts
     new_id = joined(pairs, tracks.n_tracks)
     tracks = relabelled(tracks, new_id)
     merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks, scene.ranged)

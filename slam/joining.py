@@ -238,7 +238,7 @@ def _joined(
     if _held(scene, new_id[pairs[:, 0]], of_first=of_first) < MIN_HELD:
         return None
     common = SceneMap(known.map_id, scene, frames, posed, np.zeros((len(posed), 6, 6)))
-    common.loops = known.loops + other.loops
+    common.drifts = known.drifts + other.drifts
     common.joins = known.joins + other.joins + 1
     adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
     if adjusted is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from core.geometry.arrays import Bools, Floats, Ints
+from core.geometry.rotations import rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.localise import View, ransac_pose, refine_pose
@@ -39,6 +40,19 @@ class Place:
     descriptors: Any
 
 
+@dataclass(frozen=True)
+class Drift:
+    """How far the path was off at a place met again, before the loop was closed.
+
+    off: distance, in the map's unit.   turn_rad.   between: length of the path since the first
+    visit, in the same unit.
+    """
+
+    off: float
+    turn_rad: float
+    between: float
+
+
 class Describer:
     """Binary descriptors of given corners, upright: heads seldom lie on their side."""
 
@@ -60,15 +74,18 @@ class Describer:
 
 def find_loops(
     tracks: Tracks, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
-) -> tuple[Ints, int]:
-    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and how many places met again.
+) -> tuple[Ints, list[Drift]]:
+    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and what each place met again
+    says of the drift in between.
 
     frames ``(k,)``: video frames of the scene's posed keyframes, in their order.
     """
     posed = np.flatnonzero(scene.posed)
+    steps = np.linalg.norm(np.diff(scene.position[posed], axis=0), axis=1)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
     inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
     pairs: list[Ints] = []
-    loops = 0
+    drifts: list[Drift] = []
     views: dict[int, Seen | None] = {}
     for early, late in _meetings(scene, inside, frames=frames, posed=posed):
         if late.frame not in views:
@@ -78,11 +95,23 @@ def find_loops(
             continue
         found = _verify(scene, config, early, seen=seen)
         if found is not None:
-            pairs.append(found)
-            loops += 1
+            pairs.append(found[0])
+            between = way[_near(frames, late.frame)] - way[_near(frames, early.frame)]
+            drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
     if not pairs:
-        return np.zeros((0, 2), np.int64), 0
-    return np.unique(np.concatenate(pairs), axis=0), loops
+        return np.zeros((0, 2), np.int64), []
+    return np.unique(np.concatenate(pairs), axis=0), drifts
+
+
+def _near(frames: Ints, frame: int) -> int:
+    return min(int(np.searchsorted(frames, frame)), len(frames) - 1)
+
+
+def _drift(drifted: SE3, closed: SE3, *, between: float) -> Drift:
+    """Of one camera, where the path has it and where the earlier points do (camera_from_world)."""
+    off = drifted @ closed.inverse()
+    turn = float(np.linalg.norm(rotvec_from_matrix(off.rotation)))
+    return Drift(float(np.linalg.norm(off.translation)), turn, between)
 
 
 def _meetings(
@@ -121,8 +150,11 @@ class Seen:
     camera_from_world: SE3
 
 
-def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: Seen) -> Ints | None:
-    """Pairs of tracks (earlier, later) if the later place can be localised from the earlier's."""
+def _verify(
+    scene: Scene, config: SlamConfig, early: Place, *, seen: Seen
+) -> tuple[Ints, SE3] | None:
+    """Pairs of tracks (earlier, later) and the later camera_from_world, if that place can be
+    localised from the earlier's points."""
     known = scene.known[early.track]
     if known.sum() < MIN_INLIERS:
         return None
@@ -142,7 +174,7 @@ def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: Seen) -> In
     good = found.inlier & (old_track != new_track)
     if found.inlier.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
         return None
-    return np.stack([old_track[good], new_track[good]], axis=1)
+    return np.stack([old_track[good], new_track[good]], axis=1), found.camera_from_world
 
 
 def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:

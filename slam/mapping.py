@@ -1,11 +1,12 @@
 """One finished map: its keyframes and points, and what is known about scale and up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from slam.inertial import ImuData
+from slam.loops import Drift
 from slam.scene import Scene
 from slam.visual_inertial import Inertial
 
@@ -32,8 +33,13 @@ class SceneMap:
     inertial: Inertial | None = None
     imu: ImuData | None = None
     rejected: str | None = None  # why an IMU that was there gave no scale
-    loops: int = 0
+    drifts: list[Drift] = field(default_factory=list)  # one per place met again
     joins: int = 0  # maps that became this one, less one
+
+    @property
+    def loops(self) -> int:
+        """Places met again and joined."""
+        return len(self.drifts)
 
     @property
     def metric(self) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 from core.geometry.arrays import Floats, Ints
 from slam.estimate import Estimate
 from slam.mapping import SceneMap
+from slam.path import CameraPath
+from slam.world import up_from_accelerometer
 
 STEP_S = 0.2  # path length is summed over steps this long, so that jitter does not count
 
@@ -32,7 +34,7 @@ def make_report(result: Estimate, timestamps_ns: Ints) -> dict[str, Any]:
         "reprojection_error_px": _quantile(known, 0.5),
         "keyframes": len(result.keyframes),
         "points": int(sum(m.scene.known.sum() for m in result.maps)),
-        "maps": [_map_figures(m) for m in result.maps],
+        "maps": [_map_figures(m) | _gravity_residual(m, path, timestamps_ns) for m in result.maps],
         "maps_without_parallax": result.still,
     }
 
@@ -64,8 +66,11 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
         "joined": scene_map.joins,
         "scale_sigma": None if scene_map.scale_sigma is None else _round(scene_map.scale_sigma),
         "no_scale_because": scene_map.rejected,
+        "drift_share": None,
+        "drift_deg": None,
+        "drift_source": None,
         "end_sigma_m": None,
-    }
+    } | _drift(scene_map)
     if scene_map.metric:
         variance = np.diagonal(scene_map.covariance[-1])[3:]
         figures["end_sigma_m"] = [_round(s) for s in np.sqrt(variance)]
@@ -76,6 +81,46 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
         figures["accel_noise_m_s2_sqrthz"] = _round(scene_map.imu.accel_noise)
         figures["tilt_sigma_deg"] = _round(_tilt_sigma_deg(scene_map))
     return figures
+
+
+def _gravity_residual(
+    scene_map: SceneMap, path: CameraPath, timestamps_ns: Ints
+) -> dict[str, float]:
+    """Angle between the map's z and the mean specific force, bias and acceleration taken out."""
+    states, imu = scene_map.inertial, scene_map.imu
+    if states is None or imu is None:
+        return {}
+    calm = imu.without_bias(np.zeros(3), states.accel_bias.mean(axis=0))
+    mine = path.tracked & (path.map_id == scene_map.map_id)
+    up = up_from_accelerometer(
+        timestamps_ns, path.rotation, calm, tracked=mine, position=path.position
+    )
+    if up is None:
+        return {}
+    return {"gravity_residual_deg": _round(np.rad2deg(np.arccos(np.clip(up[2], -1, 1))))}
+
+
+def _drift(scene_map: SceneMap) -> dict[str, Any]:
+    """How far the path drifts, as a share of its length: measured where a place was met again
+    before the loop was closed; without loops what the covariance of the last keyframe says."""
+    if scene_map.drifts:
+        off, turn, between = np.array([(d.off, d.turn_rad, d.between) for d in scene_map.drifts]).T
+        return {
+            "drift_share": _round(off.sum() / max(between.sum(), 1e-9)),
+            "drift_deg": _round(np.rad2deg(np.median(turn))),
+            "drift_source": "loops",
+        }
+    scene, posed = scene_map.scene, scene_map.posed
+    way = np.linalg.norm(np.diff(scene.position[posed], axis=0), axis=1).sum()
+    variance = np.trace(scene_map.covariance[-1][3:, 3:])
+    if not scene_map.metric or way <= 0 or variance <= 0:
+        return {}
+    turn = np.sqrt(np.trace(scene_map.covariance[-1][:3, :3]))
+    return {
+        "drift_share": _round(np.sqrt(variance) / way),
+        "drift_deg": _round(np.rad2deg(turn)),
+        "drift_source": "covariance",
+    }
 
 
 def _tilt_sigma_deg(scene_map: SceneMap) -> float:
