@@ -24,6 +24,7 @@ DUPLICATE_DISTANCE = (
 LINK_DISTANCE = 1.2  # mean distance from the predicted place, in palms, that is still the same hand
 LINK_GAP = 8  # ticks a tracklet survives unseen
 LEFT, RIGHT, OTHER = 0, 1, 2
+DUPLICATE, BYSTANDER = "duplicate", "bystander"  # why a detection is not used
 LABEL_WEIGHT, CURL_WEIGHT, PLACE_WEIGHT, FOREARM_WEIGHT = 0.3, 0.4, 0.25, 0.25
 WEARER_BONUS, FAR_PENALTY, FACING_PENALTY, ORDER_PENALTY = 1.0, 4.0, 1.2, 0.3
 OPPOSITE_PENALTY, OPPOSITE_M = 5.0, (0.55, 0.85)  # a forearm from above, at these distances
@@ -76,8 +77,8 @@ def associate(found: Candidates, ticks: int, *, farthest_m: float) -> Associatio
     side = _decide(found, tracklet, evidence)
     chosen = np.full((ticks, 2), -1, dtype=np.int64)
     reason = np.full(len(found.row), "", dtype=object)
-    reason[~kept] = "duplicate"
-    reason[kept & (side == OTHER)] = "bystander"
+    reason[~kept] = DUPLICATE
+    reason[kept & (side == OTHER)] = BYSTANDER
     for s in (LEFT, RIGHT):
         mine = np.flatnonzero(kept & (side == s))
         chosen[found.row[mine], s] = mine

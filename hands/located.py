@@ -22,6 +22,7 @@ from core.geometry.se3 import SE3
 from hands.association import Association
 from hands.config import HandsConfig
 from hands.proportions import HandShape, hand_shape
+from hands.reconstruct import TOO_FAR
 from hands.sources.protocol import LocatedHands
 from hands.visibility import visible_landmarks
 from hands.wearer import Wearer, WearerHand
@@ -82,7 +83,7 @@ def without_outliers(found: LocatedHands, *, farthest_m: float) -> LocatedHands:
     there = np.equal(reason, None)
     reason[there & ~((palm > PALM_M[0]) & (palm < PALM_M[1]))] = "outlier"
     there = np.equal(reason, None)
-    reason[there & (np.linalg.norm(wrist, axis=-1) > farthest_m)] = "too far to be the wearer's"
+    reason[there & (np.linalg.norm(wrist, axis=-1) > farthest_m)] = TOO_FAR
     there = np.equal(reason, None)[..., None, None]
     joints, raw = (np.where(there, points, np.nan) for points in (found.joints, found.raw))
     return LocatedHands(found.timestamps_ns, joints, raw, reason, found.sigma_m)

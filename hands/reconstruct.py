@@ -23,6 +23,7 @@ Bools = NDArray[np.bool_]
 WINDOW = 2000  # frames solved at once
 OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 400
+TOO_FAR = "too far to be the wearer's"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ def reconstruct(
     rows = np.flatnonzero(seen)
     poses = _fit_apart(evidence, shape, rows=rows, config=config, into=poses, rounds=1)
     far = np.linalg.norm(poses.position, axis=1) > config.farthest_m
-    _reject(seen, reason, seen & far, why="too far to be the wearer's")
+    _reject(seen, reason, seen & far, why=TOO_FAR)
     poses, offset = _fit_over_time(
         evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config
     )

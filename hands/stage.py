@@ -17,6 +17,7 @@ from core.session.layout import (
 from core.session.stage import Progress, StageOutcome
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
+from hands.association import BYSTANDER
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.contact_sheet import write_contact_sheet
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
@@ -24,11 +25,14 @@ from hands.located import located_wearer, rate_hz
 from hands.model_file import hand_model_digest, hand_model_path
 from hands.overlays import drawn_hands
 from hands.proportions import hand_shape
+from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
 from hands.sources import LocatedHands
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
 from hands.wearer import wearer_hands
+
+FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than of other people
 
 
 class HandsDetectStage:
@@ -153,8 +157,21 @@ def _warnings(report: dict[str, Any]) -> list[str]:
             "for metric hands"
         )
     for side, figures in report["hands"].items():
-        if not figures["measured_share"]:
+        far = figures["missing_reasons"].get(TOO_FAR, 0)
+        if far > FAR_SHARE * report["ticks"]:
+            found.append(
+                f"the {side} hand is {TOO_FAR} in {far} of {report['ticks']} frames: check the "
+                "focal length of the calibration and hand_length_mm, or raise hands.farthest_m"
+            )
+        elif not figures["measured_share"]:
             found.append(f"the {side} hand was never seen")
+    strangers = report["rejected_detections"].get(BYSTANDER, 0)
+    if strangers > FAR_SHARE * report["ticks"]:
+        found.append(
+            f"{strangers} of {report['detections']} detections were taken for other people's "
+            "hands, too far or from the far side: if they are the operator's, check the focal length of "
+            "the calibration and hand_length_mm"
+        )
     return found
 
 

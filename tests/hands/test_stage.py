@@ -183,3 +183,52 @@ def test_both_hands_of_a_person_at_work(tmp_path, recordings, make_session):
     assert np.mean(hands.state == "measured") > 0.95
     wrist = hands.landmarks_in_head.reshape(-1, 2, 51)[:, :, 0]
     assert (wrist[:, 0] < wrist[:, 1]).all()  # the left hand is left of the right one here
+
+
+def test_a_wrong_focal_length_is_told_from_hands_too_far(
+    tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+):
+    """Hands seen at half a metre, read with a calibration of three times the focal length."""
+    fx, fy, *centre = camera.params[:4]
+    wrong = camera_from_dict({**camera.to_dict(), "params": [3 * fx, 3 * fy, *centre, 0, 0, 0, 0]})
+    folder = make_session(
+        tmp_path / "test-session",
+        blank(30, camera.size_wh),
+        hand_length_mm=length_mm,
+        camera=wrong,
+    )
+    known = hand("right", position=np.tile([0.05, 0.05, 0.5], (30, 1)))
+    write_detections(folder, known.seen_by(camera))
+    outcome = HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    hands = Hands.read(folder)
+    assert set(hands.state) == {"missing"}
+    assert any("check the focal length" in warning for warning in outcome.warnings)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_session_of_hardly_any_frames(
+    count, tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+):
+    folder = make_session(
+        tmp_path / "test-session", blank(count, camera.size_wh), hand_length_mm=length_mm,
+        camera=camera,
+    )  # fmt: skip
+    known = hand("right", position=np.tile([0.05, 0.05, 0.5], (count, 1)))
+    write_detections(folder, known.seen_by(camera))
+    HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    assert Hands.read(folder).state.tolist() == ["missing", "measured"] * count
+
+
+def test_pictures_without_a_hand_give_none(tmp_path, make_session):
+    """Black, white, noise and a photograph-like texture: nothing is found and all of it is said."""
+    rng = np.random.default_rng(5)
+    noise = [rng.integers(0, 255, (240, 320, 3), dtype=np.uint8) for _ in range(4)]
+    waves = np.sin(np.add.outer(np.arange(240) / 9, np.arange(320) / 5))[..., None]
+    wood = (120 + 60 * waves * [1.0, 0.7, 0.4]).astype(np.uint8)
+    flat = [np.full((240, 320, 3), shade, dtype=np.uint8) for shade in (0, 0, 0, 255, 255, 255)]
+    folder = make_session(tmp_path / "test-session", [*flat, *noise, wood, wood, wood])
+    found = HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
+    assert found.counts == {"frames": 13, "hands": 0}
+    outcome = HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    assert set(Hands.read(folder).reason) == {"not seen"}
+    assert sum("was never seen" in warning for warning in outcome.warnings) == 2
