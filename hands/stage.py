@@ -169,8 +169,8 @@ def _warnings(report: dict[str, Any]) -> list[str]:
     if strangers > FAR_SHARE * report["ticks"]:
         found.append(
             f"{strangers} of {report['detections']} detections were taken for other people's "
-            "hands, too far or from the far side: if they are the operator's, check the focal length of "
-            "the calibration and hand_length_mm"
+            "hands, too far or from the far side: if they are the operator's, check the focal "
+            "length of the calibration and hand_length_mm"
         )
     return found
 
