@@ -50,6 +50,9 @@ SHOWN = (
     ("hands_detect", "found"),
     ("hands_detect", "side is right"),
     ("hands_detect", "measured by the hands stage"),
+    ("capture", "left wrist: time offset"),
+    ("capture", "right wrist: time offset"),
+    ("capture", "imu: time offset"),
     ("slam", "tracked"),
     ("slam", "ATE RMSE"),
     ("slam", "rotation error"),
@@ -57,6 +60,9 @@ SHOWN = (
     ("slam", "gravity error"),
     ("slam", "RPE over 1 s"),
     ("slam", "position within 1 sigma"),
+    ("slam", "left wrist camera: located"),
+    ("slam", "left wrist camera: position"),
+    ("slam", "left wrist camera: rotation"),
     ("hands", "found"),
     ("hands", "swapped"),
     ("hands", "visibility precision"),
@@ -156,7 +162,10 @@ def groups(results: Iterable[dict[str, Any]], *keys: str) -> dict[str, list[dict
 
 
 def table(rig: str, results: Sequence[dict[str, Any]]) -> str:
-    """Figures down, presets across: median | mean over the takes that have a figure."""
+    """Figures down, presets across: median | mean over the takes that could measure one.
+
+    Figures that the rig has no use for, as those of wrist cameras it lacks, have no line.
+    """
     columns = {}
     for name, part in groups(results, "preset").items():
         whole = [figures_of(one) for one in part if "error" not in one]
@@ -167,6 +176,8 @@ def table(rig: str, results: Sequence[dict[str, Any]]) -> str:
     title = f"{rig}: median | mean"
     lines = [f"{title:<{width}}" + "".join(f"{name:>20}" for name in columns)]
     for key in keys:
+        if not any(key in column for column in columns.values()):
+            continue
         word = f"{key[0]}: {key[1]}" if key[0] else key[1]
         cells = "".join(f"{column.get(key, 'none'):>20}" for column in columns.values())
         lines.append(f"{word:<{width}}{cells}")
