@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from core.geometry.cameras import Camera
 from core.geometry.landmarks import FINGERS, INDEX
 from core.geometry.rotations import rotvec_from_matrix
+from hands.cross_check import apart_palms
 from hands.evidence import PARENTS, landmark_mixing
+from hands.sources.protocol import SourceHands
 from hands.wearer import Wearer, WearerHand
 
 Floats = NDArray[np.float64]
@@ -22,9 +24,11 @@ def hands_report(
     timestamps_ns: NDArray[np.int64],
     source: str,
     located_hz: float | None = None,
+    seen: SourceHands | None = None,
 ) -> dict[str, Any]:
     """Figures per hand and of the whole. ``located_hz``: rows per second of a source that places
-    its hands itself; None where hands were found in the images.
+    its hands itself; None where hands were found in the images. ``seen``: what the detector found,
+    to compare a source with that places its hands itself.
     """
     hands, shape, association = wearer.hands, wearer.shape, wearer.association
     both = np.logical_and(*(hand.state != "missing" for hand in hands.values()))
@@ -49,6 +53,7 @@ def hands_report(
                 "source_bone_spread": _rounded(
                     np.mean, bone_spread(hand.raw21 if located_hz is None else hand.joints), 4
                 ),
+                **({} if seen is None else _beside_detections(hand, seen, camera)),
             }
             for side, hand in hands.items()
         },
@@ -77,6 +82,14 @@ def _of_hand(hand: WearerHand, camera: Camera, timestamps_ns: NDArray[np.int64])
             _rounded(lambda v, q=q: np.quantile(v, q), 1e3 * hand.aperture_m, 1)
             for q in (0.05, 0.5, 0.95)
         ],
+    }
+
+
+def _beside_detections(hand: WearerHand, seen: SourceHands, camera: Camera) -> dict[str, Any]:
+    apart = apart_palms(hand, seen, camera)
+    return {
+        "detected_share": _share(np.isfinite(apart)),
+        "from_detections_palms_median": _rounded(np.median, apart, 3),
     }
 
 

@@ -20,6 +20,7 @@ from core.session.tables import Detections, Ticks
 from hands.association import BYSTANDER
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.contact_sheet import write_contact_sheet
+from hands.cross_check import APART
 from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
 from hands.located import located_wearer, rate_hz
 from hands.model_file import hand_model_digest, hand_model_path
@@ -28,6 +29,7 @@ from hands.proportions import hand_shape
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
 from hands.sources import LocatedHands
+from hands.sources.mediapipe import hands_of
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
 from hands.wearer import wearer_hands
@@ -109,12 +111,15 @@ class HandsStage:
                 config=config,
             )
         hands = wearer.hands
+        located = isinstance(found, LocatedHands)
+        detections = Detections.read(folder) if folder.exists(DETECTIONS) else None
         report = hands_report(
             wearer,
             camera=camera,
             timestamps_ns=ticks.timestamp_ns,
             source=source.name,
             located_hz=rate_hz(found) if isinstance(found, LocatedHands) else None,
+            seen=hands_of(detections, ticks) if located and detections is not None else None,
         )
         table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
         outputs = [table.write(folder), palms.write(folder)]
@@ -122,8 +127,7 @@ class HandsStage:
         outputs.append(HANDS_REPORT)
         if config.contact_sheet and len(ticks):
             progress.note("contact sheet")
-            seen = Detections.read(folder) if folder.exists(DETECTIONS) else None
-            drawn = drawn_hands(table, palms, ticks=ticks, detections=seen)
+            drawn = drawn_hands(table, palms, ticks=ticks, detections=detections)
             outputs.append(
                 write_contact_sheet(folder, drawn, ticks=ticks, camera=camera, progress=progress)
             )
@@ -165,6 +169,13 @@ def _warnings(report: dict[str, Any]) -> list[str]:
             )
         elif not figures["measured_share"]:
             found.append(f"the {side} hand was never seen")
+        apart = figures.get("from_detections_palms_median")
+        if apart is not None and apart > APART:
+            found.append(
+                f"the {side} hand of {report['source']} lies {apart:.1f} palm lengths from the "
+                "hands seen in the pictures: check source_body_from_head, source_offset_ns and the "
+                "calibration"
+            )
     strangers = report["rejected_detections"].get(BYSTANDER, 0)
     if strangers > FAR_SHARE * report["ticks"]:
         found.append(

@@ -116,6 +116,37 @@ def test_mps_landmarks_reach_the_tables_in_the_head_frame(session, joints):
     assert not any("guess" in warning for warning in outcome.warnings)
 
 
+@pytest.mark.parametrize("turn_deg", [0, 15])
+def test_wrong_extrinsics_are_seen_in_the_pictures(
+    session, joints, hand, merge, camera, write_detections, turn_deg
+):
+    """The detector saw the same hands; a source turned against the camera lies beside them."""
+    truth = joints(12)
+    way = np.arange(12)[:, None] * np.array([0.01, 0.0, 0.0])
+    seen = [hand(s, position=np.array(PLACES[s]) + way).seen_by(camera) for s in PLACES]
+    write_detections(session, merge(*seen))
+    points = HEAD_FROM_DEVICE.inverse().apply(aria_from_mediapipe(truth))
+    times_ns = Ticks.read(session).timestamp_ns
+    write_mps(session.local_path("raw") / "mps.csv", times_ns, points, np.ones((12, 2)))
+    wrong = SE3(matrix_from_rotvec([0.0, np.radians(turn_deg), 0.0]), np.zeros(3))
+    given = (HEAD_FROM_DEVICE.inverse() @ wrong).to_pose7()
+    config = HandsConfig(
+        source="aria_mps",
+        source_path="raw/mps.csv",
+        source_body_from_head=",".join(f"{x:.9f}" for x in given),
+    )
+    outcome = HANDS.run(session, config, NO_PROGRESS)
+    figures = json.loads(session.read_bytes(HANDS_REPORT))["hands"]["left"]
+    told = [w for w in outcome.warnings if "source_body_from_head" in w]
+    if turn_deg:
+        assert len(told) == 2
+        assert figures["from_detections_palms_median"] > 1.0
+    else:
+        assert told == []
+        assert figures["detected_share"] == 1.0
+        assert figures["from_detections_palms_median"] < 0.01
+
+
 def test_a_real_mps_file_gives_hands_of_a_hands_size(session, recordings):
     from hands.sources.aria_mps import read_hand_tracking
 
