@@ -4,6 +4,8 @@ Proposals are made afresh from the session's hands and trajectory as if nobody h
 that the figure measures the proposer and not labels that were copied in.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +22,11 @@ TOLERANCES_S = (0.25, 0.5, 1.0)
 IOU = 0.5
 
 
+Spans = NDArray[np.int64]
+
+
 def compare_labels(folder: SessionFolder, truth: Segments) -> list[Figure]:
-    """How well proposals meet true segments: boundary F1 at three tolerances and segment F1 at IoU
-    0.5, left and right pooled.
-    """
+    """How well fresh proposals meet the true segments, left and right pooled."""
     ticks = Ticks.read(folder)
     config = AnnotateConfig()
     trajectory = metric_trajectory(folder)
@@ -33,6 +36,13 @@ def compare_labels(folder: SessionFolder, truth: Segments) -> list[Figure]:
     for side in SIDES:
         spans = [(x.start_ns, x.end_ns) for x in proposals if x.track == side]
         pairs.append((np.array(spans, dtype=np.int64).reshape(-1, 2), _spans(truth, side)))
+    return agreement_figures(pairs)
+
+
+def agreement_figures(pairs: Sequence[tuple[Spans, Spans]]) -> list[Figure]:
+    """Of (proposed, true) segments ``(N,2)`` per arm, pooled: boundary F1 at three tolerances and
+    segment F1 at IoU 0.5.
+    """
     note = f"{sum(len(t) for _, t in pairs)} true segments of both arms"
     figures = []
     for tolerance_s in TOLERANCES_S:

@@ -8,6 +8,7 @@ import pytest
 from app.evaluate.chunks import chunk_figures
 from app.evaluate.detections import detection_figures
 from app.evaluate.hands import compare_hands
+from app.evaluate.labels import agreement_figures
 from app.evaluate.landmarks import joints_as_text
 from app.evaluate.palms import compare_palms
 from app.evaluate.rest import jitter_figures
@@ -350,6 +351,21 @@ def test_what_claims_nothing_is_not_counted():
     )
     assert np.isnan(place.figure().value)
     assert turn.figure().value == 1.0
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+def test_labels_that_are_late_by_a_third_of_a_second_meet_at_half_a_second():
+    true = np.array([[0, 2], [3, 5], [6, 9]], dtype=np.int64) * 1_000_000_000
+    late = true + 300_000_000
+    nobody = np.zeros((0, 2), dtype=np.int64)
+    got = values(agreement_figures([(late, true), (nobody, true[:1])]))
+    assert got["proposed boundary F1 at 0.25 s"] == 0.0
+    assert got["proposed boundary F1 at 0.5 s"] == pytest.approx(12 / 14)  # two are missing
+    assert got["proposed segment F1 at IoU 0.5"] == pytest.approx(6 / 7)
+    none = values(agreement_figures([(nobody, nobody)]))
+    assert np.isnan(none["proposed boundary F1 at 1 s"])
 
 
 # --- clocks and detections ---------------------------------------------------------------------
