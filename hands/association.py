@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DUPLICATE_DISTANCE = (
-    0.5  # mean distance of two hands' landmarks, in palms, below which they are one
+    0.65  # mean distance of two hands' landmarks, in palms, below which they are one
 )
 LINK_DISTANCE = 1.2  # mean distance from the predicted place, in palms, that is still the same hand
 LINK_GAP = 8  # ticks a tracklet survives unseen
