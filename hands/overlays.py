@@ -131,7 +131,7 @@ def write_caption(image_rgb: Image, lines: list[tuple[str, tuple[int, int, int]]
     step = round(28 * size)
     for k, (words, colour) in enumerate(lines):
         place = (round(8 * size), (k + 1) * step)
-        for ink, thick in (((0, 0, 0), 4), (colour, 1)):
+        for ink, thick in (((0, 0, 0), 5), (colour, 2)):
             cv2.putText(
                 image_rgb, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8 * size, ink,
                 max(1, round(thick * size)), cv2.LINE_AA,
