@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from core.geometry.rotations import matrix_from_ypr
 from core.geometry.se3 import SE3
-from sim.arms import JAW_M, TIP_M, ArmStyle
-from sim.grasp import CLEARANCE_M, Grasp
+from sim.builds import Build
+from sim.grasp import CLEARANCE_M, Grasp, turn_to_faces
 from sim.things import Thing
 
 Array = NDArray[np.float64]
 
 PITCH = float(np.radians(68.0))
-SQUEEZE_M = 0.0008
-JAW_SIDE_M = 0.012  # from the tool point to the side of closed jaws
+SQUEEZE_M = 0.012  # jaws are told to close this much further than the thing is wide
+BESIDE_M = 0.002  # between closed jaws and what they will push
 
 
 @dataclass(frozen=True)
 class Gripper:
     """A robot's two tools, as the planner sees them (`sim.plan.Body`)."""
 
-    style: ArmStyle
+    build: Build
     pace: float = 1.15
     above_m: float = 0.07
 
@@ -43,20 +43,19 @@ class Gripper:
         yaw = self._yaw(side, centre)
         if thing.parts[0].shape == "box":
             jaw = tool_rotation(side, yaw, PITCH)[:, 2]
-            face = np.arctan2(desk_from_thing.rotation[1, 0], desk_from_thing.rotation[0, 0])
-            quarter = np.pi / 2
-            off = face - np.arctan2(jaw[1], jaw[0])
-            yaw += float((off + quarter / 2) % quarter - quarter / 2)
+            yaw += turn_to_faces(jaw, desk_from_thing.rotation, thing.half)
         width = 2 * min(thing.half[0], thing.half[1])
-        if width > JAW_M - 0.004:
+        jaws = self.build.jaws
+        if width > jaws.width_m - 0.004:
             raise BadInputError(
-                f"{thing.name} is {width * 1e3:.0f} mm wide; the jaws open {JAW_M * 1e3:.0f}"
+                f"{self.build.name}: {thing.name} is {width * 1e3:.0f} mm wide, the jaws open "
+                f"{jaws.width_m * 1e3:.0f}"
             )
         rotation = tool_rotation(side, yaw, PITCH + float(rng.normal(0, 0.04)))
-        depth = TIP_M * np.sin(PITCH) + 0.010 + CLEARANCE_M
+        depth = jaws.tip_m * np.sin(PITCH) + jaws.half_width_m * np.cos(PITCH) + CLEARANCE_M
         position = np.array([centre[0], centre[1], max(centre[2], depth)])
         pose = SE3(rotation, position)
-        closed = np.array([1.0 - (width - SQUEEZE_M) / JAW_M])
+        closed = np.array([min(1.0, 1.0 - (width - SQUEEZE_M) / jaws.width_m)])
         return Grasp(pose, closed, np.zeros(1), np.ones(1, bool), pose.inverse() @ desk_from_thing)
 
     def press(
@@ -65,7 +64,7 @@ class Gripper:
         """Closed jaws beside a hinged thing; they go round with it but keep pointing down."""
         assert thing.hinge is not None
         spot = desk_from_thing.apply(np.array(thing.hinge.press))
-        spot = spot + JAW_SIDE_M * desk_from_thing.rotation[:, 2]
+        spot = spot + (self.build.jaws.thickness_m + BESIDE_M) * desk_from_thing.rotation[:, 2]
         rotation = tool_rotation(side, self._yaw(side, spot), PITCH + float(rng.normal(0, 0.03)))
         pose, closed = SE3(rotation, spot), np.ones(1)
         thing_in_hand = pose.inverse() @ desk_from_thing
@@ -73,7 +72,7 @@ class Gripper:
 
     def _yaw(self, side: str, centre: Array) -> float:
         sign = 1.0 if side == "left" else -1.0
-        base = np.array([self.style.base[0], sign * self.style.base[1]])
+        base = np.array([self.build.base[0], sign * self.build.base[1]])
         way = centre[:2] - base
         return float(np.clip(np.arctan2(way[1], way[0]), -1.0, 1.0))
 

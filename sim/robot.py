@@ -1,32 +1,38 @@
-"""`handoff sim robot`: scripted episodes of a two-arm robot as a LeRobot v3 dataset.
+"""`handoff sim robot`: episodes of a scripted two-arm robot as a LeRobot v3 dataset.
 
-The same tasks, things and words as the human's; a thing is carried rigidly while jaws hold it.
+The same tasks, things and words as the human's. The expert works in the closed loop of `rollout`,
+so an episode holds what happened: grasps that failed and were done again, and whether it succeeded.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.dataset.embodiments import IDENTITY_POSE7, Embodiment, write_embodiment
-from core.dataset.episode import CAMERAS, GRIPPER_COLUMN, POSE_COLUMNS, Episode
+from core.dataset.episode import CAMERAS, GRIPPER_COLUMN, POSE_COLUMNS, Episode, Extra
 from core.dataset.lerobot_writer import DatasetWriter
 from core.dataset.subtasks import SubtaskTable, training_text
-from core.errors import BadInputError
+from core.errors import BadInputError, HandoffError
+from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
-from sim.arms import SIDES, ArmStyle, find_style
-from sim.gripper import Gripper
-from sim.plan import Plan, make_episode
-from sim.robot_stage import Motion, RobotStage
-from sim.tasks import Task, make_task
+from sim.builds import SIDES, Build, find_build
+from sim.closed_loop import EpisodeSettings, Played, Tick, lay_out, play
+from sim.expert import Expert, Habit
+from sim.manner import Manner
+from sim.robot_film import RobotFilm
 
 Array = NDArray[np.float64]
 
 IMAGE_WH = (320, 240)
 ORIGIN_NS = 1_000_000_000_000
+MANNER = Manner(hesitate=0.10, miss=0.12, adjust=0.05, misplace=0.06, away=0, glances_per_min=0)
+GIVES_UP = 0.3  # of the times that something was left beside its goal or not grasped
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class RobotReport:
     task: str
     episodes: int
     frames: int
+    succeeded: int
 
 
 def record_robot(
@@ -54,62 +61,98 @@ def record_robot(
     """Write ``episodes`` demonstrations as the dataset ``out`` (must not exist)."""
     if episodes < 1:
         raise BadInputError(f"episodes is {episodes}; give 1 or more")
-    style = find_style(robot)
+    build = find_build(robot)
     cameras = dict.fromkeys(CAMERAS, (size_wh[1], size_wh[0]))
     key = f"{task} {seed} {robot} {fps} {size_wh}"
     writer = DatasetWriter(out, fps=fps, cameras=cameras, key=key)
     progress.total(episodes, "episodes")
-    frames = 0
+    frames, about = 0, []
     for index in range(episodes):
-        rngs = [np.random.default_rng(s) for s in np.random.SeedSequence([seed, index]).spawn(3)]
-        layout = make_task(task, rngs[0])
-        plan = make_episode(layout, Gripper(style), rng=rngs[1])
-        times = np.arange(0.0, plan.seconds, 1.0 / fps)
-        with RobotStage(layout, plan, style, size_wh=size_wh, rng=rngs[2]) as stage:
-            motion = stage.follow(np.append(times, times[-1] + 1.0 / fps))
-            episode = robot_episode(layout, plan, motion, style=style, times=times, fps=fps)
-            films = {camera: stage.film(camera, times, motion) for camera in cameras}
-            writer.add_episode(episode, films, index=index)
-        frames += len(times)
+        settings = EpisodeSettings(task, robot, (seed, index), fps=fps, size_wh=size_wh)
+        played, facts = demonstrate(settings, build)
+        about.append(facts)
+        frames += len(played.ticks)
+        if not writer.is_staged(index):
+            _stage(writer, index, settings, played=played)
         progress.advance()
     generator = {"command": "handoff sim robot", "task": task, "seed": seed, "robot": robot}
     root = writer.finish(
-        redaction="synthetic: no real person or screen is shown", extra={"generator": generator}
+        redaction="synthetic: no real person or screen is shown",
+        extra={"generator": generator | {"episodes": about}},
     )
-    write_embodiment(embodiment_of(style), root / "meta" / "embodiment.toml")
-    return RobotReport(str(out), robot, task, episodes, frames)
+    write_embodiment(embodiment_of(build), root / "meta" / "embodiment.toml")
+    return RobotReport(
+        str(out), robot, task, episodes, frames, sum(bool(facts["success"]) for facts in about)
+    )
 
 
-def embodiment_of(style: ArmStyle) -> Embodiment:
-    """A static two-arm robot: no base, no head; tool frames are built as palm frames."""
-    identity = dict.fromkeys(SIDES, IDENTITY_POSE7)
-    note = "synthetic; the tool point lies between the jaws, 10 mm behind their tips"
+def demonstrate(settings: EpisodeSettings, build: Build) -> tuple[Played, dict[str, Any]]:
+    """One episode of the expert in a habit drawn from its seed, and what varied in it."""
+    rng = np.random.default_rng([*settings.entropy, 1])
+    habit = Habit(
+        manner=MANNER,
+        pace=float(rng.uniform(0.9, 1.4)),
+        above_m=float(rng.uniform(0.05, 0.09)),
+        gives_up=GIVES_UP,
+    )
+    played = play(settings, build, partial(Expert, habit=habit))
+    expert = played.controller
+    assert isinstance(expert, Expert)
+    if expert.unreachable:
+        raise HandoffError(
+            f"{build.name} cannot {expert.unreachable[0]!r} in {settings.task}, seed "
+            f"{settings.entropy}: out of its reach; give another robot, task or seed"
+        )
+    facts = {"pace": habit.pace, "above_m": habit.above_m, "manner": asdict(habit.manner)}
+    counts = {"grasps": played.cell.grasps, "failed_tries": expert.failures}
+    return played, {**facts, **counts, "success": played.score.success, "score": played.score.value}
+
+
+def _stage(writer: DatasetWriter, index: int, settings: EpisodeSettings, *, played: Played) -> None:
+    episode = robot_episode(played, fps=settings.fps)
+    looks = [tick.snapshot for tick in played.ticks]
+    stage = lay_out(settings, played.build)
+    with RobotFilm(played.task, played.build, size_wh=settings.size_wh, rng=stage.film_rng) as film:
+        films = {camera: film.film(camera, looks) for camera in CAMERAS}
+        writer.add_episode(episode, films, index=index)
+
+
+def embodiment_of(build: Build) -> Embodiment:
+    """Two arms with grippers; no head, a base only where it drives; tools are built as palms."""
     return Embodiment(
-        name=style.name, kind="robot", grippers=SIDES, tool_from_palm=identity, note=note
+        name=build.name,
+        kind="robot",
+        grippers=SIDES,
+        base=build.mobile,
+        tool_from_palm=dict.fromkeys(SIDES, IDENTITY_POSE7),
+        note=f"synthetic: {build.about}; the tool point lies between the jaws, "
+        f"{build.jaws.tip_m * 1e3:.0f} mm behind their tips",
     )
 
 
-def robot_episode(
-    task: Task, plan: Plan, motion: Motion, *, style: ArmStyle, times: Array, fps: int
-) -> Episode:
-    """The dataset's columns for T ticks; ``motion`` has one tick more, the last target."""
-    count = len(times)
-    state = np.zeros((count, 16), np.float32)
-    action = np.zeros((count, 23), np.float32)
+def robot_episode(played: Played, *, fps: int) -> Episode:
+    """The dataset's columns: postures as they were, actions as they were commanded."""
+    ticks, build = played.ticks, played.build
+    count = len(ticks)
+    state, action = np.zeros((count, 16)), np.zeros((count, 23))
+    base = SE3.stack([tick.body.world_from_base for tick in ticks])
+    goal = SE3.stack([tick.command.world_from_base for tick in ticks])
     for side in SIDES:
-        poses = motion.base_from_tool[side].to_pose7()
-        state[:, POSE_COLUMNS[side]], action[:, POSE_COLUMNS[side]] = poses[:-1], poses[1:]
-        state[:, GRIPPER_COLUMN[side]] = motion.gripper[side][:-1]
-        action[:, GRIPPER_COLUMN[side]] = motion.gripper[side][1:]
-    action[:, 16:23] = IDENTITY_POSE7
+        poses = SE3.stack([tick.body.base_from_tool[side] for tick in ticks])
+        tools = goal.inverse() @ SE3.stack([t.command.world_from_tool[side] for t in ticks])
+        state[:, POSE_COLUMNS[side]] = poses.to_pose7()
+        action[:, POSE_COLUMNS[side]] = tools.to_pose7()
+        state[:, GRIPPER_COLUMN[side]] = [tick.body.closed[side] for tick in ticks]
+        action[:, GRIPPER_COLUMN[side]] = [tick.command.closed[side] for tick in ticks]
+    action[:, 16:23] = goal.to_pose7()
     table = SubtaskTable()
-    rows = _subtask_rows(plan, times, table)
+    rows = _subtask_rows(ticks, table)
     return Episode(
         fps=fps,
-        task=task.text,
-        state=state,
-        head_pose=np.tile(np.array(IDENTITY_POSE7, np.float32), (count, 1)),
-        action=action,
+        task=played.task.text,
+        state=state.astype(np.float32),
+        head_pose=base.to_pose7().astype(np.float32),
+        action=action.astype(np.float32),
         valid=np.ones((count, 5), bool),
         action_valid=np.ones((count, 5), bool),
         landmarks=np.zeros((count, 102), np.float32),
@@ -119,20 +162,31 @@ def robot_episode(
         subtask_left=rows["left"],
         subtask_right=rows["right"],
         map_id=np.zeros(count, np.int64),
-        timestamp_ns=ORIGIN_NS + np.round(times * 1e9).astype(np.int64),
+        timestamp_ns=ORIGIN_NS + np.round(np.arange(count) * 1e9 / fps).astype(np.int64),
         subtask_texts=tuple(table.texts),
-        embodiment=embodiment_of(style),
-        session=f"{style.name}-{task.name}",
-        success=plan.episodes[0][2],
+        embodiment=embodiment_of(build),
+        session=f"{build.name}-{played.task.name}",
+        success=played.score.success,
+        extra=_joint_columns(ticks, build),
     )
 
 
-def _subtask_rows(plan: Plan, times: Array, table: SubtaskTable) -> dict[str, NDArray[np.int64]]:
+def _joint_columns(ticks: tuple[Tick, ...], build: Build) -> dict[str, Extra]:
+    """Joint positions (rad, m) and their change over the last tick, per second."""
+    names = build.joint_names()
+
+    def column(kind: str, suffix: str) -> Extra:
+        rows = [np.concatenate([getattr(t.body, kind)[side] for side in SIDES]) for t in ticks]
+        return Extra(tuple(name + suffix for name in names), np.stack(rows).astype(np.float32))
+
+    return {
+        "observation.joints": column("joints", ""),
+        "observation.joint_speeds": column("speeds", "_per_s"),
+    }
+
+
+def _subtask_rows(ticks: tuple[Tick, ...], table: SubtaskTable) -> dict[str, NDArray[np.int64]]:
     """Rows (T,) per arm, and of the text both make together."""
-    texts = {side: np.full(len(times), "", object) for side in SIDES}
-    for label in plan.labels:
-        during = (times >= label.start_s) & (times < label.end_s)
-        texts[label.arm][during] = label.text
-    both = [training_text(a, b) for a, b in zip(texts["left"], texts["right"], strict=True)]
-    columns = {"left": texts["left"], "right": texts["right"], "both": both}
-    return {k: np.array([table.row(t) for t in v], np.int64) for k, v in columns.items()}
+    both = [training_text(tick.subtasks["left"], tick.subtasks["right"]) for tick in ticks]
+    texts = {side: [tick.subtasks[side] for tick in ticks] for side in SIDES} | {"both": both}
+    return {k: np.array([table.row(t) for t in v], np.int64) for k, v in texts.items()}

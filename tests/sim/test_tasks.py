@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
-from sim.arms import SIDES, STYLES, Arms, arm_xml
+from sim.arms import Arms
+from sim.builds import BUILDS, SIDES
 from sim.grasp import HumanHands, finger_samples
 from sim.gripper import Gripper
 from sim.human import Human
 from sim.manner import Manner, find_manner
 from sim.plan import make_episode
 from sim.record import Performance, perform
-from sim.render import load_mujoco
 from sim.rig import find_preset, find_rig
 from sim.tasks import TASKS, make_task
 from sim.things import hinge_angle, thing_distance
@@ -76,16 +76,11 @@ def test_cartons_are_closed_by_hands_that_stay_on_the_lids(seed):
 
 @pytest.mark.usefixtures("can_draw")  # mujoco itself fails to load where its GL is missing
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "free_play"])
-@pytest.mark.parametrize("style", STYLES)
-def test_every_robot_reaches_everything(name, style):
-    mujoco = load_mujoco()
+@pytest.mark.parametrize("robot", BUILDS)
+def test_every_robot_reaches_everything(name, robot):
     rng = np.random.default_rng(2)
-    plan = make_episode(make_task(name, rng), Gripper(STYLES[style]), rng=rng)
-    bodies = "".join(arm_xml(STYLES[style], side, wrist_fov_y=1.0) for side in SIDES)
-    model = mujoco.MjModel.from_xml_string(
-        f'<mujoco><compiler angle="radian"/><worldbody>{bodies}</worldbody></mujoco>'
-    )
-    arms = Arms(model, mujoco.MjData(model))
+    plan = make_episode(make_task(name, rng), Gripper(BUILDS[robot]), rng=rng)
+    arms = Arms(BUILDS[robot])
     for side in SIDES:
         for step in plan.steps[side]:
             middle = np.array([0.5 * (step.start_s + step.end_s)])
@@ -203,4 +198,4 @@ def test_free_hands_hold_one_thing_together_hand_it_over_cross_and_leave(seed):
 def test_robots_do_not_play():
     task = make_task("free_play", np.random.default_rng(0))
     with pytest.raises(BadInputError, match="by hands"):
-        make_episode(task, Gripper(STYLES["alder"]), rng=np.random.default_rng(0))
+        make_episode(task, Gripper(BUILDS["alder"]), rng=np.random.default_rng(0))
