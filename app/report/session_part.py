@@ -23,6 +23,19 @@ from pipeline.stages import all_stages
 
 LIGHTS = {"green": "good", "amber": "usable, with losses", "red": "not usable as it is"}
 RANK = tuple(LIGHTS)
+# what is worth a line here, by stage; `handoff evaluate` shows every figure
+HEADLINES = {
+    "slam": {
+        "tracked", "maps", "ATE RMSE", "ATE RMSE, scale fitted", "rotation error", "scale error",
+        "gravity error", "RPE over 1 s", "RPE over 1 s, turn",
+    },
+    "hands": {
+        "found", "invented", "swapped", "MPJPE", "MPJPE wrist-relative", "MPJPE Procrustes",
+        "palm position", "palm rotation", "jitter at rest",
+    },
+    "chunks": {"position after 1 s", "rotation after 1 s", "true motion after 1 s"},
+    "annotate": {"proposed boundary F1 at 0.5 s", "proposed segment F1 at IoU 0.5"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         path=path_plot(scene, measured.trajectory if measured else None),
         timeline=timeline(scene),
         stages=stages,
-        figures=measured.figures if measured else [],
+        figures=_headlines(measured.figures) if measured else [],
         truth_plots=_truth_plots(measured),
         labels=_labels(scene),
     )
@@ -111,6 +124,10 @@ def _findings(
 
 def _evaluation(folder: SessionFolder) -> Evaluation | None:
     return evaluate(folder) if has_truth(folder) and folder.exists(SLAM_REPORT) else None
+
+
+def _headlines(figures: list[Figure]) -> list[Figure]:
+    return [figure for figure in figures if figure.name in HEADLINES.get(figure.stage, ())]
 
 
 def _facts(scene: Scene) -> list[tuple[str, str]]:
