@@ -34,6 +34,12 @@ class WantedHands:
     raw21_px: Floats
     size_px: Floats
 
+    def take(self, rows: NDArray[np.intp]) -> "WantedHands":
+        """Some of them."""
+        return WantedHands(
+            self.tick[rows], self.side[rows], self.raw21_px[rows], self.size_px[rows]
+        )
+
 
 def wanted_hands(truth: Hands, camera: Camera) -> WantedHands:
     """From the exact hands and the exact camera."""
@@ -77,41 +83,41 @@ def detection_figures(
     """How many of the hands that must be found the detector finds, and how many are left when the
     hands stage has chosen among its finds (None: it has not run).
     """
-    wanted = wanted_hands(truth, camera)
     own_tick, true_tick = _same_moments(ticks, truth)
-    taken = np.isin(wanted.tick, true_tick)
-    wanted = WantedHands(*(part[taken] for part in vars(wanted).values()))
+    wanted = wanted_hands(truth, camera)
+    wanted = wanted.take(np.flatnonzero(np.isin(wanted.tick, true_tick)))
     head = detections.take(np.flatnonzero(detections.stream == "head"))
-    points, rows_of = {}, {}
-    for own, true in zip(own_tick.tolist(), true_tick.tolist(), strict=True):
-        rows_of[true] = np.flatnonzero(head.tick == own)
-        points[true] = head.raw21_px[rows_of[true]].reshape(-1, 21, 2).astype(np.float64)
-    chosen = found_of(wanted, points)
-    got = np.flatnonzero(chosen >= 0)
-    sides = [head.side[rows_of[int(wanted.tick[k])][chosen[k]]] == wanted.side[k] for k in got]
-    off = [
-        np.linalg.norm(points[int(wanted.tick[k])][chosen[k]] - wanted.raw21_px[k], axis=-1)
-        for k in got
-    ]
+    rows = {
+        true: np.flatnonzero(head.tick == own)
+        for own, true in zip(own_tick.tolist(), true_tick.tolist(), strict=True)
+    }
+    px = head.raw21_px.reshape(-1, 21, 2).astype(np.float64)
+    chosen = found_of(wanted, {tick: px[here] for tick, here in rows.items()})
+    got = wanted.take(np.flatnonzero(chosen >= 0))
+    pairs = zip(got.tick.tolist(), chosen[chosen >= 0], strict=True)
+    found = np.array([rows[tick][one] for tick, one in pairs], dtype=np.intp)
+    off = np.linalg.norm(px[found] - got.raw21_px, axis=-1)
     over = f"of {len(chosen)} hands half visible and over {SMALLEST_PX:g} px"
     figures = [
-        Figure("hands_detect", "found", share(len(got), len(chosen)), "share", over),
-        Figure("hands_detect", "side is right", mean(sides), "share", "of the found ones"),
-        Figure("hands_detect", "pixel error", median([np.nanmean(one) for one in off]), "px",
+        Figure("hands_detect", "found", share(len(found), len(chosen)), "share", over),
+        Figure("hands_detect", "side is right", mean(head.side[found] == got.side), "share",
+               "of the found ones"),
+        Figure("hands_detect", "pixel error", median(np.nanmean(off, axis=-1)), "px",
                "median over hands of the mean over 21 points"),
     ]  # fmt: skip
     if hands is not None:
-        measured = hands.landmarks_in_head_valid & (hands.state == "measured")
-        tick_of = dict(zip(true_tick.tolist(), own_tick.tolist(), strict=True))
-        have = set(zip(hands.tick[measured].tolist(), hands.side[measured].tolist(), strict=True))
-        kept = [
-            (tick_of[tick], side) in have
-            for tick, side in zip(wanted.tick.tolist(), wanted.side.tolist(), strict=True)
-        ]
-        figures.append(
-            Figure("hands_detect", "measured by the hands stage", mean(kept), "share", over)
-        )
+        own_of = dict(zip(true_tick.tolist(), own_tick.tolist(), strict=True))
+        kept = mean(_measured(hands, wanted, own_of))
+        figures.append(Figure("hands_detect", "measured by the hands stage", kept, "share", over))
     return figures
+
+
+def _measured(hands: Hands, wanted: WantedHands, own_of: Mapping[int, int]) -> list[bool]:
+    """Per wanted hand, whether the session has landmarks of it that are not filled in."""
+    rows = hands.landmarks_in_head_valid & (hands.state == "measured")
+    have = set(zip(hands.tick[rows].tolist(), hands.side[rows].tolist(), strict=True))
+    pairs = zip(wanted.tick.tolist(), wanted.side.tolist(), strict=True)
+    return [(own_of[tick], side) in have for tick, side in pairs]
 
 
 def _same_moments(ticks: Ticks, truth: Hands) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
