@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 
+from app.cli import main
 from core.errors import BadInputError, StaleError
 from core.geometry.landmarks import INDEX
 from core.session.layout import HANDS as HANDS_TABLE
@@ -90,6 +91,15 @@ def test_the_video_is_h264_with_the_sessions_times(session, tmp_path):
     np.testing.assert_allclose(times_s, (stamps - stamps[0]) / 1e9, atol=1e-4)
     assert path.read_bytes().find(b"moov") < path.read_bytes().find(b"mdat")  # plays while loading
     assert [p.name for p in tmp_path.glob("*.part")] == []
+
+
+def test_the_command_says_where_the_video_is(session, tmp_path, capsys):
+    path = tmp_path / "desk.mp4"
+    assert main(["hands", "overlay", session.url, "--out", str(path), "--width", "320"]) == 0
+    assert capsys.readouterr().out == f"{path}: 12 frames of {session.name}\n"
+    assert path.stat().st_size > 1000
+    assert main(["hands", "overlay", session.url, "--out", str(tmp_path / "no" / "x.mp4")]) == 1
+    assert "cannot write" in capsys.readouterr().err
 
 
 def test_unfinished_hands_and_other_formats_are_refused(session, tmp_path):
