@@ -36,6 +36,7 @@ from core.session.tables import EndEffectors, Frames, Hands, Ticks
 from hands.bones import own_bones
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.evidence import MIRROR, Evidence
+from hands.lifter import lifted
 from hands.model_file import hand_model_path
 from hands.proportions import HandShape, hand_shape
 from hands.reconstruct import reconstruct_stills
@@ -141,7 +142,9 @@ def evidence_of_stills(px: Floats, guess: Floats, intrinsics: Floats) -> Evidenc
     long = np.linalg.norm(px[:, 9] - px[:, 0], axis=1)
     palm_px = np.maximum(long, 1.4 * np.linalg.norm(px[:, 5] - px[:, 17], axis=1))
     sigma = np.where(seen, HandsConfig().landmark_sigma * palm_px / intrinsics[:, 0], 1.0)
-    return Evidence(rays * MIRROR, np.tile(sigma[:, None], (1, 21)), guess * MIRROR, seen)
+    return lifted(
+        Evidence.of(rays * MIRROR, np.tile(sigma[:, None], (1, 21)), guess * MIRROR, seen=seen)
+    )
 
 
 def reconstructed(evidence: Evidence, shape: HandShape) -> tuple[Floats, Floats, Floats]:

@@ -56,8 +56,8 @@ def _sample(evidence: list[Evidence], frames: int) -> Evidence:
         rows = np.flatnonzero(hand.seen)
         chosen = np.linspace(0, len(rows) - 1, min(frames // 2, len(rows))).round().astype(int)
         parts.append(hand[rows[chosen]] if len(rows) else hand[rows])
-    names = ("rays", "sigma_rad", "guess", "seen")
-    return Evidence(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Evidence(*(np.concatenate(column) for column in columns))
 
 
 def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:

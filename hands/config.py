@@ -40,6 +40,7 @@ class HandsConfig:
     source_min_confidence: float = 0.5  # hands of which the source is less sure are left out
     max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
     min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
+    lifter: bool = True  # put MediaPipe's answers right with the learned lifter
     landmark_sigma: float = 0.035  # error of an image landmark, as a fraction of the palm's length
     finger_guess_sigma_m: float = 0.008  # error of the detector's own 3D finger bones, per axis
     palm_guess_sigma_m: float = 0.05  # the same of bones in the palm: which way the hand faces

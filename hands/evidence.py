@@ -19,6 +19,7 @@ Bools = NDArray[np.bool_]
 
 PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
 MIRROR = np.array([-1.0, 1.0, 1.0])
+NO_RAY = 1e3  # sigma where the lens model ends: such a landmark says nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,33 +28,41 @@ class Evidence:
 
     rays: ``(N,21,3)`` unit.   sigma_rad: ``(N,21)``.   guess: ``(N,21,3)`` metres, the detector's
     own hand-centred points in the camera's axes, NaN where it gave none.   seen: ``(N,)``, False
-    for frames without a detection (their numbers are not read).
+    for frames without a detection (their numbers are not read).   distance: ``(N,)`` of the
+    landmarks' middle, in hand lengths; distance_sigma: ``(N,)`` of its logarithm, infinite where
+    nobody said.
     """
 
     rays: Floats
     sigma_rad: Floats
     guess: Floats
     seen: Bools
+    distance: Floats
+    distance_sigma: Floats
+
+    @staticmethod
+    def of(rays: Floats, sigma_rad: Floats, guess: Floats, *, seen: Bools) -> "Evidence":
+        """Evidence that says nothing of the distance."""
+        count = len(rays)
+        return Evidence(rays, sigma_rad, guess, seen, np.ones(count), np.full(count, np.inf))
 
     def __len__(self) -> int:
         return len(self.rays)
 
     def __getitem__(self, index: Any) -> "Evidence":
-        picked = (a[index] for a in (self.rays, self.sigma_rad, self.guess, self.seen))
-        return Evidence(*picked)
+        return Evidence(*(value[index] for value in vars(self).values()))
 
 
 def landmark_mixing() -> Floats:
     """``(21,21)``: MediaPipe's landmarks as mixtures of joint centres.
 
-    Its finger MCPs sit a quarter of the proximal bone beyond the joint and its DIPs a little short
-    of it. This is the difference between its own metric hand's proportions and anatomical ones (see
-    `hands.proportions`), the same on every recording.
+    Its finger MCPs sit a sixth of the proximal bone beyond the joint. This is the difference
+    between its own metric hand's proportions and those of `hands.proportions`, the same on every
+    recording.
     """
     mixing = np.eye(21)
     for mcp in (5, 9, 13, 17):
-        mixing[mcp, [mcp, mcp + 1]] = 0.75, 0.25
-        mixing[mcp + 2, [mcp + 1, mcp + 2]] = 0.15, 0.85
+        mixing[mcp, [mcp, mcp + 1]] = 0.84, 0.16
     return mixing
 
 

@@ -1,8 +1,8 @@
 """Fit the articulated hand to the evidence of each frame: a batch of small least-squares problems.
 
 Residuals, each divided by its sigma: landmarks across their rays (robust), the detector's own 3D
-shape guess bone by bone, posture prior, joint limits. All frames at once, under 1 ms per hand and
-frame.
+shape guess bone by bone, its distance, posture prior, joint limits. All frames at once, under 1 ms
+per hand and frame.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from hands.evidence import (
     PARENTS,
     Evidence,
     landmark_mixing,
+    normalised,
     scaled_guess,
     shift_onto_rays,
     tangents,
@@ -59,13 +60,19 @@ class HandPoses:
         )
 
 
+BY_FRAME = (
+    "rays", "across", "weight", "guess", "guess_weight", "distance", "distance_weight",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Terms:
     """The residuals' constant parts for N frames.
 
     rays, across: see `Evidence`, `tangents`.   weight: ``(N,21)`` 1/sigma_rad, robust factor
     included.   guess: ``(N,21,3)`` `scaled_guess`.   guess_weight: ``(N,20)``
-    1/metres of its bones, zero without a guess.
+    1/metres of its bones, zero without a guess.   distance, distance_weight: ``(N,)`` of the
+    landmarks' middle, metres and 1/metres.
     """
 
     shape: HandShape
@@ -75,18 +82,25 @@ class Terms:
     weight: Floats
     guess: Floats
     guess_weight: Floats
+    distance: Floats
+    distance_weight: Floats
 
     def rows(self, rows: Any) -> "Terms":
         """The terms of some frames."""
-        names = ("rays", "across", "weight", "guess", "guess_weight")
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return replace(self, **{name: getattr(self, name)[rows] for name in BY_FRAME})
 
     def residuals(self, poses: HandPoses) -> Floats:
-        """``(N,R)``: 42 across the rays, 60 of bones against the guess, 46 of posture."""
+        """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture."""
         points = self.mixing @ poses.joints(self.shape)
         offset, _ = self._across_rays(points)
+        farther = np.sum(points.mean(axis=1) * self._middle_ray(), axis=-1) - self.distance
         bones = (bones_of(points) - bones_of(self.guess)) * self.guess_weight[..., None]
-        parts = [offset * self.weight[..., None], bones, posture_residuals(poses.angles)]
+        parts = [
+            offset * self.weight[..., None],
+            bones,
+            farther * self.distance_weight,
+            posture_residuals(poses.angles),
+        ]
         return np.concatenate([p.reshape(len(points), -1) for p in parts], axis=-1)
 
     def jacobian(self, poses: HandPoses) -> Floats:
@@ -100,7 +114,9 @@ class Terms:
         bones = bones_of(slopes) * self.guess_weight[..., None, None]
         posture = np.zeros((len(points), 46, kin.POSE_SIZE))
         posture[..., 6:] = posture_slopes(poses.angles)
-        parts = [sideways, bones, posture]
+        farther = np.einsum("ni,nic->nc", self._middle_ray(), slopes.mean(axis=1))
+        farther *= self.distance_weight[:, None]
+        parts = [sideways, bones, farther, posture]
         return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
 
     def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
@@ -108,6 +124,9 @@ class Terms:
         at, jacobian = self.residuals(poses), self.jacobian(poses)
         turned = np.swapaxes(jacobian, 1, 2)
         return turned @ jacobian, (turned @ at[..., None])[..., 0], np.sum(at * at, axis=-1)
+
+    def _middle_ray(self) -> Floats:
+        return normalised(self.rays.mean(axis=1))
 
     def _across_rays(self, points: Floats) -> tuple[Floats, Floats]:
         """Offsets over depth ``(N,21,2)``, and depths ``(N,21)``."""
@@ -167,6 +186,8 @@ def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float
         weight=1.0 / evidence.sigma_rad,
         guess=scaled_guess(evidence, shape),
         guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
+        distance=evidence.distance * shape.length_m,
+        distance_weight=1.0 / (evidence.distance * shape.length_m * evidence.distance_sigma),
     )
 
 

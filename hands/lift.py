@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
 from hands.association import Association, Candidates
-from hands.evidence import MIRROR, Evidence, placed_guess
+from hands.evidence import MIRROR, NO_RAY, Evidence, placed_guess
 from hands.proportions import HandShape, hand_shape
 from hands.sources import SourceHands
 
@@ -47,16 +47,15 @@ def evidence_of(
     guess = np.full((count, 21, 3), np.nan)
     sigma = np.ones((count, 21))
     if not seen.any():
-        return Evidence(rays, sigma, guess, seen)
+        return Evidence.of(rays, sigma, guess, seen=seen)
     mine = chosen[seen]
     seen_rays, valid = camera.unproject(found.raw21_px[mine])
     palm_rad = found.palm_px[mine] / camera.focal_px
     mirror = MIRROR if side == 0 else np.ones(3)
     rays[seen] = np.where(valid[..., None], seen_rays, FORWARD) * mirror
-    # where the lens model ends there is no ray: such a landmark says nothing
-    sigma[seen] = np.where(valid, landmark_sigma * palm_rad[:, None], 1e3)
+    sigma[seen] = np.where(valid, landmark_sigma * palm_rad[:, None], NO_RAY)
     guess[seen] = found.points[mine] * mirror
-    return Evidence(rays, sigma, guess, seen)
+    return Evidence.of(rays, sigma, guess, seen=seen)
 
 
 def raw_in_head(evidence: Evidence, shape: HandShape) -> Floats:

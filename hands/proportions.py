@@ -18,23 +18,25 @@ POPULATION_SIGMA_M = 0.012
 MEASURED_SIGMA_M = 0.002  # a ruler on a hand
 BONE_SIGMA = 0.06  # of a bone's length: how far people differ in proportion at one hand length
 
-# The thumb is 6 % shorter than there: as image landmarks show it on our own videos of two people.
+# Where a finger starts is a matter of definition: anatomists put the middle knuckle at 0.45 of the
+# hand's length (Buchholz), Aria's tracker at 0.50. These are the means of the two.
 # rows thumb, index, middle, ring, pinky; columns wrist-to-first-joint, then the three bones outward
 _FRACTIONS = np.array([
-    [0.191, 0.236, 0.184, 0.149],
-    [0.463, 0.245, 0.143, 0.097],
-    [0.446, 0.266, 0.170, 0.108],
-    [0.421, 0.244, 0.165, 0.107],
-    [0.414, 0.204, 0.117, 0.093],
+    [0.180, 0.235, 0.180, 0.143],
+    [0.490, 0.222, 0.135, 0.107],
+    [0.474, 0.246, 0.157, 0.113],
+    [0.448, 0.224, 0.152, 0.112],
+    [0.434, 0.183, 0.112, 0.098],
 ])
 # where the first joints lie from the wrist, palm frame of a right hand (x to the fingers, y to the
-# little finger, z out of the palm): directions of an open, slightly arched palm
+# little finger, z out of the palm): directions of an open, slightly arched palm; from index to
+# pinky 0.33 of the hand's length
 _FIRST_JOINT_DIRECTIONS = np.array([
     [0.52, -0.72, 0.46],
-    [0.924, -0.374, 0.075],
-    [0.991, -0.131, 0.0],
-    [0.991, 0.131, 0.0],
-    [0.921, 0.382, 0.080],
+    [0.924, -0.350, 0.075],
+    [0.991, -0.123, 0.0],
+    [0.991, 0.123, 0.0],
+    [0.921, 0.358, 0.080],
 ])
 
 

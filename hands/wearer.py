@@ -14,6 +14,7 @@ from hands.bones import own_bones
 from hands.config import HandsConfig
 from hands.evidence import MIRROR
 from hands.lift import candidates, evidence_of, raw_in_head
+from hands.lifter import lifted
 from hands.proportions import HandShape
 from hands.reconstruct import HandTrack, reconstruct
 from hands.sources import SourceHands
@@ -83,6 +84,8 @@ def wearer_hands(
         evidence_of(found, association, side=s, camera=camera, landmark_sigma=sigma)
         for s in range(len(SIDES))
     ]
+    if config.source == "mediapipe" and config.lifter:
+        evidence = [lifted(one) for one in evidence]
     shape = own_bones(
         evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )

@@ -16,6 +16,7 @@ from core.geometry.cameras import Camera
 from core.session.stage import Progress
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.evidence import MIRROR, Evidence
+from hands.lifter import lifted
 from hands.model_file import hand_model_path
 from hands.proportions import HandShape
 from hands.reconstruct import reconstruct_stills
@@ -160,6 +161,7 @@ def reconstructed(rows: Sequence[TruthRow], shape: HandShape) -> Floats:
         guess[k] = row.found.raw21_in_hand * mirror[k]
     if not seen.any():
         return np.full((count, JOINTS, 3), np.nan)
-    track = reconstruct_stills(Evidence(rays, sigma, guess, seen), shape, config=config)
+    evidence = lifted(Evidence.of(rays, sigma, guess, seen=seen))
+    track = reconstruct_stills(evidence, shape, config=config)
     joints = track.poses.joints(shape) * mirror[:, None]
     return np.where(seen[:, None, None], joints, np.nan)

@@ -65,7 +65,7 @@ def test_known_hands_come_out_of_the_stage(
     places = {"left": [-0.1, 0.05, 0.5], "right": [0.1, 0.05, 0.5]}
     known = {side: hand(side, position=np.tile(p, (30, 1))) for side, p in places.items()}
     write_detections(folder, merge(*(k.seen_by(camera) for k in known.values())))
-    outcome = HANDS.run(folder, HandsConfig(), NO_PROGRESS)
+    outcome = HANDS.run(folder, HandsConfig(lifter=False), NO_PROGRESS)
     assert outcome.outputs[-1] == CONTACT_SHEET
     assert outcome.warnings == []
     hands, palms = Hands.read(folder), EndEffectors.read(folder)

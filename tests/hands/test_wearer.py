@@ -20,7 +20,7 @@ def solved(source, camera, *, ticks, length_mm, config=None):
         timestamps_ns=stamps,
         camera=camera,
         shape=hand_shape(length_mm),
-        config=config or HandsConfig(),
+        config=config or HandsConfig(lifter=False),  # perfect detections are not MediaPipe's
     )
     return wearer.hands, wearer.association
 
