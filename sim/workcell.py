@@ -38,6 +38,7 @@ BASE_SPEED = (0.5, 1.2)  # m/s, rad/s
 BASE_FARTHEST_X = 0.02  # the desk stops it
 HINGE_STEP_RAD = float(np.radians(0.5))
 HINGE_MOST_STEPS = 24
+DROPPED_M = 0.05  # let go higher than this over what it lands on
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +220,7 @@ class Workcell:
         item.pose = upright(item.pose)
         others = [(o.thing, o.pose) for n, o in self.items.items() if n != name and not o.holder]
         item.falls_to = resting_height(item.thing, item.pose, [*self.fixed, *others])
-        self.drops += item.pose.translation[2] - item.falls_to > 0.05
+        self.drops += bool(item.pose.translation[2] - item.falls_to > DROPPED_M)
 
     def _carry(self) -> None:
         """Held things go with their tool; fingers push hinged ones round."""

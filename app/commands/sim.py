@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from app.commands.sim_rollout import add_rollout, robot_names
 from app.numbers import at_least_one, whole_numbers
 from app.page import Page, add_command, add_json
 from app.rig_options import add_rig_options, rig_options
@@ -13,7 +14,7 @@ from app.scene_options import add_scene_options, scene_options
 
 PAGE = Page(
     name="sim",
-    summary="make a synthetic recording with exact truth, or robot episodes",
+    summary="make a synthetic recording with exact truth, robot episodes, or score a policy",
     about="`record` renders a person at a textured desk: three cameras, an inertial sensor, two "
     "hands that reach for and move objects, as a rig folder with the exact truth beside it. "
     "`board` renders a calibration board before the same cameras. `robot` renders scripted "
@@ -56,10 +57,15 @@ BOARD = Page(
 ROBOT = Page(
     name="robot",
     summary="scripted episodes of a two-gripper robot",
-    about="Renders scripted episodes of a two-gripper robot as a LeRobot v3 dataset.",
+    about="Renders episodes of a scripted two-gripper robot as a LeRobot v3 dataset: joints, "
+    "tools, jaws, base, subtasks, and whether it succeeded. Some grasps fail and are done again; "
+    "some episodes fail.",
     examples=("handoff sim robot datasets/robot --episodes 4",),
     writes=("FOLDER: a LeRobot v3 dataset",),
-    then=("handoff train datasets/first datasets/robot --run runs/both --minutes 5",),
+    then=(
+        "handoff train datasets/first datasets/robot --run runs/both --minutes 5",
+        "handoff sim rollout --policy runs/both --task blocks_to_tray --out rollouts/both",
+    ),
 )
 
 
@@ -88,11 +94,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     robot = add_command(kinds, ROBOT, run=run_robot)
     robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
-    robot.add_argument("--robot", metavar="NAME", help="its build: alder or birch (alder)")
+    robot.add_argument("--robot", metavar="NAME", help=f"its build: {robot_names()} (alder)")
     robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
     robot.add_argument("--task", metavar="NAME", help="what is done (blocks_to_tray)")
     robot.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
     add_json(robot)
+    add_rollout(kinds)
 
 
 def _which(parser: argparse.ArgumentParser) -> int:
