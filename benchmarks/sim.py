@@ -1,16 +1,23 @@
 """What the truth rig costs, and whether a hand detector sees its hands.
 
-    python benchmarks/sim.py [--seeds 1 2] [--presets clean default harsh] [--seconds 10] [--json F]
+    python benchmarks/sim.py [--seeds 1 2] [--presets clean default harsh] [--rig head]
+        [--seconds 10] [--json F]
+    python benchmarks/sim.py --cost 20 120 [--rig default] [--workers 2]
 
-Per seed and preset, head camera only: CPU milliseconds per picture, head turning speed, and the
-share of frames in which MediaPipe finds a hand that is at least half visible and over 60 px.
+Per seed and preset, head camera: CPU milliseconds per picture, head turning speed, and the share of
+frames in which MediaPipe finds a hand that is at least half visible and over 60 px. With --cost, a
+take of each length in a process of its own: pictures per second of all cameras together, CPU
+milliseconds per picture, and the most memory that any of its processes held.
 """
 
 import argparse
 import json
+import multiprocessing
+import resource
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,27 +68,48 @@ def detection_share(folder: Path) -> dict[str, float]:
     return {"wanted": wanted, "found_share": round(found / max(wanted, 1), 4)}
 
 
-def one_take(seed: int, preset: str, seconds: float) -> dict[str, Any]:
+def cost_of(seconds: float, rig: str, preset: str, *, workers: int) -> dict[str, Any]:
+    """What a take costs, everything included; run in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        report = record(
+            Path(folder) / "take", seconds=seconds, rig=rig, preset=preset, seed=1, workers=workers
+        )
+        wall = time.perf_counter() - started
+    uses = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    pictures = sum(report.frames.values())
+    return {
+        "seconds": seconds,
+        "rig": rig,
+        "preset": preset,
+        "workers": workers,
+        "pictures": pictures,
+        "pictures_per_s": round(pictures / wall, 1),
+        "cpu_ms_per_picture": round(1e3 * sum(u.ru_utime + u.ru_stime for u in uses) / pictures, 1),
+        "peak_mib": [round(u.ru_maxrss / 1024) for u in uses],
+    }
+
+
+def one_take(seed: int, *, rig: str, preset: str, seconds: float) -> dict[str, Any]:
     """Record, detect, measure."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
-        report = record(
-            Path(folder) / "take", seconds=seconds, seed=seed, rig="head", preset=preset
-        )
+        report = record(Path(folder) / "take", seconds=seconds, seed=seed, rig=rig, preset=preset)
         cost = time.process_time() - started
         show = perform(
             "blocks_to_tray",
             seconds=seconds,
             seed=seed,
-            rig=find_rig("head"),
+            rig=find_rig(rig),
             preset=find_preset(preset),
         )
         times = np.arange(0.0, seconds, 0.01)
         turning = np.degrees(np.linalg.norm(show.human.head.angular_velocity(times), axis=1))
         return {
             "seed": seed,
+            "rig": rig,
             "preset": preset,
-            "cpu_ms_per_picture": round(1e3 * cost / report.frames["head"], 1),
+            "cpu_ms_per_picture": round(1e3 * cost / sum(report.frames.values()), 1),
             "head_deg_s_p50_p95": [round(float(v), 1) for v in np.percentile(turning, [50, 95])],
             **detection_share(Path(folder) / "take"),
         }
@@ -93,13 +121,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--presets", nargs="+", default=["clean", "default", "harsh"])
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rig", help="head; with --cost default")
+    parser.add_argument("--cost", type=float, nargs="+", metavar="SECONDS")
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     results = []
-    for preset in given.presets:
-        for seed in given.seeds:
-            results.append(one_take(seed, preset, given.seconds))
+    if given.cost:
+        context = multiprocessing.get_context("spawn")
+        for seconds in given.cost:
+            asked = (seconds, given.rig or "default", "default")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                results.append(pool.submit(cost_of, *asked, workers=given.workers).result())
             print(json.dumps(results[-1]), flush=True)
+    else:
+        for preset in given.presets:
+            for seed in given.seeds:
+                one = one_take(seed, rig=given.rig or "head", preset=preset, seconds=given.seconds)
+                results.append(one)
+                print(json.dumps(one), flush=True)
     if given.json:
         given.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
 
