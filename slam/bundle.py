@@ -7,6 +7,7 @@ is an angle in the ray's tangent plane (see `rays.tangent_rotations`).
 from typing import Any
 
 import numpy as np
+from scipy.sparse import block_diag, coo_matrix
 
 from core.errors import MissingExtraError
 from core.geometry.arrays import Floats, Ints
@@ -16,7 +17,6 @@ from slam.rays import tangent_rotations
 from slam.scene import Scene
 
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
-ENDLESS = 1000.0  # a milliradian of parallax: half a pixel
 
 
 def load_gtsam() -> Any:
@@ -163,33 +163,46 @@ def add_ranges(
 def covariances(graph: Any, values: Any, frames: Ints) -> Floats:
     """``(k,6,6)`` of these keyframes' poses, (rotation, translation) along the world's axes."""
     gtsam = load_gtsam()
+    keys = [gtsam.symbol(POSE, int(frame)) for frame in frames]
     try:
         marginals = gtsam.Marginals(graph, values)
-    except RuntimeError:  # a point so far away that its rays are parallel
-        marginals = gtsam.Marginals(_without_endless_points(graph, values, frames), values)
-    result = np.zeros((len(frames), 6, 6))
-    for k, frame in enumerate(frames):
-        key = gtsam.symbol(POSE, int(frame))
-        turn = np.kron(np.eye(2), values.atPose3(key).rotation().matrix())
-        result[k] = turn @ marginals.marginalCovariance(key) @ turn.T
-    return result
+        own = np.stack([marginals.marginalCovariance(key) for key in keys])
+    except RuntimeError:  # a point whose depth nothing tells, or far too near a camera
+        own = _dense_covariances(graph, values, keys)
+    turn = np.stack([values.atPose3(key).rotation().matrix() for key in keys])
+    both = np.zeros((len(keys), 6, 6))
+    both[:, :3, :3] = both[:, 3:, 3:] = turn
+    return np.asarray(both @ own @ both.swapaxes(1, 2))
 
 
-def _without_endless_points(graph: Any, values: Any, frames: Ints) -> Any:
-    """The graph less what it says of points more than `ENDLESS` times as far as the keyframes are
-    apart: their depth is unknown, and eliminating them divides by nothing.
+def _dense_covariances(graph: Any, values: Any, keys: list[int]) -> Floats:
+    """The same in each pose's own axes, points eliminated by hand: slower, stops at nothing.
+
+    gtsam orders columns by key, and so biases, points, velocities, poses.
     """
     gtsam = load_gtsam()
-    eyes = np.stack([values.atPose3(gtsam.symbol(POSE, int(f))).translation() for f in frames])
-    reach = ENDLESS * float(np.linalg.norm(np.ptp(eyes, axis=0)))
-    points = [key for key in values.keys() if gtsam.symbolChr(key) == ord(POINT)]  # noqa: SIM118
-    endless = {k for k in points if np.linalg.norm(values.atPoint3(k) - eyes[0]) > reach}
-    kept = gtsam.NonlinearFactorGraph()
-    for row in range(graph.size()):
-        factor = graph.at(row)
-        if endless.isdisjoint(factor.keys()):
-            kept.push_back(factor)
-    return kept
+    every = sorted(values.keys())
+    widths = [3 if gtsam.symbolChr(key) in {ord(POINT), ord(VELOCITY)} else 6 for key in every]
+    start = dict(zip(every, np.cumsum([0, *widths[:-1]]).tolist(), strict=True))
+    total = sum(widths)
+    row, column, value = graph.linearize(values).sparseJacobian_()
+    inside = column <= total  # the last one is the right-hand side
+    row, column, value = row[inside].astype(int) - 1, column[inside].astype(int) - 1, value[inside]
+    jacobian = coo_matrix((value, (row, column)), shape=(int(row.max()) + 1, total)).tocsc()
+    first = [start[key] for key in every if gtsam.symbolChr(key) == ord(POINT)]
+    points = (np.array(first)[:, None] + np.arange(3)).ravel()
+    others = np.setdiff1d(np.arange(total), points)
+    to_points, to_others = jacobian[:, points], jacobian[:, others]
+    blocks = (to_points.T @ to_points).tobsr((3, 3))
+    own = np.zeros((len(first), 3, 3))
+    own[np.repeat(np.arange(len(first)), np.diff(blocks.indptr))] = blocks.data
+    size = np.trace(own, axis1=1, axis2=2)[:, None, None]
+    inverse = block_diag(list(np.linalg.inv(own + (1e-9 * size + 1e-12) * np.eye(3)))).tocsc()
+    cross = (to_others.T @ to_points).tocsc()
+    information = (to_others.T @ to_others - cross @ inverse @ cross.T).toarray()
+    covariance = np.linalg.pinv(information, hermitian=True, rcond=1e-14)
+    place = np.searchsorted(others, [start[key] for key in keys])
+    return np.stack([covariance[k : k + 6, k : k + 6] for k in place])
 
 
 def _hold_scale(graph: Any, scene: Scene, frames: Ints) -> None:

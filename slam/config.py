@@ -20,7 +20,7 @@ class SlamConfig:
     flow_levels: int = 4  # pyramid levels above the full image
     round_trip_px: float = 0.7  # a corner that does not come back this close is dropped
     epipolar_px: float = 1.5  # distance from the epipolar plane above which a corner is dropped
-    pixel_sigma: float = 0.5  # standard deviation of a tracked corner
+    pixel_sigma: float = 1.0  # of a tracked corner; its errors in neighbouring frames are alike
     outlier_px: float = 2.5  # reprojection error above which an observation leaves the map
     keyframe_parallax_px: float = 12.0  # movement, rotation taken out, that makes a keyframe
     keyframe_share: float = 0.4  # and so does losing more than this share of the corners
@@ -32,6 +32,7 @@ class SlamConfig:
     max_scale_sigma: float = 0.1  # a relative scale uncertainty above this is called unknown
     marker_size_m: float = 0.0  # side of a printed marker's black square in view; 0: there is none
     marker_family: str = "apriltag_36h11"  # which markers were printed (docs/slam.md)
+    refine: str = ""  # "extrinsics": the IMU's turn against the camera too; its clock always
     loop_closure: bool = True  # look for places seen before and join their points
     imported_path: str = ""  # imported: the trajectory file in the session, "raw/poses.txt"
     imported_body_from_head: str = ""  # "x,y,z,qw,qx,qy,qz" of the head camera in the file's body
@@ -51,5 +52,7 @@ class SlamConfig:
             raise BadInputError(
                 f"slam: marker_size_m={self.marker_size_m}; give metres, 0.08 for 8 cm"
             )
+        if self.refine not in {"", "extrinsics"}:
+            raise BadInputError(f"slam: refine={self.refine!r}; give 'extrinsics' or leave it out")
         if self.imported_up not in {"imu", "file"}:
             raise BadInputError(f"slam: imported_up={self.imported_up!r}; give 'imu' or 'file'")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
+from slam.imu_clock import ImuClock
 from slam.inertial import ImuData
 from slam.loops import Drift
 from slam.scene import Scene
@@ -32,8 +33,10 @@ class SceneMap:
     levelled: bool = False
     inertial: Inertial | None = None
     imu: ImuData | None = None
+    clock: ImuClock | None = None  # the IMU's against the camera's
     rejected: str | None = None  # why an IMU that was there gave no scale
     drifts: list[Drift] = field(default_factory=list)  # one per place met again
+    regained: int = 0  # stretches without a map of their own that found back into this one
     joins: int = 0  # maps that became this one, less one
 
     @property

@@ -9,6 +9,7 @@ from core.geometry.rotations import rotvec_from_matrix
 from slam import growth, ranges, visual_inertial
 from slam.bundle import covariances
 from slam.config import SlamConfig
+from slam.imu_clock import fit_clock
 from slam.inertial import ImuData, Start, deltas, integrate, linear_start
 from slam.mapping import SceneMap
 from slam.visual_inertial import Inertial
@@ -28,6 +29,9 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     if not imu.covers(times_ns):
         scene_map.rejected = "imu_gap"
         return
+    asked = "extrinsics" in config.refine.split(",")
+    scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed], mounting=asked)
+    imu = scene_map.clock.applied(imu)
     start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])
     if start is None:
         scene_map.rejected = "no_positive_scale"

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
+from core.geometry.rotations import rotvec_from_matrix
 from slam.estimate import Estimate
+from slam.imu_clock import ImuClock
 from slam.mapping import SceneMap
 from slam.path import CameraPath
 from slam.world import up_from_accelerometer
@@ -64,6 +66,7 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
         "observations": len(scene.observations()),
         "loops": scene_map.loops,
         "joined": scene_map.joins,
+        "regained": scene_map.regained,
         "scale_sigma": None if scene_map.scale_sigma is None else _round(scene_map.scale_sigma),
         "no_scale_because": scene_map.rejected,
         "drift_share": None,
@@ -74,6 +77,8 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
     if scene_map.metric:
         variance = np.diagonal(scene_map.covariance[-1])[3:]
         figures["end_sigma_m"] = [_round(s) for s in np.sqrt(variance)]
+    if scene_map.clock is not None:
+        figures |= _clock(scene_map.clock)
     if scene_map.inertial is not None and scene_map.imu is not None:
         figures["gyro_bias_rad_s"] = _vector(scene_map.inertial.gyro_bias.mean(axis=0))
         figures["accel_bias_m_s2"] = _vector(scene_map.inertial.accel_bias.mean(axis=0))
@@ -81,6 +86,21 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
         figures["accel_noise_m_s2_sqrthz"] = _round(scene_map.imu.accel_noise)
         figures["tilt_sigma_deg"] = _round(_tilt_sigma_deg(scene_map))
     return figures
+
+
+def _clock(clock: ImuClock) -> dict[str, Any]:
+    """What was found between the IMU and the camera; turns only where they were asked for."""
+    figures = {
+        "imu_offset_ms": _round(1e3 * clock.offset_s),
+        "imu_offset_sigma_ms": _round(1e3 * clock.sigma_s),
+    }
+    if clock.turn_sigma_rad is None:
+        return figures
+    turn_deg = np.rad2deg(rotvec_from_matrix(clock.turn))
+    return figures | {
+        "imu_turn_deg": _vector(turn_deg),
+        "imu_turn_sigma_deg": _round(np.rad2deg(clock.turn_sigma_rad)),
+    }
 
 
 def _gravity_residual(

@@ -129,3 +129,14 @@ def test_swapped_imu_axes_are_noticed(make_world, motion):
     assert result.scale_source == "unknown"
     assert any("gyro_contradicts_camera" in w for w in result.warnings)
     assert result.path.tracked.all()
+
+
+def test_an_imu_eight_milliseconds_off_is_put_right(make_world, motion):
+    world = make_world(motion, seconds=8.0)
+    late = replace(world.imu, timestamps_ns=world.imu.timestamps_ns + 8_000_000)
+    result = estimate(world.tracks, CONFIG, imu=late)
+    clock = result.maps[0].clock
+    assert abs(clock.offset_s + 0.008) < max(4 * clock.sigma_s, 1e-3)
+    path, truth = result.path, world.truth.translation
+    off = align_yaw_position(path.position, truth).apply(path.position) - truth
+    assert np.sqrt(np.mean(np.sum(off**2, axis=1))) < 0.01
