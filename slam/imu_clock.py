@@ -21,6 +21,7 @@ TURN_SIGMA_RAD = 0.02  # of the mounting, where that is asked for
 BIAS_SIGMA_RAD_S = 0.1
 ROUNDS = 5
 LEAST_SIGMA_RAD = 1e-4  # camera turns are not better than this
+LEAST_OFFSET_SIGMA_S = 2.5e-4  # a twentieth of a sample at 200 Hz: linear between samples
 LEAST_SHARE = 0.25  # of the sigma that unrelated intervals would give
 LONGEST_S = 0.6  # intervals beyond this tell of the gyro's drift rather than of its clock
 
@@ -110,6 +111,7 @@ class _Rows:
         pull = np.einsum("n,nij,ni->nj", weight, self.slope, self.off)
         spread = inverse @ (np.diag(prior) + _scatter(pull)) @ inverse
         variance = np.maximum(np.diagonal(spread), LEAST_SHARE**2 * np.diagonal(inverse))
+        variance[0] += LEAST_OFFSET_SIGMA_S**2
         return inverse @ right, np.sqrt([variance[0], variance[4:].mean()])
 
 

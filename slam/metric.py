@@ -12,7 +12,7 @@ from slam.config import SlamConfig
 from slam.imu_clock import fit_clock
 from slam.inertial import ImuData, Start, deltas, integrate, linear_start
 from slam.mapping import SceneMap
-from slam.visual_inertial import Inertial
+from slam.visual_inertial import Inertial, with_mounting
 
 ROUNDS = 3
 # Accelerometer datasheets leave out vibration, scale and axis errors; gyros mostly keep theirs.
@@ -59,7 +59,8 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
             noisy = replace(noisy, gyro_noise=seen)
         scene.drop_outliers(config.outlier_px)
         growth.replace_points(scene, config, posed)
-    scene_map.covariance = covariances(graph, values, posed)
+    away = scene.position[posed] - scene.position[posed[0]]
+    scene_map.covariance = with_mounting(covariances(graph, values, posed), away)
     scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
     if scene.ranged:
         scale_by_ranges(scene_map)
