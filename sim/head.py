@@ -15,9 +15,10 @@ KNOT_HZ = 100.0
 MARGIN_S = 1.0  # the motion is defined this long before and after the take
 STAND = np.array([-0.01, 0.0, 0.385])  # eyes over the desk's top, desk frame
 CENTRE = np.array([0.27, 0.0, 0.02])
-HEAD_SHARE = 0.75  # how much of a gaze shift the head does; the eyes do the rest
+NEAREST_AIM_M = 0.20  # nearer things are looked at with the eyes alone
+HEAD_SHARE = 0.70  # how much of a gaze shift the head does; the eyes do the rest
 MOST_LEAN_M = 0.07
-TURN_RAD_S = 6.0  # natural frequency of the neck
+TURN_RAD_S = 4.6  # natural frequency of the neck
 
 
 def head_motion(
@@ -31,7 +32,7 @@ def head_motion(
     position += SmoothNoise.draw(rng, (0.15, 0.6), 0.008).at(times)
     position += SmoothNoise.draw(rng, (1.0, 3.0), 0.0010).at(times)
     rotation = look_at(position, aim)
-    nod = SmoothNoise.draw(rng, (0.2, 1.0), 0.018).at(times)
+    nod = SmoothNoise.draw(rng, (0.2, 1.0), 0.030).at(times)
     nod += SmoothNoise.draw(rng, (5.0, 9.0), 0.0006).at(times)
     return PoseSpline(times, SE3(rotation @ matrix_from_rotvec(nod), position))
 
@@ -49,6 +50,7 @@ def _aim(gaze: list[tuple[float, Array]], times: Array) -> Array:
     """Where the head points (T, 3): gaze targets, shrunk to the centre, through a damped neck."""
     begin = np.array([at for at, _ in gaze])
     points = np.stack([CENTRE + HEAD_SHARE * (point - CENTRE) for _, point in gaze])
+    points[:, 0] = np.maximum(points[:, 0], NEAREST_AIM_M)
     wanted = points[np.clip(np.searchsorted(begin, times, "right") - 1, 0, None)]
     step = 1.0 / KNOT_HZ
     aim, speed = wanted[0].copy(), np.zeros(3)
@@ -67,7 +69,7 @@ def _body(times: Array, seconds: float, rng: np.random.Generator) -> Array:
     offset = start - minimum_jerk((times - 0.1) / 1.6)[:, None] * start
     now, at = np.zeros(3), 2.5 + float(rng.uniform(0, 1.5))
     while at < seconds:
-        goal = np.clip(rng.normal(0, (0.025, 0.05, 0.008)), -0.07, 0.07)
+        goal = np.clip(rng.normal(0, (0.03, 0.07, 0.008)), -0.12, 0.12)
         duration = float(rng.uniform(0.6, 0.9))
         s = minimum_jerk((times - at) / duration)
         offset += s[:, None] * (goal - now)

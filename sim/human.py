@@ -45,9 +45,11 @@ class HandState:
 class Human:
     """The motion of one take: ask for any body at any times (seconds)."""
 
-    def __init__(self, plan: Plan, *, scale: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, plan: Plan, *, scale: float, rng: np.random.Generator, sleeve: str = "long"
+    ) -> None:
         self.plan = plan
-        self.scale = scale
+        self.scale, self.sleeve = scale, sleeve
         self.head: PoseSpline = head_motion(plan.gaze, seconds=plan.seconds, rng=rng)
         self._drift = {s: SmoothNoise.draw(rng, (0.2, 1.2), 0.0025) for s in SIGN}
         self._tremor = {s: SmoothNoise.draw(rng, (7.0, 11.0), 0.00025) for s in SIGN}

@@ -17,6 +17,7 @@ from core.errors import BadInputError
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.choreography import Choreography
+from sim.company import NOBODY, Company, invite
 from sim.grasp import HAND_SCALES, HumanHands
 from sim.human import Human
 from sim.lens import Lens
@@ -27,7 +28,7 @@ from sim.preview import write_preview
 from sim.rig import Preset, Rig, find_preset, find_rig
 from sim.rig_folder import Take, label_lines, write_rig_folder
 from sim.scene import CameraMount, SceneLook, random_look
-from sim.sensing import Sensing, sense, write_sensor_truth
+from sim.sensing import Sensing, sense, write_onlookers, write_sensor_truth
 from sim.shooting import shoot
 from sim.sound import knocks
 from sim.tasks import Task, make_task
@@ -57,6 +58,7 @@ class Performance(Sensing):
 
     task: Task
     look: SceneLook
+    company: Company
 
     @property
     def sensing(self) -> Sensing:
@@ -66,7 +68,10 @@ class Performance(Sensing):
     def stage(self, lens: Lens) -> Choreography:
         """The scene for one camera."""
         mounts = [CameraMount(s, lens.views[0].fov_y) for s in self.rig.streams]
-        return Choreography(self.human, self.task, self.look, mounts=mounts, image_wh=lens.atlas_wh)
+        return Choreography(
+            self.human, self.task, self.look,
+            mounts=mounts, company=self.company, image_wh=lens.atlas_wh,
+        )  # fmt: skip
 
 
 def record(
@@ -80,6 +85,8 @@ def record(
     sensor: Mapping[str, float] | None = None,
     calibration_error: str | Mapping[str, float] = "none",
     variation: Variation = AS_IT_COMES,
+    bystanders: int = 0,
+    screens: int = 0,
     workers: int = 1,
     progress: Progress = NO_PROGRESS,
 ) -> RecordReport:
@@ -87,6 +94,7 @@ def record(
 
     sensor: figures that replace the preset's (`Preset`), such as {"imu_offset_ms": 12}.
     calibration_error: what rig.toml gets wrong: a name of `sim.miscalibration.AMOUNTS` or figures.
+    bystanders, screens: how many faces and screens are in view, for redaction.
     workers: processes that draw, one stream each.
     """
     folder = SessionFolder(str(out))
@@ -101,6 +109,7 @@ def record(
         preset=behaviour,
         variation=variation,
         wrong=find_miscalibration(calibration_error),
+        company=invite(bystanders, screens, seed=seed),
     )
     write_truth(folder, show)
     shoot(folder, show, progress, workers=workers)
@@ -136,6 +145,7 @@ def perform(
     preset: Preset,
     variation: Variation = AS_IT_COMES,
     wrong: Miscalibration = NOTHING_WRONG,
+    company: Company = NOBODY,
 ) -> Performance:
     """The take that a seed stands for. Needs no renderer."""
     if not SHORTEST_S <= seconds <= LONGEST_S:
@@ -150,12 +160,12 @@ def perform(
     scale = float(rngs[2].uniform(*HAND_SCALES))
     manner = find_manner(variation.manner)
     plan = make_plan(layout, HumanHands(scale), seconds=seconds, rng=rngs[2], manner=manner)
-    human = Human(plan, scale=scale, rng=rngs[2])
+    human = Human(plan, scale=scale, rng=rngs[2], sleeve=look.sleeve)
     sensing = sense(
         human, rig, preset, seconds=seconds, rngs=(rngs[3], rngs[4]), seed=seed, wrong=wrong,
         sounds=knocks(human),
     )  # fmt: skip
-    return Performance(**sensing, task=layout, look=look)
+    return Performance(**sensing, task=layout, look=look, company=company)
 
 
 def write_truth(folder: SessionFolder, show: Performance) -> None:
@@ -168,3 +178,5 @@ def write_truth(folder: SessionFolder, show: Performance) -> None:
     writer.write_segments()
     writer.write_things()
     write_sensor_truth(folder, show, writer)
+    if show.company.members:
+        write_onlookers(folder, show, show.company)

@@ -35,6 +35,7 @@ I64 = NDArray[np.int64]
 
 SIDES = ("left", "right")
 AUTHOR = "sim"
+FLAT_M = 0.002  # sheets lower than this hide nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,11 @@ class TruthWriter:
             seconds = self.seconds[rows]
             states = {side: self.human.hand(side, seconds) for side in SIDES}
             head = self.human.head.pose(seconds)
-            things = [(t, self.human.thing(t.name, seconds)) for t in self.task.things if t.movable]
+            things = [
+                (t, self.human.thing(t.name, seconds) if t.movable else t.desk_from_thing())
+                for t in self.task.things
+                if t.half[2] > FLAT_M
+            ]
             for side, other in (SIDES, SIDES[::-1]):
                 hidden_by = occluders(
                     camera,
@@ -111,6 +116,7 @@ class TruthWriter:
                     (states[side], states[other]),
                     scale=self.human.scale,
                     things=things,
+                    sleeve=self.human.sleeve,
                 )
                 ticks = np.arange(rows.start, rows.stop, dtype=np.int64)
                 stamp = (ticks, self.clock.ns(seconds))
