@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from core.geometry.rotations import quat_wxyz_from_matrix
 from core.geometry.se3 import SE3
+from sim.company import NOBODY, Company
 from sim.hand_mesh import build_hand_mesh
 from sim.hand_skeleton import BONES
 from sim.human import Human, bone_poses
@@ -46,6 +47,7 @@ class Choreography:
         look: SceneLook,
         *,
         mounts: list[CameraMount],
+        company: Company = NOBODY,
         image_wh: tuple[int, int],
     ) -> None:
         self.human, self.task = human, task
@@ -54,8 +56,9 @@ class Choreography:
             for side in ("left", "right")
         ]
         self.scene = SceneModel(
-            look, things=task.things, hands=meshes, cameras=mounts, image_wh=image_wh
-        )
+            look, things=task.things, hands=meshes, cameras=mounts,
+            extra=company.body_xml(), pictures=company.pictures(), image_wh=image_wh,
+        )  # fmt: skip
         self._mounts = mounts
         self._movable = [t.name for t in task.things if t.movable]
         self._names = [

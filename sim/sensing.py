@@ -12,8 +12,10 @@ from core.session.calibration import Calibration, ImuCalibration, StreamCalibrat
 from core.session.documents import write_document
 from core.session.layout import TRUTH
 from core.session.storage import SessionFolder
+from core.session.tables import Redactions
 from sim.choreography import camera_pose
 from sim.clocks import Timing, clock_of, take_pictures
+from sim.company import Company
 from sim.human import Human
 from sim.imu import ImuReading, read_imu
 from sim.miscalibration import Miscalibration
@@ -125,6 +127,27 @@ def write_sensor_truth(folder: SessionFolder, show: Sensing, writer: TruthWriter
             "accel_bias_m_s2": show.imu.accel_bias,
         },
     )
+
+
+def write_onlookers(folder: SessionFolder, show: Sensing, company: Company) -> None:
+    """`truth/capture/redactions.parquet`: boxes of faces and screens, hidden or not."""
+    parts = []
+    for stream, spec in show.rig.cameras.items():
+        if spec.depth is not None:
+            continue
+        rows = company.boxes(spec.camera(), camera_pose(show.human, stream, show.times[stream]))
+        kinds = [company.members[member].kind for _, member, _ in rows]
+        boxes = np.array([box for *_, box in rows], np.float32).reshape(-1, 4)
+        parts.append(
+            Redactions(
+                stream=np.full(len(rows), stream, object),
+                frame_index=np.array([frame for frame, *_ in rows], np.int32),
+                track=np.array([member for _, member, _ in rows], np.int32),
+                kind=np.array(kinds, object),
+                box_xyxy_px=boxes,
+            )
+        )
+    Redactions.concat(parts).write(folder, TRUTH)
 
 
 def _sound_columns(show: Sensing, writer: TruthWriter) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "finished ones are kept, unfinished ones made again",
     )  # fmt: skip
     add_scene_options(record, hands=True)
+    record.add_argument("--bystanders", type=int, metavar="N", help="faces in view, 0 to 3 (0)")
+    record.add_argument("--screens", type=int, metavar="N", help="screens in view, 0 to 3 (0)")
     add_rig_options(record)
     add_json(record)
     board = add_command(kinds, BOARD, run=run_board)
@@ -123,7 +125,11 @@ def run_record(arguments: argparse.Namespace) -> int:
     if arguments.seeds is not None:
         return _run_batch(arguments)
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "seconds") | scene_options(arguments) | rig_options(arguments)
+        asked = (
+            _asked(arguments, "seconds", "bystanders", "screens")
+            | scene_options(arguments)
+            | rig_options(arguments)
+        )
         report = record(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
