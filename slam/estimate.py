@@ -23,6 +23,7 @@ from slam.markers import Sighting, scale_by_markers
 from slam.metric import make_metric, scale_by_ranges
 from slam.path import CameraPath
 from slam.poses import pose_frames
+from slam.regain import regain
 from slam.scene import Scene
 from slam.tracks import Tracks
 
@@ -68,7 +69,10 @@ def estimate(
     note(f"mapping from {len(keyframes)} keyframes")
     maps, leftover = build_maps(tracks, keyframes, config)
     if config.loop_closure and places:
-        tracks, maps = close_and_join(tracks, maps, config, places=places)
+        tracks, maps, places = close_and_join(tracks, maps, config, places=places)
+        tracks, leftover = _regain(
+            tracks, maps, config, places=places, keyframes=keyframes, leftover=leftover
+        )
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
         if scene_map.scene.ranged:
@@ -121,14 +125,32 @@ def build_maps(
 
 def close_and_join(
     tracks: Tracks, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
-) -> tuple[Tracks, list[SceneMap]]:
+) -> tuple[Tracks, list[SceneMap], list[Place]]:
     """Close the loops of every map, join maps that saw the same place, close what joining shows."""
     for scene_map in maps:
         tracks, places = close_loops(tracks, scene_map, config, places=places)
     tracks, maps, places = join_maps(tracks, maps, config, places=places)
     for scene_map in [m for m in maps if m.joins]:
         tracks, places = close_loops(tracks, scene_map, config, places=places)
-    return tracks, maps
+    return tracks, maps, places
+
+
+def _regain(
+    tracks: Tracks,
+    maps: list[SceneMap],
+    config: SlamConfig,
+    *,
+    places: list[Place],
+    keyframes: Ints,
+    leftover: list[Ints],
+) -> tuple[Tracks, list[Ints]]:
+    """Give stretches without a map to maps that recognise them; returns those still without."""
+    without = []
+    for run in leftover:
+        tracks, places, found = regain(tracks, maps, config, frames=keyframes[run], places=places)
+        if not found:
+            without.append(run)
+    return tracks, without
 
 
 def close_loops(

@@ -43,7 +43,7 @@ def grow(
     while ends:
         step = step if step in ends else -step
         at = ends[step] + step
-        if not 0 <= at < len(among) or not _extend(scene, config, (among[at], among[at - step])):
+        if not 0 <= at < len(among) or not extend(scene, config, (among[at], among[at - step])):
             del ends[step]
             step = -step
             continue
@@ -165,12 +165,14 @@ def _uproot(scene: Scene, pair: tuple[int, int]) -> None:
 
 def _fill_between(scene: Scene, config: SlamConfig, between: Ints) -> None:
     for frame in between:
-        _extend(scene, config, (frame, frame - 1))
+        extend(scene, config, (frame, frame - 1))
     posed = np.flatnonzero(scene.posed)
     adjust(scene, posed, sigma_px=config.pixel_sigma)
 
 
-def _extend(scene: Scene, config: SlamConfig, frame_and_neighbour: tuple[int, int]) -> bool:
+def extend(scene: Scene, config: SlamConfig, frame_and_neighbour: tuple[int, int]) -> bool:
+    """Pose one more keyframe, from its neighbour or from the points alone, and place what it adds;
+    False where it sees too little."""
     frame, neighbour = (int(k) for k in frame_and_neighbour)
     found = _localise(scene, config, (frame, neighbour))
     if found is None:

@@ -15,7 +15,7 @@ from slam import growth
 from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.localise import View, errors_px, ransac_pose, refine_pose
-from slam.loops import Place, Seen, joined, localised, match, relabelled, renamed
+from slam.loops import Look, Place, Seen, joined, localised, match, relabelled, renamed
 from slam.mapping import SceneMap
 from slam.recognise import best_first, likeness
 from slam.scene import Scene
@@ -31,14 +31,13 @@ MIN_HELD = 0.5  # share of the joined points that the common map must keep
 
 @dataclass(frozen=True, eq=False)
 class Meeting:
-    """A place of one map seen from another map's points.
+    """A look recognised in a map.
 
-    late: the place in its own map.   pairs ``(M,2)``: tracks (there, here) of one point.
-    points ``(M,3)``: of the other map.   here ``(M,)``: rows of late.observed.
-    world_from_camera: of the late place, in the other map's world.
+    pairs ``(M,2)``: tracks (in the map, in the look) of one point.   points ``(M,3)``: the map's.
+    here ``(M,)``: rows of look.observed.   world_from_camera: of the look, in the map's world.
     """
 
-    late: Seen
+    look: Look
     pairs: Ints
     points: Floats
     here: Ints
@@ -68,8 +67,8 @@ def join_maps(
         if pair is None:
             return tracks, maps, places
         known, other = pair
-        meetings = _agreeing(tracks, (known, other), config, places=places)
-        result = _joined(tracks, (known, other), config, meetings=meetings) if meetings else None
+        joints = _agreeing(tracks, (known, other), config, places=places)
+        result = _joined(tracks, (known, other), config, joints=joints) if joints else None
         if result is None:
             refused.add((id(known), id(other)))
             continue
@@ -93,74 +92,84 @@ def _next_pair(
 # --- do they agree -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """A place of one map that was recognised in another, and the similarity it says."""
+
+    meeting: Meeting
+    late: Seen
+    similarity: Similarity
+
+
 def _agreeing(
     tracks: Tracks,
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
     places: list[Place],
-) -> list[tuple[Meeting, Similarity]]:
-    """Meetings of places that agree on one similarity, the best-supported first; else empty."""
-    other = pair[1]
-    found: list[tuple[Meeting, Similarity]] = []
-    best: list[int] = []
-    for meeting in _meetings(tracks, pair, config, places=places):
-        similarity = _similarity(meeting, other)
-        if similarity is None:
-            continue
-        found.append((meeting, similarity))
-        best = _largest_agreement(found, other, config)
+) -> list[Joint]:
+    """Places that agree on one similarity from the second map to the first; else empty."""
+    found: list[Joint] = []
+    best: list[Joint] = []
+    for joint in _joints(tracks, pair, config, places=places):
+        found.append(joint)
+        best = _largest_agreement(found, config)
         if len(best) >= ENOUGH_PLACES:
             break
-    inliers = sum(len(found[k][0].pairs) for k in best)
-    if len(best) < MIN_PLACES and inliers < MANY_INLIERS:
+    if len(best) < MIN_PLACES and _weight(best) < MANY_INLIERS:
         return []
-    return [found[k] for k in best]
+    return best
 
 
-def _meetings(
+def _joints(
     tracks: Tracks,
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
     places: list[Place],
-) -> Iterator[Meeting]:
+) -> Iterator[Joint]:
     """Places of the other map recognised in the known one, the most alike first."""
     known, other = pair
-    there, here = (_places_of(m, places) for m in pair)
-    if not there or not here:
-        return
+    there, here = (places_of(m, places) for m in pair)
+    seen: dict[int, Seen | None] = {}
+    for h, t in most_alike(here, there):
+        if h not in seen:
+            seen[h] = localised(tracks, other.scene, here[h], config=config)
+        late = seen[h]
+        meeting = None if late is None else meet(known.scene, there[t], late, config=config)
+        if late is None or meeting is None:
+            continue
+        similarity = _similarity(meeting, late, other.scene)
+        if similarity is not None:
+            yield Joint(meeting, late, similarity)
+
+
+def most_alike(here: Sequence[Place], there: Sequence[Place]) -> list[tuple[int, int]]:
+    """Rows of the pairs of places worth comparing, the most alike first."""
+    if not here or not there:
+        return []
     alike = likeness(here, there)
     tries = [
         (alike[h, t], h, int(t)) for h in range(len(here)) for t in best_first(alike[h], CANDIDATES)
     ]
-    seen: dict[int, Seen | None] = {}
-    for _, h, t in sorted(tries, reverse=True)[:MAX_TRIES]:
-        if h not in seen:
-            seen[h] = localised(tracks, other.scene, here[h], config=config)
-        late = seen[h]
-        if late is not None:
-            meeting = meet(known.scene, there[t], late, config=config)
-            if meeting is not None:
-                yield meeting
+    return [(h, t) for _, h, t in sorted(tries, reverse=True)[:MAX_TRIES]]
 
 
-def _places_of(scene_map: SceneMap, places: Sequence[Place]) -> list[Place]:
+def places_of(scene_map: SceneMap, places: Sequence[Place]) -> list[Place]:
     """Places whose corners are points of this map."""
     known = scene_map.scene.known
     return [p for p in places if known[p.track].sum() >= MIN_INLIERS]
 
 
-def meet(scene: Scene, early: Place, late: Seen, *, config: SlamConfig) -> Meeting | None:
-    """The later place localised from the earlier one's points, with no idea of where it is."""
+def meet(scene: Scene, early: Place, late: Look, *, config: SlamConfig) -> Meeting | None:
+    """The later look localised from the earlier place's points, with no idea of where it is."""
     known = scene.known[early.track]
     if known.sum() < MIN_INLIERS:
         return None
     there = early.track[known]
-    old, new = match(early.descriptors[known], late.place.descriptors)
+    old, here = match(early.descriptors[known], late.place.descriptors)
     if len(old) < MIN_INLIERS:
         return None
-    here = np.searchsorted(late.observed.track, late.place.track[new])
     view = View(scene.points[there[old]], late.observed.rays[here], late.observed.rad_per_px[here])
     pose = ransac_pose(view, outlier_px=config.outlier_px)
     if pose is None:
@@ -169,13 +178,12 @@ def meet(scene: Scene, early: Place, late: Seen, *, config: SlamConfig) -> Meeti
     good = found.inlier
     if good.sum() < MIN_INLIERS or good.mean() < MIN_SHARE:
         return None
-    pairs = np.stack([there[old], late.place.track[new]], axis=1)[good]
+    pairs = np.stack([there[old], late.place.track[here]], axis=1)[good]
     return Meeting(late, pairs, view.points[good], here[good], found.camera_from_world.inverse())
 
 
-def _similarity(meeting: Meeting, other: SceneMap) -> Similarity | None:
-    """From the other map's world to the known one's, by one place; None where depth is missing."""
-    scene, late = other.scene, meeting.late
+def _similarity(meeting: Meeting, late: Seen, scene: Scene) -> Similarity | None:
+    """From the late place's map to the known one, by one place; None where depth is missing."""
     both = scene.known[meeting.pairs[:, 1]]
     if both.sum() < MIN_INLIERS // 2:
         return None
@@ -188,29 +196,25 @@ def _similarity(meeting: Meeting, other: SceneMap) -> Similarity | None:
     return Similarity(meeting.world_from_camera @ scaled.inverse(), scale)
 
 
-def _largest_agreement(
-    found: list[tuple[Meeting, Similarity]], other: SceneMap, config: SlamConfig
-) -> list[int]:
-    """Rows of the meetings that fit the similarity which most meetings fit."""
-    best: list[int] = []
-    for _, similarity in found:
-        fit = [k for k, (m, _) in enumerate(found) if _fits(m, similarity, config)]
-        if _weight(found, fit) > _weight(found, best):
-            best = fit
-    places = {id(found[k][0].late.place): k for k in best}  # one place counts once
-    return sorted(places.values())
+def _largest_agreement(found: list[Joint], config: SlamConfig) -> list[Joint]:
+    """Those that fit the similarity which most of them fit; every place once."""
+    best: list[Joint] = []
+    for joint in found:
+        fit = [other for other in found if _fits(other, joint.similarity, config)]
+        best = max(best, fit, key=_weight)
+    return list({j.late.place.frame: j for j in best}.values())
 
 
-def _weight(found: list[tuple[Meeting, Similarity]], rows: list[int]) -> int:
-    return sum(len(found[k][0].pairs) for k in rows)
+def _weight(joints: list[Joint]) -> int:
+    return sum(len(j.meeting.pairs) for j in joints)
 
 
-def _fits(meeting: Meeting, similarity: Similarity, config: SlamConfig) -> bool:
+def _fits(joint: Joint, similarity: Similarity, config: SlamConfig) -> bool:
     """Whether most matches of a place are seen where the similarity puts them; drift allowed."""
-    late = meeting.late
-    world_from_camera = similarity.carry(late.camera_from_world.inverse())
+    meeting, observed = joint.meeting, joint.late.observed
+    world_from_camera = similarity.carry(joint.late.camera_from_world.inverse())
     rows = meeting.here
-    view = View(meeting.points, late.observed.rays[rows], late.observed.rad_per_px[rows])
+    view = View(meeting.points, observed.rays[rows], observed.rad_per_px[rows])
     error = errors_px(view, world_from_camera.inverse())
     return bool(np.mean(error < 8 * config.outlier_px) > 0.6)
 
@@ -223,12 +227,12 @@ def _joined(
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
-    meetings: list[tuple[Meeting, Similarity]],
+    joints: list[Joint],
 ) -> tuple[Tracks, SceneMap, Ints] | None:
     """The common map, adjusted; None where it does not hold together."""
     known, other = pair
-    similarity = max(meetings, key=lambda m: len(m[0].pairs))[1]
-    pairs = np.unique(np.concatenate([m.pairs for m, _ in meetings]), axis=0)
+    similarity = max(joints, key=lambda j: len(j.meeting.pairs)).similarity
+    pairs = np.unique(np.concatenate([j.meeting.pairs for j in joints]), axis=0)
     new_id = joined(pairs, tracks.n_tracks)
     tracks = relabelled(tracks, new_id)
     scene, frames = _common_scene(tracks, pair, new_id, similarity=similarity)
@@ -239,6 +243,7 @@ def _joined(
         return None
     common = SceneMap(known.map_id, scene, frames, posed, np.zeros((len(posed), 6, 6)))
     common.drifts = known.drifts + other.drifts
+    common.regained = known.regained + other.regained
     common.joins = known.joins + other.joins + 1
     adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
     if adjusted is not None:

@@ -9,38 +9,47 @@ from slam.rays import fit_rotation
 from slam.tracks import Tracks, shared
 
 MIN_SHARED = 12
+REST_PX, REST_S = 2.0, 0.9  # a picture that moved less is at rest; its keyframes are this far apart
+ROUNDING_S = 1e-7  # stamps are whole nanoseconds
 
 
 def choose_keyframes(tracks: Tracks, config: SlamConfig) -> Ints:
     """Rising frame rows. A frame is a keyframe when the view has moved (rotation taken out), when
-    too few corners of the last keyframe are left, or when ``keyframe_max_s`` has passed; and where
-    depth pictures are rare, when it has one."""
+    too few corners of the last keyframe are left, or when ``keyframe_max_s`` has passed (`REST_S`
+    where the picture stands still); and where depth pictures are rare, when it has one."""
     n_frames = len(tracks.timestamps_ns)
     if not n_frames:
         return np.zeros(0, np.int64)
+    times_s = (tracks.timestamps_ns - tracks.timestamps_ns[0]) * 1e-9
+    next_s = np.append(times_s[1:], times_s[-1])
     starts, chosen = tracks.starts, [0]
-    deep, last_deep_ns = frames_with_depth(tracks), tracks.timestamps_ns[0]
-    min_gap_ns = int(config.keyframe_min_s * 1e9)
-    max_gap_ns = int(config.keyframe_max_s * 1e9)
+    deep, last_deep_s = frames_with_depth(tracks), 0.0
     for frame in range(1, n_frames):
-        gap_ns = tracks.timestamps_ns[frame] - tracks.timestamps_ns[chosen[-1]]
-        if gap_ns < min_gap_ns:
+        since_s = times_s[chosen[-1]]
+        if times_s[frame] - since_s < config.keyframe_min_s - ROUNDING_S:
             continue
-        next_gap_ns = (
-            gap_ns
-            if frame + 1 == n_frames
-            else (tracks.timestamps_ns[frame + 1] - tracks.timestamps_ns[chosen[-1]])
-        )
         last = slice(starts[chosen[-1]], starts[chosen[-1] + 1])
         here = slice(starts[frame], starts[frame + 1])
-        due = next_gap_ns > max_gap_ns
-        due |= deep[frame] and tracks.timestamps_ns[frame] - last_deep_ns > max_gap_ns // 2
-        if due or _moved(tracks, config, last=last, here=here):
+        wanted = deep[frame] and times_s[frame] - last_deep_s > config.keyframe_max_s / 2
+        due = next_s[frame] - since_s > config.keyframe_max_s + ROUNDING_S
+        if due and next_s[frame] - since_s <= REST_S:
+            due = not _rests(tracks, last=last, here=here)
+        if wanted or due or _moved(tracks, config, last=last, here=here):
             chosen.append(frame)
-            last_deep_ns = tracks.timestamps_ns[frame] if deep[frame] else last_deep_ns
+            last_deep_s = times_s[frame] if deep[frame] else last_deep_s
     if chosen[-1] != n_frames - 1:
         chosen.append(n_frames - 1)  # the path has no loose end
     return np.array(chosen)
+
+
+def _rests(tracks: Tracks, *, last: slice, here: slice) -> bool:
+    """Whether hardly any corner is elsewhere in the picture than it was, turns included."""
+    before, after = shared(tracks.track[last], tracks.track[here])
+    if len(before) < MIN_SHARED:
+        return False
+    moved = tracks.rays[last.start + before] - tracks.rays[here.start + after]
+    pixels = np.linalg.norm(moved, axis=1) / tracks.rad_per_px[here.start + after]
+    return bool(np.quantile(pixels, 0.67) < REST_PX)
 
 
 def frames_with_depth(tracks: Tracks) -> Bools:

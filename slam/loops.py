@@ -141,12 +141,17 @@ def _shared(first: Place, second: Place) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """A later place in the map as it is: its observations, one per track of the place and alike in
-    order, and camera_from_world, drift and all."""
+class Look:
+    """A place and its observations, one per track and alike in order."""
 
     place: Place
     observed: Tracks
+
+
+@dataclass(frozen=True, eq=False)
+class Seen(Look):
+    """A later place in the map as it is: camera_from_world, drift and all."""
+
     camera_from_world: SE3
 
 
@@ -177,13 +182,19 @@ def _verify(
     return np.stack([old_track[good], new_track[good]], axis=1), found.camera_from_world
 
 
-def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
-    """A place in the map by the points it sees itself; None where they do not suffice."""
+def looked(tracks: Tracks, place: Place) -> Look:
+    """A place with its observations; corners that its frame dropped are left out."""
     start, end = np.searchsorted(tracks.frame, [place.frame, place.frame + 1])
     here = tracks.subset(np.arange(start, end))
     still_there = np.isin(place.track, here.track)
     place = Place(place.frame, place.track[still_there], place.descriptors[still_there])
-    here = here.subset(np.isin(here.track, place.track))
+    return Look(place, here.subset(np.isin(here.track, place.track)))
+
+
+def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
+    """A place in the map by the points it sees itself; None where they do not suffice."""
+    look = looked(tracks, place)
+    here = look.observed
     known = scene.known[here.track]
     if known.sum() < config.min_landmarks:
         return None
@@ -192,7 +203,7 @@ def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig)
     if pose is None:
         return None
     found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
-    return Seen(place, here, found.camera_from_world)
+    return Seen(look.place, here, found.camera_from_world)
 
 
 def match(first: Any, second: Any, *, allowed: Bools | None = None) -> tuple[Ints, Ints]:

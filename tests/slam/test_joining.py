@@ -153,3 +153,43 @@ def test_a_switched_light_splits_nothing(room):
     assert result.path.tracked.all()
     assert len(result.maps) == 1
     assert similarity_rms(result.path, truth) < 0.03
+
+
+def test_a_head_at_rest_makes_few_keyframes_and_stays_where_it_is(room):
+    rng = np.random.default_rng(0)
+
+    def grain(k, grey):
+        return np.clip(grey + rng.normal(0, 3, grey.shape), 0, 255).astype(np.uint8)
+
+    result, truth = film(room, [*range(100, 150), *[150] * 300, *range(150, 200)], light=grain)
+    path = result.path
+    assert path.tracked.all()
+    assert len(result.maps) == 1
+    assert similarity_rms(path, truth) < 0.03
+    at_rest = (result.keyframes > 55) & (result.keyframes < 345)
+    assert 5 <= at_rest.sum() <= 15
+    wander = np.linalg.norm(path.position[60:340] - path.position[60:340].mean(axis=0), axis=1)
+    moved = np.linalg.norm(path.position[49] - path.position[0])
+    assert wander.max() < 0.05 * moved
+
+
+# --- a head that comes to rest after the dark ----------------------------------------------------
+
+
+def test_a_head_at_rest_finds_back_into_the_map(make_world, motion):
+    class Halting(type(motion)):
+        def pose(self, t):
+            t = np.asarray(t, float)
+            return super().pose(np.where(t > 3.2, 1.0, t))
+
+    world = make_world(Halting(), seconds=5.0, blind=range(60, 80))
+    alone = estimate(world.tracks, CONFIG)
+    assert len(alone.still) == 1  # nothing can be mapped at rest
+    result = estimate(world.tracks, CONFIG, places=looks(world.tracks, every=4))
+    path = result.path
+    assert (result.still, [m.regained for m in result.maps]) == ([], [1])
+    assert path.tracked[:60].all()
+    assert path.tracked[82:].all()
+    assert not path.valid[60:80].any()
+    assert set(path.map_id[path.tracked]) == {0}
+    assert similarity_rms(path, world.truth.translation) < 0.01
