@@ -13,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from hands.views import is_fragment
+from hands.views import is_fragment, is_same
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DUPLICATE_DISTANCE = (
-    0.65  # mean distance of two hands' landmarks, in palms, below which they are one
-)
 LINK_DISTANCE = 1.2  # mean distance from the predicted place, in palms, that is still the same hand
 LINK_GAP = 8  # ticks a tracklet survives unseen
 LEFT, RIGHT, OTHER = 0, 1, 2
@@ -90,16 +87,14 @@ def associate(found: Candidates, ticks: int, *, farthest_m: float) -> Associatio
 def duplicates(found: Candidates) -> NDArray[np.bool_]:
     """Detections ``(M,)`` that repeat a surer one of the same image, or are pieces of one."""
     repeated = np.zeros(len(found.row), dtype=bool)
-    palm = found.palm_px
-    sureness = np.abs(found.left_label - 0.5)
+    px, sureness = found.raw21_px, np.abs(found.left_label - 0.5)
     for members in _groups(found.row):
         for n, a in enumerate(members):
             for b in members[n + 1 :]:
-                apart = np.linalg.norm(found.raw21_px[a] - found.raw21_px[b], axis=1).mean()
-                if apart < DUPLICATE_DISTANCE * min(palm[a], palm[b]):
+                if is_same(px[a], px[b]):
                     repeated[a if sureness[a] < sureness[b] else b] = True
                 for piece, hand in ((a, b), (b, a)):
-                    repeated[piece] |= is_fragment(found.raw21_px[piece], found.raw21_px[hand])
+                    repeated[piece] |= is_fragment(px[piece], px[hand])
     return repeated
 
 

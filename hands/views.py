@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 TILE = 0.75  # side of a square part, of the image's shorter side
 STRIDE = 0.5  # between parts, of their side
-SAME_HAND = 0.5  # two findings are one hand if their landmarks lie so near each other, in palms
+SAME_HAND = 0.65  # two findings are one hand if their landmarks lie so near each other, in palms
 FRAGMENT_SIZE, FRAGMENT_PLACE = (
     1.6,
     0.7,
@@ -118,14 +118,23 @@ def best_part(parts: Sequence[Part], hand: FoundHand) -> int:
 
 
 def distinct(hands: Sequence[FoundHand], known: Sequence[FoundHand]) -> list[FoundHand]:
-    """Those of ``hands`` that are none of ``known``."""
-    return [hand for hand in hands if not any(same_hand(hand, other) for other in known)]
+    """Those of ``hands`` that are none of ``known``, and each of them once."""
+    new: list[FoundHand] = []
+    for hand in hands:
+        if not any(same_hand(hand, other) for other in [*known, *new]):
+            new.append(hand)
+    return new
 
 
 def same_hand(a: FoundHand, b: FoundHand) -> bool:
     """Whether two findings in one image are the same hand."""
-    apart = np.linalg.norm(a.raw21_px - b.raw21_px, axis=1).mean()
-    return bool(apart < SAME_HAND * palm_size_px(a.raw21_px))
+    return is_same(a.raw21_px, b.raw21_px)
+
+
+def is_same(a_px: Floats, b_px: Floats) -> bool:
+    """`same_hand` of two findings' pixels ``(21,2)``."""
+    apart = float(np.linalg.norm(a_px - b_px, axis=1).mean())
+    return apart < SAME_HAND * min(palm_size_px(a_px), palm_size_px(b_px))
 
 
 def palm_size_px(raw21_px: Floats) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from hands.config import HandsDetectConfig
 from hands.detector import HandDetector
 from hands.model_file import hand_model_path
-from hands.views import FoundHand, Part, whole_hands
+from hands.views import FoundHand, Part, distinct, whole_hands
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"
 WIDE, HIGH = 1280, 720
@@ -66,3 +66,12 @@ def test_a_small_hand_inside_a_large_one_is_its_piece(hand, camera):
     assert whole_hands([piece, whole_hand, beside]) == [whole_hand, beside]
     similar = FoundHand("left", 0.9, px + 30.0, points)
     assert whole_hands([whole_hand, similar]) == [whole_hand, similar]  # a hand over a hand
+
+
+def test_a_hand_that_a_tracker_holds_twice_counts_once(hand, camera):
+    known = hand("left", position=[[0.0, 0.0, 0.4]]).seen_by(camera)
+    px, points = known.raw21_px[0], known.raw21_in_hand[0]
+    once, again = (FoundHand("left", 0.9, px + shift, points) for shift in (0.0, 5.0))
+    other = FoundHand("right", 0.9, px + 400.0, points)
+    assert distinct([once, again, other], []) == [once, other]
+    assert distinct([again, other], [once]) == [other]
