@@ -35,16 +35,20 @@ def columns(folder: SessionFolder, name: str) -> dict[str, np.ndarray]:
 
 
 def grey_pictures(show, lens: Lens, moments: list[tuple[float, float]]) -> list[np.ndarray]:
-    """What the head camera records of (true time of what is drawn, time that gives the rate)."""
+    """What the head camera records of (when it looks where it looks, when everything else is).
+
+    Only the camera's turning differs: the lens leaves the way it goes during a readout out.
+    """
     mounts = [CameraMount("head", 1.0)]
     stage = Choreography(show.human, show.task, show.look, mounts=mounts, image_wh=lens.atlas_wh)
     pictures = []
     with Renderer(stage.scene, lens.atlas_wh) as renderer:
-        for drawn_s, rate_s in moments:
-            position, quat = stage.frames(np.array([drawn_s]))
-            stage.show(position[0], quat[0])
+        for camera_s, things_s in moments:
+            position, quat = stage.frames(np.array([camera_s, things_s]))
+            quat[1, 0] = quat[0, 0]  # the camera comes first
+            stage.show(position[1], quat[1])
             atlas = renderer.draw_views("head", lens.views)
-            rate = camera_rate(show.human, "head", np.array([rate_s]))[0]
+            rate = camera_rate(show.human, "head", np.array([things_s]))[0]
             grey = cv2.cvtColor(lens.expose(atlas, rate), cv2.COLOR_RGB2GRAY)
             pictures.append(cv2.GaussianBlur(grey, (0, 0), 1.0).astype(float))
     return pictures
