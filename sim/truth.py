@@ -8,7 +8,9 @@ seed gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -97,41 +99,40 @@ class TruthWriter:
 
     def write_hands(self, camera: Camera, chunk: int = 300) -> None:
         """Landmarks, palm frames, joints, contact and visibility."""
-        writer = _PartWriter(self.folder)
         hands, effectors = [], []
-        for start in range(0, len(self.seconds), chunk):
-            rows = slice(start, min(start + chunk, len(self.seconds)))
-            seconds = self.seconds[rows]
-            states = {side: self.human.hand(side, seconds) for side in SIDES}
-            head = self.human.head.pose(seconds)
-            things = [
-                (t, self.human.thing(t.name, seconds) if t.movable else t.desk_from_thing())
-                for t in self.task.things
-                if t.half[2] > FLAT_M
-            ]
-            for side, other in (SIDES, SIDES[::-1]):
-                hidden_by = occluders(
-                    camera,
-                    head,
-                    (states[side], states[other]),
-                    scale=self.human.scale,
-                    things=things,
-                    sleeve=self.human.sleeve,
-                )
-                ticks = np.arange(rows.start, rows.stop, dtype=np.int64)
-                stamp = (ticks, self.clock.ns(seconds))
-                hands.append(_hands_table(stamp, states[side], head=head, hidden_by=hidden_by))
-                effectors.append(_effectors_table(stamp, states[side], head))
-                columns = _joint_columns(
-                    stamp,
-                    states[side],
-                    world_from_desk=self.world_from_desk,
-                    hidden_by=hidden_by,
-                )
-                writer.add(columns)
+        with _PartWriter(self.folder, "sim/joints.parquet") as writer:
+            for start in range(0, len(self.seconds), chunk):
+                rows = slice(start, min(start + chunk, len(self.seconds)))
+                seconds = self.seconds[rows]
+                states = {side: self.human.hand(side, seconds) for side in SIDES}
+                head = self.human.head.pose(seconds)
+                things = [
+                    (t, self.human.thing(t.name, seconds) if t.movable else t.desk_from_thing())
+                    for t in self.task.things
+                    if t.half[2] > FLAT_M
+                ]
+                for side, other in (SIDES, SIDES[::-1]):
+                    hidden_by = occluders(
+                        camera,
+                        head,
+                        (states[side], states[other]),
+                        scale=self.human.scale,
+                        things=things,
+                        sleeve=self.human.sleeve,
+                    )
+                    ticks = np.arange(rows.start, rows.stop, dtype=np.int64)
+                    stamp = (ticks, self.clock.ns(seconds))
+                    hands.append(_hands_table(stamp, states[side], head=head, hidden_by=hidden_by))
+                    effectors.append(_effectors_table(stamp, states[side], head))
+                    columns = _joint_columns(
+                        stamp,
+                        states[side],
+                        world_from_desk=self.world_from_desk,
+                        hidden_by=hidden_by,
+                    )
+                    writer.add(columns)
         Hands.concat(hands).write(self.folder, TRUTH)
         EndEffectors.concat(effectors).write(self.folder, TRUTH)
-        writer.write("sim/joints.parquet")
 
     def write_segments(self) -> Segments:
         """Subtasks per arm, episodes, and the phases of each arm."""
@@ -161,38 +162,40 @@ class TruthWriter:
 
         hinge_rad: how far what hinges stood open, null for the rest.
         """
-        writer = _PartWriter(self.folder)
         ticks = np.arange(len(self.seconds), dtype=np.int64)
-        for thing in self.task.things:
-            if not thing.movable:
-                continue
-            desk_from_thing = self.human.thing(thing.name, self.seconds)
-            angle = np.full(len(ticks), np.nan)
-            if thing.hinge:
-                angle = hinge_angle(thing, desk_from_thing)
-            writer.add({
-                "tick": ticks,
-                "timestamp_ns": self.clock.ns(self.seconds),
-                "thing": np.full(len(ticks), thing.name, object),
-                "world_from_thing": self._in_world(desk_from_thing).to_pose7(),
-                "held_by": self.human.held_by(thing.name, self.seconds),
-                "hinge_rad": angle,
-            })
-        writer.write("sim/things.parquet")
+        with _PartWriter(self.folder, "sim/things.parquet") as writer:
+            for thing in self.task.things:
+                if not thing.movable:
+                    continue
+                desk_from_thing = self.human.thing(thing.name, self.seconds)
+                angle = np.full(len(ticks), np.nan)
+                if thing.hinge:
+                    angle = hinge_angle(thing, desk_from_thing)
+                writer.add({
+                    "tick": ticks,
+                    "timestamp_ns": self.clock.ns(self.seconds),
+                    "thing": np.full(len(ticks), thing.name, object),
+                    "world_from_thing": self._in_world(desk_from_thing).to_pose7(),
+                    "held_by": self.human.held_by(thing.name, self.seconds),
+                    "hinge_rad": angle,
+                })
 
     def write_columns(self, path: str, columns: dict[str, Any]) -> None:
         """One more table under truth/."""
-        writer = _PartWriter(self.folder)
-        writer.add(columns)
-        writer.write(path)
+        with _PartWriter(self.folder, path) as writer:
+            writer.add(columns)
 
 
 class _PartWriter:
-    """Gathers parts of a table of plain columns; 2-D arrays become fixed-size lists."""
+    """Writes a table of plain columns under truth/ part by part, so that none waits in memory.
 
-    def __init__(self, folder: SessionFolder) -> None:
-        self._folder = folder
-        self._parts: list[pa.Table] = []
+    2-D arrays become fixed-size lists. A context manager: the file is there when it ends.
+    """
+
+    def __init__(self, folder: SessionFolder, path: str) -> None:
+        self._folder, self._path = folder, f"{TRUTH}/{path}"
+        self._open = ExitStack()
+        self._file: Any = None
 
     def add(self, columns: dict[str, Any]) -> None:
         arrays = {}
@@ -205,14 +208,23 @@ class _PartWriter:
                 arrays[name] = pa.FixedSizeListArray.from_arrays(inner, flat.shape[1])
             else:  # a NaN is a value there is not
                 arrays[name] = pa.array(values, from_pandas=True)
-        self._parts.append(pa.table(arrays))
+        table = pa.table(arrays)
+        if self._file is None:
+            local = self._open.enter_context(self._folder.atomic_path(self._path))
+            writer = pq.ParquetWriter(local, table.schema, compression="zstd")
+            self._file = self._open.enter_context(writer)
+        self._file.write_table(table)
 
-    def write(self, path: str) -> None:
-        """Write all parts as one file under truth/."""
-        if not self._parts:
-            return
-        with self._folder.atomic_path(f"{TRUTH}/{path}") as local:
-            pq.write_table(pa.concat_tables(self._parts), local, compression="zstd")
+    def __enter__(self) -> _PartWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
 
 
 def _stamps(stamp: tuple[I64, I64], side: str) -> dict[str, Any]:
