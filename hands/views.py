@@ -118,9 +118,9 @@ def best_part(parts: Sequence[Part], hand: FoundHand) -> int:
 
 
 def distinct(hands: Sequence[FoundHand], known: Sequence[FoundHand]) -> list[FoundHand]:
-    """Those of ``hands`` that are none of ``known``, and each of them once."""
+    """Those of ``hands`` that are none of ``known``, and each of them once: the surest label."""
     new: list[FoundHand] = []
-    for hand in hands:
+    for hand in sorted(hands, key=lambda hand: -hand.score):
         if not any(same_hand(hand, other) for other in [*known, *new]):
             new.append(hand)
     return new

@@ -71,7 +71,7 @@ def test_a_small_hand_inside_a_large_one_is_its_piece(hand, camera):
 def test_a_hand_that_a_tracker_holds_twice_counts_once(hand, camera):
     known = hand("left", position=[[0.0, 0.0, 0.4]]).seen_by(camera)
     px, points = known.raw21_px[0], known.raw21_in_hand[0]
-    once, again = (FoundHand("left", 0.9, px + shift, points) for shift in (0.0, 5.0))
-    other = FoundHand("right", 0.9, px + 400.0, points)
-    assert distinct([once, again, other], []) == [once, other]
+    once, again = (FoundHand("left", 0.9 - s / 50, px + s, points) for s in (0.0, 5.0))
+    other = FoundHand("right", 0.85, px + 400.0, points)
+    assert distinct([again, once, other], []) == [once, other]
     assert distinct([again, other], [once]) == [other]
