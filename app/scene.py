@@ -112,6 +112,15 @@ class Scene:
             pose7[place[there]] = self.palms.head_from_palm[rows[there]]
         return SE3.from_pose7(pose7), np.asarray(np.isfinite(pose7).all(-1))
 
+    def aperture_m(self, side: str) -> Floats:
+        """Thumb tip to index tip ``(T,)``, NaN where not both are seen."""
+        opening = np.full(len(self.ticks), np.nan)
+        if self.hands is not None:
+            rows = np.flatnonzero((self.hands.side == side) & self.hands.aperture_m_valid)
+            place, there = rows_of_ticks(self.ticks, self.hands.tick[rows])
+            opening[place[there]] = self.hands.aperture_m[rows[there]]
+        return opening
+
     @cached_property
     def metric(self) -> bool:
         """Is the head's path in metres and mostly known?"""

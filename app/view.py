@@ -89,7 +89,7 @@ def _rerun(words: list[str]) -> int:
 
 
 def _blueprint(wrists: list[str]) -> Any:
-    """World on the left; head view, wrist views, speeds and labels on the right."""
+    """World on the left; head view, wrist views, speeds, apertures and labels on the right."""
     import rerun.blueprint as rrb
 
     camera = rrb.Spatial2DView(
@@ -100,8 +100,9 @@ def _blueprint(wrists: list[str]) -> Any:
     world = rrb.Spatial3DView(origin="world", name="world")
     beside = [rrb.Spatial2DView(origin=f"wrist/{name}", name=name) for name in wrists]
     middle = [rrb.Horizontal(*beside)] if beside else []
-    shares = [5, *([3] if beside else []), 2, 2]
-    right = rrb.Vertical(camera, *middle, speed, labels, row_shares=shares)
+    aperture = rrb.TimeSeriesView(origin="aperture", name="thumb to index tip, mm")
+    shares = [5, *([3] if beside else []), 2, 2, 2]
+    right = rrb.Vertical(camera, *middle, speed, aperture, labels, row_shares=shares)
     return rrb.Blueprint(rrb.Horizontal(world, right, column_shares=[3, 2]), collapse_panels=True)
 
 
@@ -151,13 +152,15 @@ def _pieces(
 
 
 def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
-    """Per tick: the head, both hands with their bones, both palm frames, both speeds."""
+    """Per tick: the head, both hands with their bones, both palm frames, speeds and apertures."""
     poses, known = scene.world_from_head
     has_world = bool(known.any())
     sides = {s: (scene.landmarks_in_head(s), *scene.palm_in_head(s)) for s in SIDES}
     speeds = scene.palm_speeds()
     for side, (_, _, there) in sides.items():
-        _log_speed(rr, recording, scene, side=side, speed=speeds[side])
+        _log_series(rr, recording, f"speed/{side}", seconds=scene.seconds, values=speeds[side])
+        opening_mm = 1e3 * scene.aperture_m(side)
+        _log_series(rr, recording, f"aperture/{side}", seconds=scene.seconds, values=opening_mm)
         recording.log(f"{HEAD}/palm/{side}", rr.TransformAxes3D(0.05), static=True)
         if not there.any():
             recording.log(f"{HEAD}/palm/{side}", rr.Clear(recursive=False), static=True)
@@ -189,16 +192,22 @@ def _log_hand(
     recording.log(f"{path}/joints", rr.Points3D(points, colors=[color], radii=0.004))
 
 
-def _log_speed(
-    rr: Any, recording: Any, scene: Scene, *, side: str, speed: NDArray[np.float64]
+def _log_series(
+    rr: Any,
+    recording: Any,
+    path: str,
+    *,
+    seconds: NDArray[np.float64],
+    values: NDArray[np.float64],
 ) -> None:
-    known = np.isfinite(speed)
-    line = rr.SeriesLines(colors=[COLORS[side]], names=[side])
-    recording.log(f"speed/{side}", line, static=True)
+    """A line over time, named and coloured by the side its path ends in; gaps stay gaps."""
+    side = path.rpartition("/")[2]
+    recording.log(path, rr.SeriesLines(colors=[COLORS[side]], names=[side]), static=True)
+    known = np.isfinite(values)
     recording.send_columns(
-        f"speed/{side}",
-        indexes=[rr.TimeColumn("session", duration=scene.seconds[known])],
-        columns=rr.Scalars.columns(scalars=speed[known]),
+        path,
+        indexes=[rr.TimeColumn("session", duration=seconds[known])],
+        columns=rr.Scalars.columns(scalars=values[known]),
     )
 
 

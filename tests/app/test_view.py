@@ -1,9 +1,13 @@
 """The Rerun recording holds what the session holds, and opens again."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from app.cli import main
 from app.scene import Scene
+from app.view import write_recording
 from core.errors import BadInputError, MissingExtraError
 
 RrdReader = pytest.importorskip("rerun.experimental", reason="rerun is not installed").RrdReader
@@ -28,6 +32,20 @@ def test_a_recording_can_be_read_and_holds_every_part(session, tmp_path):
         "/speed/right",
     ):
         assert name in names
+
+
+def test_the_aperture_is_shown_where_it_is_known(session, tmp_path):
+    scene = Scene.read(session)
+    hands = scene.hands
+    known = (hands.side == "right") & (hands.tick % 2 == 0)
+    opening = np.where(known, 0.001 * hands.tick, np.nan).astype(np.float32)
+    scene = replace(scene, hands=replace(hands, aperture_m=opening, aperture_m_valid=known))
+    even = scene.ticks.tick % 2 == 0
+    expected = np.where(even, 0.001 * scene.ticks.tick, np.nan)
+    np.testing.assert_allclose(scene.aperture_m("right"), expected, atol=1e-6)
+    assert np.isnan(scene.aperture_m("left")).all()
+    path = write_recording(scene, tmp_path / "anna.rrd")
+    assert "/aperture/right" in RrdReader(path).store().schema().entity_paths()
 
 
 def test_only_finished_stages_are_shown(session, tmp_path):
