@@ -17,6 +17,7 @@ from slam.rays import tangent_rotations
 from slam.scene import Scene
 
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
+MOST_COVARIANCES = 40
 
 
 def load_gtsam() -> Any:
@@ -161,7 +162,24 @@ def add_ranges(
 
 
 def covariances(graph: Any, values: Any, frames: Ints) -> Floats:
-    """``(k,6,6)`` of these keyframes' poses, (rotation, translation) along the world's axes."""
+    """``(k,6,6)`` of these keyframes' poses, (rotation, translation) along the world's axes.
+
+    Computed for at most `MOST_COVARIANCES` of them, evenly spread, and interpolated between: each
+    costs a walk through the whole map.
+    """
+    picked = np.unique(
+        np.linspace(0, len(frames) - 1, min(len(frames), MOST_COVARIANCES)).round().astype(int)
+    )
+    own = _covariances(graph, values, frames[picked])
+    at = np.arange(len(frames))
+    after = np.clip(np.searchsorted(picked, at), 1, len(picked) - 1) if len(picked) > 1 else 0 * at
+    before = np.maximum(after - 1, 0)
+    part = (at - picked[before]) / np.maximum(picked[after] - picked[before], 1)
+    part = part[:, None, None]
+    return np.asarray((1 - part) * own[before] + part * own[after])
+
+
+def _covariances(graph: Any, values: Any, frames: Ints) -> Floats:
     gtsam = load_gtsam()
     keys = [gtsam.symbol(POSE, int(frame)) for frame in frames]
     try:

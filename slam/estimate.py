@@ -75,10 +75,10 @@ def estimate(
         )
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
-        if scene_map.scene.ranged:
-            scale_by_ranges(scene_map)
         if imu is not None:
             make_metric(scene_map, imu, config)
+        if scene_map.inertial is None:
+            _by_pictures_alone(scene_map, config)
         pose_frames(tracks, scene_map, config, path=path)
     result = Estimate(path, maps, keyframes)
     next_id = len(maps)
@@ -111,16 +111,21 @@ def build_maps(
             leftover.append(run)
             continue
         growth.finish(scene, config, posed)
-        adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
-        covariance = np.zeros((len(posed), 6, 6))
-        if adjusted is not None:
-            covariance = covariances(*adjusted, posed)
-        maps.append(SceneMap(0, scene, keyframes[run], posed, covariance))
+        maps.append(SceneMap(0, scene, keyframes[run], posed, np.zeros((len(posed), 6, 6))))
         waiting += [run[: posed[0]], run[posed[-1] + 1 :]]
     maps.sort(key=lambda m: int(m.frames[m.posed[0]]))
     for map_id, scene_map in enumerate(maps):
         scene_map.map_id = map_id
     return maps, sorted((run for run in leftover if len(run)), key=lambda run: int(run[0]))
+
+
+def _by_pictures_alone(scene_map: SceneMap, config: SlamConfig) -> None:
+    """How sure a map is that no inertial sensor holds; with depth it has metres all the same."""
+    adjusted = adjust(scene_map.scene, scene_map.posed, sigma_px=config.pixel_sigma)
+    if adjusted is not None:
+        scene_map.covariance = covariances(*adjusted, scene_map.posed)
+    if scene_map.scene.ranged:
+        scale_by_ranges(scene_map)
 
 
 def close_and_join(
@@ -173,9 +178,6 @@ def close_loops(
     )
     growth.pull_together(merged, config, posed)
     scene_map.scene = merged
-    adjusted = adjust(merged, posed, sigma_px=config.pixel_sigma)
-    if adjusted is not None:
-        scene_map.covariance = covariances(*adjusted, posed)
     return tracks, renamed(places, new_id)
 
 

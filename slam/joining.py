@@ -12,7 +12,6 @@ import numpy as np
 from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.se3 import SE3
 from slam import growth
-from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.localise import View, errors_px, ransac_pose, refine_pose
 from slam.loops import Look, Place, Seen, joined, localised, match, relabelled, renamed
@@ -245,9 +244,6 @@ def _joined(
     common.drifts = known.drifts + other.drifts
     common.regained = known.regained + other.regained
     common.joins = known.joins + other.joins + 1
-    adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
-    if adjusted is not None:
-        common.covariance = covariances(*adjusted, posed)
     return tracks, common, new_id
 
 

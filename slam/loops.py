@@ -23,7 +23,7 @@ from slam.tracks import Tracks
 
 REACH = 1.0  # how far apart two places may be, in scene depths
 MAX_VIEW_COS = np.cos(np.deg2rad(50))
-CANDIDATES = 8  # earlier places tried for every place
+CANDIDATES = 5  # earlier places tried for every place
 FEW_SHARED = 30  # places that still share this many corners are no loop
 MIN_INLIERS, MIN_SHARE = 15, 0.4
 RATIO = 0.85  # best over second-best descriptor distance

@@ -17,7 +17,8 @@ class SceneMap:
     """A connected map in its own world.
 
     frames ``(K,)``: video frame of every keyframe of the scene.   posed ``(k,)``: its rows with a
-    pose.   covariance ``(k,6,6)``: of posed keyframes, (rotation, translation) along world axes.
+    pose.   covariance ``(k,6,6)``: of posed keyframes, (rotation, translation) along world axes;
+    0 while the map is being built.
     scale_sigma: relative, None where scale is unknown.   levelled: z points up.
     scale_source: who told the metres: "imu", "depth", "marker"; None where nobody did.
     inertial, imu: states and data where the map is visual-inertial.

@@ -8,7 +8,6 @@ import numpy as np
 
 from core.geometry.arrays import Ints
 from slam import growth
-from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
 from slam.joining import Meeting, meet, most_alike, places_of
 from slam.loops import Place, joined, looked, relabelled, renamed
@@ -90,11 +89,7 @@ def _take_in(
     if len(posed) == before:
         return False
     growth.finish(scene, config, posed)
-    adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma)
-    covariance = np.zeros((len(posed), 6, 6))
-    if adjusted is not None:
-        covariance = covariances(*adjusted, posed)
     scene_map.scene, scene_map.frames = scene, every
-    scene_map.posed, scene_map.covariance = posed, covariance
+    scene_map.posed, scene_map.covariance = posed, np.zeros((len(posed), 6, 6))
     scene_map.regained += 1
     return True
