@@ -1,12 +1,14 @@
 """How good the head trajectory is, on real recordings with ground truth, beside pycolmap.
 
     python benchmarks/slam.py [--data ../shared/data] [--json figures.json] [--repeats 3]
+    python benchmarks/slam.py --truth-rig --cache takes [--seconds 60]
 
 `euroc_*`: one camera and IMU, through ingest, capture and the whole slam stage. `rgbd_*`: colour
 pictures alone. All frames count. The peer is COLMAP's incremental mapper as `slam.colmap_mapper`
 runs it, on every fourth (every tenth) of the same frames: given calibration held, SIFT, each
 picture matched with its neighbours in time, largest model. It draws lots, so its median run of
 `--repeats` counts. --no-pycolmap leaves it out. Seconds: processor time, and by the clock.
+`--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py).
 """
 
 import argparse
@@ -26,6 +28,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.euroc import read_truth, write_rig
+from benchmarks.slam_truth import TAKES, recorded, run_take
 from capture.config import CaptureConfig
 from capture.ingest import ingest
 from capture.stage import CAPTURE
@@ -56,13 +59,19 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--no-pycolmap", action="store_true", help="without the peer")
     parser.add_argument("--repeats", type=int, default=1, help="runs of the peer")
+    parser.add_argument("--truth-rig", action="store_true", help="synthetic takes instead")
+    parser.add_argument("--cache", type=Path, default=Path("takes"), help="where those are kept")
+    parser.add_argument("--seconds", type=float, default=60.0, help="their length")
     args = parser.parse_args()
     repeats = 0 if args.no_pycolmap else args.repeats
     figures: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1)}
     }
     print(f"machine: {json.dumps(figures['machine'])}", flush=True)
-    for folder in sorted(args.data.iterdir()):
+    for take in TAKES if args.truth_rig else ():
+        figures[take.name] = run_take(recorded(take, args.cache, seconds=args.seconds), Clock)
+        print(f"{take.name}: {json.dumps(figures[take.name])}", flush=True)
+    for folder in () if args.truth_rig else sorted(args.data.iterdir()):
         if (folder / "cam0.mp4").exists() and (folder / "groundtruth.csv").exists():
             figures[folder.name] = euroc(folder, repeats=repeats)
         elif (folder / "camera-intrinsics.txt").exists():
