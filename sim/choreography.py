@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.rotations import quat_wxyz_from_matrix
 from core.geometry.se3 import SE3
 from sim.company import NOBODY, Company
-from sim.hand_mesh import build_hand_mesh
+from sim.hand_mesh import HandMesh, build_hand_mesh
 from sim.hand_skeleton import BONES
 from sim.human import Human, bone_poses
 from sim.rig import forearm_from_wrist_camera, head_from_camera
@@ -37,6 +39,12 @@ def camera_rate(human: Human, stream: str, seconds: Array) -> Array:
     return np.asarray((before.inverse() @ after).to_vec6()[:, 3:] / (2 * step))
 
 
+@lru_cache(maxsize=4)
+def _hand_mesh(side: str, *, scale: float, sleeve: str) -> HandMesh:
+    """The mesh of one hand: seconds of work, the same for every camera of a take."""
+    return build_hand_mesh(side, scale=scale, sleeve=sleeve)
+
+
 class Choreography:
     """A scene with a person in it. `frames` gives body poses, `show` sets one of them."""
 
@@ -52,8 +60,7 @@ class Choreography:
     ) -> None:
         self.human, self.task = human, task
         meshes = [
-            build_hand_mesh(side, scale=human.scale, sleeve=look.sleeve)
-            for side in ("left", "right")
+            _hand_mesh(side, scale=human.scale, sleeve=look.sleeve) for side in ("left", "right")
         ]
         self.scene = SceneModel(
             look, things=task.things, hands=meshes, cameras=mounts,
