@@ -232,6 +232,8 @@ def _choose_scale(result: Estimate) -> None:
     for scene_map in result.maps:
         if scene_map.rejected and not scene_map.metric:
             result.warnings.append(f"map {scene_map.map_id}: no scale ({scene_map.rejected})")
+        if scene_map.doubt:
+            result.warnings.append(f"map {scene_map.map_id}: {scene_map.doubt}")
 
 
 def choose_up(result: Estimate, timestamps_ns: Ints, imu: ImuData | None) -> None:

@@ -8,6 +8,7 @@ from core.geometry.arrays import Floats, Ints
 MEAN_FORCE_M_S2 = (7.0, 13.0)  # |mean specific force| of anything that stays near the ground
 MAX_TURN_RAD_S = 12.0  # a head turns at up to about 10 rad/s, and not for long
 FROZEN_SAMPLES = 50
+ALTERNATING, ALTERNATING_M_S2 = 4.0, 0.2  # between neighbours, against those two apart
 
 
 def check_imu(
@@ -22,13 +23,15 @@ def check_imu(
     step_ns = np.diff(timestamps_ns)
     if step_ns.min() <= 0:
         row = int(np.argmin(step_ns > 0)) + 1
+        back_ns = -int(step_ns[row - 1])
+        what = f"goes back in time by {back_ns} ns" if back_ns else "repeats the time before it"
         raise BadInputError(
-            f"{source}: IMU row {row} goes back in time by {-int(step_ns[row - 1])} ns; sort the "
-            "rows, and keep one IMU per file"
+            f"{source}: IMU row {row} {what}; sort the rows, and keep one IMU per file"
         )
     for name, values in (("gyro", gyro_rad_s), ("accel", accel_m_s2)):
         if not np.isfinite(values).all():
             raise BadInputError(f"{source}: {name} holds NaN or infinity; remove those rows")
+    _check_one_sensor(accel_m_s2, source)
     _check_force(accel_m_s2, source)
     fast = float(np.quantile(np.linalg.norm(gyro_rad_s, axis=1), 0.95))
     if fast > MAX_TURN_RAD_S:
@@ -37,6 +40,20 @@ def check_imu(
             'gyro_unit = "deg/s" in rig.toml'
         )
     return _frozen(gyro_rad_s, accel_m_s2, source) + _holes(step_ns, source)
+
+
+def _check_one_sensor(accel_m_s2: Floats, source: str) -> None:
+    """Two sensors in turns: every sample is unlike the next and like the one after."""
+    if len(accel_m_s2) < FROZEN_SAMPLES:
+        return
+    next_, after = (
+        float(np.median(np.linalg.norm(accel_m_s2[k:] - accel_m_s2[:-k], axis=1))) for k in (1, 2)
+    )
+    if next_ > max(ALTERNATING * after, ALTERNATING_M_S2):
+        raise BadInputError(
+            f"{source}: every other IMU sample is {next_:.2g} m/s^2 off the one before: two "
+            "sensors in one file; keep one IMU per file"
+        )
 
 
 def _check_force(accel_m_s2: Floats, source: str) -> None:

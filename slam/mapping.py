@@ -35,6 +35,7 @@ class SceneMap:
     inertial: Inertial | None = None
     imu: ImuData | None = None
     clock: ImuClock | None = None  # the IMU's against the camera's
+    doubt: str | None = None  # about the IMU's unit or axes, with the cure
     rejected: str | None = None  # why an IMU that was there gave no scale
     drifts: list[Drift] = field(default_factory=list)  # one per place met again
     regained: int = 0  # stretches without a map of their own that found back into this one

@@ -9,6 +9,7 @@ from core.geometry.rotations import rotvec_from_matrix
 from slam import growth, ranges, visual_inertial
 from slam.bundle import covariances
 from slam.config import SlamConfig
+from slam.imu_axes import axes_doubt
 from slam.imu_clock import fit_clock
 from slam.inertial import ImuData, Start, deltas, integrate, linear_start
 from slam.mapping import SceneMap
@@ -32,6 +33,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     asked = "extrinsics" in config.refine.split(",")
     scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed], mounting=asked)
     imu = scene_map.clock.applied(imu)
+    scene_map.doubt = axes_doubt(imu, times_ns, scene.rotation[posed])
     start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])
     if start is None:
         scene_map.rejected = "no_positive_scale"

@@ -19,6 +19,7 @@ from core.session.layout import CALIBRATION, DETECTIONS, IMU
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Imu, Ticks
+from slam.camera_checks import check_camera
 from slam.config import SlamConfig
 from slam.follow import Follower
 from slam.hand_masks import HandMasks
@@ -57,8 +58,8 @@ class Recording:
     @cached_property
     def camera(self) -> Camera:
         """The camera of the images that corners are followed in; checked here."""
-        source = self.folder.place(CALIBRATION)
-        return tracked_camera(self.recorded, self.config, source=source)
+        self.warnings.extend(check_camera(self.recorded, source=self.folder.place(CALIBRATION)))
+        return tracked_camera(self.recorded, self.config)
 
     def hand_masks(self) -> HandMasks | None:
         """Where hands are in the tracked images; None where that is not known or not wanted."""
@@ -162,18 +163,9 @@ def depth_stream(folder: SessionFolder, config: SlamConfig) -> str | None:
     return names[0] if names else None
 
 
-def tracked_camera(camera: Camera, config: SlamConfig, *, source: str) -> Camera:
-    """The camera of the (perhaps shrunk) images that corners are followed in.
-
-    Raises BadInputError where the optical axis does not even meet the image.
-    """
+def tracked_camera(camera: Camera, config: SlamConfig) -> Camera:
+    """The camera of the (perhaps shrunk) images that corners are followed in."""
     width, height = camera.size_wh
-    centre, valid = camera.project(np.array([[0.0, 0.0, 1.0]]))
-    if not valid[0] or not camera.in_image(centre)[0]:
-        raise BadInputError(
-            f"{source}: the optical axis meets pixel {centre[0].round(1).tolist()}, outside the "
-            f"{width}x{height} image; give the intrinsics of this resolution"
-        )
     shrink = config.tracked_side_px / max(width, height)
     if shrink >= 1:
         return camera

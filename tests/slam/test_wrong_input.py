@@ -1,0 +1,91 @@
+"""Input that cannot be right is told apart, with the cure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.errors import BadInputError
+from core.geometry.cameras import PinholeRadtan, pinhole
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
+from slam.camera_checks import check_camera
+from slam.imu_axes import axes_doubt
+from slam.imu_checks import check_imu
+
+
+@pytest.fixture
+def turning(make_world, motion):
+    """An IMU, keyframe times, rotations of a head that turns a lot."""
+    world = make_world(replace(motion, turn_rad=0.8), seconds=8.0)
+    return world.imu, world.tracks.timestamps_ns[::3], world.truth.rotation[::3]
+
+
+def test_a_right_gyro_is_not_doubted(turning):
+    assert axes_doubt(*turning) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (np.eye(3) * 180 / np.pi, 'gyro_unit = "deg/s"'),
+        (np.eye(3) * np.pi / 180, 'gyro_unit = "rad/s"'),
+        (np.diag([1.0, -1, 1]), "mirrored: its x is x, its y is -y, its z is z"),
+        (np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]), "90 degrees off"),
+        (matrix_from_rotvec([0, 0, np.deg2rad(8.0)]), "slam.refine=extrinsics"),
+    ],
+)
+def test_wrong_units_and_axes_are_named(turning, change, words):
+    imu, times_ns, rotation = turning
+    doubt = axes_doubt(replace(imu, gyro=imu.gyro @ change.T), times_ns, rotation)
+    assert words in doubt
+
+
+def test_another_recordings_gyro_is_told(turning):
+    imu, times_ns, rotation = turning
+    other = np.random.default_rng(0).normal(0, 0.4, (len(imu.gyro) // 20 + 2, 3))
+    smooth = np.stack(
+        [np.interp(np.arange(len(imu.gyro)) / 20, np.arange(len(other)), o) for o in other.T], 1
+    )
+    assert "under no unit" in axes_doubt(replace(imu, gyro=smooth), times_ns, rotation)
+
+
+def test_two_sensors_in_one_file_are_refused():
+    rng = np.random.default_rng(0)
+    stamps = np.arange(1000) * 2_500_000
+    accel = rng.normal([0, 0, 9.81], 0.05, (1000, 3))
+    gyro = rng.normal(0, 0.01, (1000, 3))
+    assert check_imu(stamps, gyro, accel, source="imu.csv") == []
+    accel[1::2] = accel[1::2][:, [2, 0, 1]]
+    with pytest.raises(BadInputError, match=r"imu\.csv: every other IMU sample"):
+        check_imu(stamps, gyro, accel, source="imu.csv")
+
+
+def test_a_repeated_stamp_is_called_so():
+    stamps = np.arange(100) * 5_000_000
+    stamps[7] = stamps[6]
+    with pytest.raises(BadInputError, match="row 7 repeats the time"):
+        check_imu(stamps, np.zeros((100, 3)), np.tile([0, 0, 9.81], (100, 1)), source="x")
+
+
+def test_intrinsics_of_another_size_are_named():
+    right = pinhole(500.0, (1280, 960))
+    assert check_camera(right, source="c") == []
+    half = PinholeRadtan((250.0, 250.0, 319.5, 239.5, 0, 0, 0, 0), (1280, 960))
+    assert "those of a 640x480 image" in check_camera(half, source="c")[0]
+    double = PinholeRadtan((1000.0, 1000.0, 1279.5, 959.5, 0, 0, 0, 0), (1279, 959))
+    with pytest.raises(BadInputError, match="give the intrinsics of this resolution"):
+        check_camera(replace(double, size_wh=(1000, 800)), source="c")
+
+
+def test_a_lens_that_folds_or_is_far_too_long_is_named():
+    folding = PinholeRadtan((300.0, 300.0, 319.5, 239.5, -0.9, 0, 0, 0), (640, 480))
+    assert "folds over" in check_camera(folding, source="c")[0]
+    long = pinhole(9000.0, (640, 480))
+    assert "degrees wide" in check_camera(long, source="c")[0]
+
+
+def test_the_pose_of_the_imu_enters_the_verdict(turning):
+    imu, times_ns, rotation = turning
+    wrong = SE3(matrix_from_rotvec([0, 1.0, 0]), np.zeros(3)) @ imu.camera_from_imu
+    assert "degrees off" in axes_doubt(replace(imu, camera_from_imu=wrong), times_ns, rotation)
