@@ -7,6 +7,7 @@ data: same state, history, pictures, text and scales. The chunk comes back as po
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -188,7 +189,7 @@ class _Moment:
     def episodes(self) -> list[Episode]:
         return [self.episode]
 
-    def images(self, camera: str, indices: list[int]) -> NDArray[np.uint8]:
+    def images(self, camera: str, indices: Sequence[int]) -> NDArray[np.uint8]:
         return np.stack([self.pictures[camera] for _ in indices])
 
 

@@ -7,19 +7,22 @@ neutral posture: with the forearm level and forward, y points down on the right 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from core.errors import BadInputError
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:  # the command line names the robots in its help and loads nothing heavy for it
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 Vector = tuple[float, float, float]
 
 SIDES = ("left", "right")
 JOINTS_PER_ARM = 6
-WRIST_FOV_Y = float(np.radians(75.0))
+WRIST_FOV_Y = math.radians(75.0)
 TOOL_QUAT = {"left": "0.70710678 0.70710678 0 0", "right": "0.70710678 -0.70710678 0 0"}
 
 
@@ -85,11 +88,15 @@ class Build:
 
     def neutral(self, side: str) -> Array:
         """(6,) where the arm waits."""
+        import numpy as np
+
         flip = -1.0 if side == "right" else 1.0
         return np.array([j.neutral * (flip if j.mirrored else 1.0) for j in self.joints])
 
     def limits(self, side: str) -> tuple[Array, Array]:
         """(6,) lowest and highest joint positions."""
+        import numpy as np
+
         low = np.array([j.low for j in self.joints])
         high = np.array([j.high for j in self.joints])
         if side == "left":
@@ -100,6 +107,8 @@ class Build:
     @property
     def speeds(self) -> Array:
         """(6,) the most a joint moves in a second."""
+        import numpy as np
+
         return np.array([j.speed for j in self.joints])
 
     def joint_names(self) -> tuple[str, ...]:
@@ -284,7 +293,7 @@ def _hand(build: Build, side: str) -> str:
         f'{fingers}<site name="{side}_tool" pos="{build.tool_m} 0 0" quat="{TOOL_QUAT[side]}" '
         'rgba="0 0 0 0"/>'
         f'<camera name="{side}_wrist" pos="{root - 0.060:.4f} 0 0.074" '
-        f'xyaxes="0 -1 0 0.45 0 0.89" fovy="{np.degrees(WRIST_FOV_Y):.4f}"/></body>'
+        f'xyaxes="0 -1 0 0.45 0 0.89" fovy="{math.degrees(WRIST_FOV_Y):.4f}"/></body>'
     )
 
 

@@ -1,6 +1,10 @@
 """The robots: kinematics, limits, and episodes that are a valid dataset in the human's words."""
 
 import itertools
+import json
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +134,21 @@ def test_a_base_that_drives_fills_its_slots(tmp_path):
     step, middle = np.diff(heading, axis=0), 0.5 * (yaw[1:] + yaw[:-1])
     sideways = -np.sin(middle) * step[:, 0] + np.cos(middle) * step[:, 1]
     assert np.abs(sideways).max() < 2e-3
+
+
+def test_upstream_lerobot_opens_it_joints_and_all(tmp_path, missing):
+    python = os.environ.get("HANDOFF_LEROBOT_PYTHON", "")
+    if not python or not Path(python).is_file():
+        missing("HANDOFF_LEROBOT_PYTHON names no interpreter; make one: tests/lerobot_env.sh DIR")
+    root = tmp_path / "cedar"
+    report = record_robot(
+        root, task="there_and_back", episodes=1, robot="cedar", fps=5, size_wh=(64, 48)
+    )
+    script = Path(__file__).parents[1] / "export" / "upstream_lerobot.py"
+    words = [python, str(script), str(root)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    *frames, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(frames) == report.frames
+    assert len(last["stats"]["observation.joints"]) == 12
+    assert Dataset(root).info["features"]["observation.joints"]["names"][0] == "left_lift_m"
