@@ -11,8 +11,10 @@ from sim.builds import SIDES, Build
 from sim.controller import Controller, MakeController, Observation, Setting, standing
 from sim.expert import DRIVE_WORDS, first_base
 from sim.robot_film import RobotFilm
+from sim.scene import SceneLook, random_look
 from sim.scoring import Outcome, Score, outcome_of, remaining, score
 from sim.tasks import Task, make_task
+from sim.variation import AS_IT_COMES, Variation
 from sim.workcell import Body, Command, Snapshot, Workcell
 
 SECONDS_PER_MOVE = 9.0  # an episode may last: a patient robot's time
@@ -37,6 +39,7 @@ class EpisodeSettings:
     execute_s: float = 0.3
     limit_s: float | None = None
     oracle_text: bool = True
+    variation: Variation = AS_IT_COMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +66,35 @@ class Played:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A laid-out episode. film_rng: for its pictures."""
+    """A laid-out episode. film_rng: for its pictures.  look: of its room."""
 
     task: Task
     cell: Workcell
     setting: Setting
     film_rng: np.random.Generator
+    look: SceneLook
 
 
 def lay_out(settings: EpisodeSettings, build: Build) -> Stage:
     """Task, work cell and generators of an episode; the same for every controller."""
     seeds = np.random.SeedSequence(settings.entropy).spawn(4)
     layout, base, own, film = (np.random.default_rng(seed) for seed in seeds)
-    task = make_task(settings.task, layout)
+    look = random_look(film, settings.variation)
+    task = make_task(settings.task, layout, variation=settings.variation, scene=look.scene)
     cell = Workcell(task, build, base=first_base(base) if build.mobile else None)
     setting = Setting(task=task, build=build, fps=settings.fps, cell=cell, rng=own)
-    return Stage(task, cell, setting, film)
+    return Stage(task, cell, setting, film, look)
+
+
+def film_of(stage: Stage, settings: EpisodeSettings) -> RobotFilm:
+    """What draws an episode that was laid out."""
+    return RobotFilm(
+        stage.task,
+        stage.setting.build,
+        look=stage.look,
+        size_wh=settings.size_wh,
+        rng=stage.film_rng,
+    )
 
 
 def play(settings: EpisodeSettings, build: Build, make: MakeController) -> Played:
@@ -87,7 +103,7 @@ def play(settings: EpisodeSettings, build: Build, make: MakeController) -> Playe
     controller = make(stage.setting)
     if not controller.sees:
         return _run(settings, stage, controller, film=None)
-    with RobotFilm(stage.task, build, size_wh=settings.size_wh, rng=stage.film_rng) as film:
+    with film_of(stage, settings) as film:
         return _run(settings, stage, controller, film=film)
 
 

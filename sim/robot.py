@@ -22,10 +22,10 @@ from core.errors import BadInputError, HandoffError
 from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
 from sim.builds import SIDES, Build, find_build
-from sim.closed_loop import EpisodeSettings, Played, Tick, lay_out, play
+from sim.closed_loop import EpisodeSettings, Played, Tick, film_of, lay_out, play
 from sim.expert import Expert, Habit
 from sim.manner import Manner
-from sim.robot_film import RobotFilm
+from sim.variation import AS_IT_COMES, Variation
 
 Array = NDArray[np.float64]
 
@@ -56,6 +56,7 @@ def record_robot(
     robot: str = "alder",
     fps: int = 10,
     size_wh: tuple[int, int] = IMAGE_WH,
+    variation: Variation = AS_IT_COMES,
     progress: Progress = NO_PROGRESS,
 ) -> RobotReport:
     """Write ``episodes`` demonstrations as the dataset ``out`` (must not exist)."""
@@ -63,12 +64,14 @@ def record_robot(
         raise BadInputError(f"episodes is {episodes}; give 1 or more")
     build = find_build(robot)
     cameras = dict.fromkeys(CAMERAS, (size_wh[1], size_wh[0]))
-    key = f"{task} {seed} {robot} {fps} {size_wh}"
+    key = f"{task} {seed} {robot} {fps} {size_wh} {variation}"
     writer = DatasetWriter(out, fps=fps, cameras=cameras, key=key)
     progress.total(episodes, "episodes")
     frames, about = 0, []
     for index in range(episodes):
-        settings = EpisodeSettings(task, robot, (seed, index), fps=fps, size_wh=size_wh)
+        settings = EpisodeSettings(
+            task, robot, (seed, index), fps=fps, size_wh=size_wh, variation=variation
+        )
         played, facts = demonstrate(settings, build)
         about.append(facts)
         frames += len(played.ticks)
@@ -76,6 +79,7 @@ def record_robot(
             _stage(writer, index, settings, played=played)
         progress.advance()
     generator = {"command": "handoff sim robot", "task": task, "seed": seed, "robot": robot}
+    generator |= {"variation": asdict(variation)}
     root = writer.finish(
         redaction="synthetic: no real person or screen is shown",
         extra={"generator": generator | {"episodes": about}},
@@ -112,7 +116,7 @@ def _stage(writer: DatasetWriter, index: int, settings: EpisodeSettings, *, play
     episode = robot_episode(played, fps=settings.fps)
     looks = [tick.snapshot for tick in played.ticks]
     stage = lay_out(settings, played.build)
-    with RobotFilm(played.task, played.build, size_wh=settings.size_wh, rng=stage.film_rng) as film:
+    with film_of(stage, settings) as film:
         films = {camera: film.film(camera, looks) for camera in CAMERAS}
         writer.add_episode(episode, films, index=index)
 

@@ -13,7 +13,7 @@ from core.geometry.se3 import SE3
 from sim.builds import JOINTS_PER_ARM, SIDES, Build, robot_xml
 from sim.head import look_at
 from sim.render import Renderer
-from sim.scene import CameraMount, SceneModel, random_look
+from sim.scene import CameraMount, SceneLook, SceneModel
 from sim.tasks import Task
 from sim.workcell import Snapshot
 
@@ -27,14 +27,20 @@ HEAD_FOV_Y = float(np.radians(70.0))
 class RobotFilm:
     """Draws snapshots of one episode. A context manager: it owns a renderer.
 
-    rng: the room's look, and how exactly the head camera is mounted.
+    look: of the room.  rng: how exactly the head camera is mounted.
     """
 
     def __init__(
-        self, task: Task, build: Build, *, size_wh: tuple[int, int], rng: np.random.Generator
+        self,
+        task: Task,
+        build: Build,
+        *,
+        look: SceneLook,
+        size_wh: tuple[int, int],
+        rng: np.random.Generator,
     ) -> None:
         self._scene = SceneModel(
-            random_look(rng),
+            look,
             things=task.things,
             cameras=[CameraMount("head", HEAD_FOV_Y)],
             extra=robot_xml(build),

@@ -25,10 +25,10 @@ from core.dataset.episode import CAMERAS
 from core.errors import BadInputError
 from core.session.stage import NO_PROGRESS, Progress
 from sim.builds import find_build
-from sim.closed_loop import EpisodeSettings, Played, lay_out, play
+from sim.closed_loop import EpisodeSettings, Played, film_of, lay_out, play
 from sim.controller import MakeController
-from sim.robot_film import RobotFilm
 from sim.scoring import RULES
+from sim.variation import AS_IT_COMES, Variation
 from sim.video import H264, VideoWriter
 
 Image = NDArray[np.uint8]
@@ -51,6 +51,7 @@ class RolloutSettings:
     execute_s: float = 0.3
     limit_s: float | None = None
     oracle_text: bool = True
+    variation: Variation = AS_IT_COMES
 
     def __post_init__(self) -> None:
         find_build(self.robot)
@@ -70,6 +71,7 @@ class RolloutSettings:
             execute_s=self.execute_s,
             limit_s=self.limit_s,
             oracle_text=self.oracle_text,
+            variation=self.variation,
         )
 
 
@@ -182,12 +184,13 @@ class _Job:
         settings = self.settings
         path = self.root / f"videos/{self.index:04d}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
-        rng = lay_out(settings.episode(self.index), played.build).film_rng
+        episode = settings.episode(self.index)
+        stage = lay_out(episode, played.build)
         width, height = settings.size_wh
         looks = [tick.snapshot for tick in played.ticks]
         partial = path.with_suffix(".partial")
         with (
-            RobotFilm(played.task, played.build, size_wh=settings.size_wh, rng=rng) as film,
+            film_of(stage, episode) as film,
             VideoWriter(partial, (3 * width, height), kind=H264, fps=settings.fps) as video,
         ):
             for k, snapshot in enumerate(looks):

@@ -98,8 +98,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
     robot.add_argument("--robot", metavar="NAME", help=f"its build: {robot_names()} (alder)")
     robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
-    robot.add_argument("--task", metavar="NAME", help="what is done (blocks_to_tray)")
     robot.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+    add_scene_options(robot, hands=False)
     add_json(robot)
     add_rollout(kinds)
 
@@ -191,7 +191,7 @@ def run_robot(arguments: argparse.Namespace) -> int:
     with needing("sim"):
         from sim.robot import record_robot
     with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "task", "episodes", "robot", "fps")
+        asked = _asked(arguments, "episodes", "robot", "fps") | scene_options(arguments)
         report = record_robot(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))

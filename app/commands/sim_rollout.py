@@ -7,6 +7,7 @@ from typing import Any
 
 from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
+from app.scene_options import add_scene_options, scene_options
 
 PAGE = Page(
     name="rollout",
@@ -41,9 +42,7 @@ def add_rollout(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--policy", metavar="NAME", required=True, help="a training run's folder, expert or random"
     )
     parser.add_argument("--out", metavar="FOLDER", required=True, help="where results go")
-    parser.add_argument(
-        "--task", metavar="NAME", default="blocks_to_tray", help="what is done (blocks_to_tray)"
-    )
+    add_scene_options(parser, hands=False)
     parser.add_argument(
         "--robot", metavar="NAME", default="alder", help=f"its build: {robot_names()} (alder)"
     )
@@ -82,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     make, found = _controller(arguments.policy, arguments.robot)
     settings = RolloutSettings(
         **found,
-        task=arguments.task,
+        **({"task": "blocks_to_tray"} | scene_options(arguments)),
         robot=arguments.robot,
         seed=arguments.seed,
         execute_s=arguments.execute,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
+from sim.builds import BUILDS
+from sim.closed_loop import EpisodeSettings, lay_out
 from sim.clutter import PROPS
 from sim.grasp import HAND_SCALES, HumanHands
 from sim.hand_mesh import build_hand_mesh
@@ -118,3 +120,14 @@ def test_gloves_cover_the_hand_and_not_the_arm():
 def test_unknown_names_list_the_choices(make, word):
     with pytest.raises(BadInputError, match=word):
         make()
+
+
+@pytest.mark.usefixtures("can_draw")
+def test_robots_take_the_same_names():
+    asked = Variation(objects="kitchen_tools", task_variant="dishes", scene="workshop")
+    settings = EpisodeSettings("bus_table", "alder", (4, 1), variation=asked)
+    stage = lay_out(settings, BUILDS["alder"])
+    assert stage.look.scene == "workshop"
+    assert {m.thing for m in stage.task.moves} == {"measuring_cup", "whisk", "spatula", "ladle"}
+    usual = lay_out(EpisodeSettings("bus_table", "alder", (4, 1)), BUILDS["alder"])
+    assert len(usual.task.moves) == 9
