@@ -148,7 +148,8 @@ def _run_batch(arguments: argparse.Namespace) -> int:
 
     with needing("sim"):
         from sim.batch import record_batch
-    given = {} if arguments.seconds is None else {"seconds": arguments.seconds}
+    asked_for = {n: getattr(arguments, n) for n in ("seconds", "bystanders", "screens")}
+    given = {name: value for name, value in asked_for.items() if value is not None}
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
         asked = given | scene_options(arguments) | rig_options(arguments)
         report = record_batch(arguments.out, arguments.seeds, **asked, progress=bar)
