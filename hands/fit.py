@@ -30,6 +30,9 @@ LIMIT_SIGMA_RAD = np.deg2rad(3.0)
 DIP_SIGMA_RAD = np.deg2rad(12.0)
 STUDENT_DOF = 4.0  # landmarks have heavy tails
 GUESS_DOF = 1.0  # the guess is often right and sometimes far off: which way a hand leans
+# Landmarks of one hand err together, so their sigmas count for less than 42 numbers; beside them
+# the lifter's distance counts this much more than its own sigma says.
+TOGETHER = 2.0
 PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
 
@@ -187,7 +190,7 @@ def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float
         guess=scaled_guess(evidence, shape),
         guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
         distance=evidence.distance * shape.length_m,
-        distance_weight=1.0 / (evidence.distance * shape.length_m * evidence.distance_sigma),
+        distance_weight=TOGETHER / (evidence.distance * shape.length_m * evidence.distance_sigma),
     )
 
 

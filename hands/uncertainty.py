@@ -18,9 +18,9 @@ from hands.proportions import HandShape
 Floats = NDArray[np.float64]
 
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
-# err together. Set so that 68 % of the errors lie inside one sigma, on real pictures with truth.
-ACROSS_FACTOR = 3.1
-ALONG_FACTOR = 2.5
+# err together. Set so that 68 % of the errors lie inside one sigma, on synthetic takes with truth.
+ACROSS_FACTOR = 2.5
+ALONG_FACTOR = 1.9
 TURN_FACTOR = 2.5
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8

@@ -1,0 +1,227 @@
+"""How good the hands are on synthetic takes with exact truth, beside raw MediaPipe + PnP.
+
+    python benchmarks/hands_truth.py [--sessions DIR] [--json figures.json]
+
+Without `--sessions` three takes are recorded (fixed seeds, default sensors, head camera, 10 s).
+Hand length known (± 2 mm) and unknown. The lifter never saw these takes; it learnt on hands of the
+same mesh with other proportions.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from capture.ingest import ingest
+from capture.stage import Capture
+from core.geometry.camera_model import Camera
+from core.geometry.landmarks import SIDES, landmarks17_from_mediapipe21
+from core.geometry.metrics import procrustes, rotation_error_deg
+from core.geometry.palm import palm_frame
+from core.session.calibration import Calibration
+from core.session.info import SessionInfo
+from core.session.layout import TRUTH
+from core.session.stage import NO_PROGRESS
+from core.session.storage import SessionFolder
+from core.session.tables import Detections, Hands, Ticks
+from hands.config import HandsConfig
+from hands.proportions import hand_shape
+from hands.sources import SourceHands
+from hands.sources.mediapipe import hands_of
+from hands.stage import HANDS_DETECT
+from hands.wearer import Wearer, wearer_hands
+
+Floats = NDArray[np.float64]
+
+TAKES = (("spice_rack", 21), ("bus_table", 23), ("there_and_back", 25))
+STILL_M_S = 0.01  # slower palms, in the camera, are at rest
+OTHER_HAND = 0.5  # detections whose landmarks miss a hand by less than this part of a palm show it
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """One side at T ticks. landmarks: ``(T,17,3)``, joints: ``(T,21,3)``, visible: ``(T,17)``."""
+
+    landmarks: Floats
+    joints: Floats
+    visible: NDArray[np.bool_]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sessions", type=Path, help="folder of sessions with truth, detected")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        sessions = (
+            [
+                SessionFolder(p.parent.parent)
+                for p in arguments.sessions.glob("*/hands/detections.*")
+            ]
+            if arguments.sessions
+            else [recorded(Path(scratch), task, seed) for task, seed in TAKES]
+        )
+        figures = {Path(session.url).name: measured(session) for session in sessions}
+    print(json.dumps(figures, indent=2))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0 if figures else 1
+
+
+def recorded(scratch: Path, task: str, seed: int) -> SessionFolder:
+    """A take as a session in which hands were looked for."""
+    from sim.record import record
+
+    take = scratch / "takes" / task
+    record(take, task=task, seed=seed, rig="head")
+    name = f"{task.replace('_', '-')}-{seed}"
+    session = ingest(take, scratch, session_id=name)
+    for stage in (Capture(), HANDS_DETECT):
+        stage.run(session, stage.config_type(), NO_PROGRESS)
+    return session
+
+
+def measured(session: SessionFolder) -> dict[str, Any]:
+    """Figures of one session: ours with and without the hand length, and MediaPipe + PnP."""
+    ticks = Ticks.read(session)
+    camera = Calibration.read(session).stream("head").camera
+    length_mm = SessionInfo.read(session).operator.hand_length_mm
+    found = hands_of(Detections.read(session), ticks)
+    truth = truth_of(session, ticks)
+    figures: dict[str, Any] = {}
+    for name, length in (("hand length known", length_mm), ("hand length unknown", None)):
+        wearer = wearer_hands(
+            found,
+            timestamps_ns=ticks.timestamp_ns,
+            camera=camera,
+            shape=hand_shape(length),
+            config=HandsConfig(),
+        )
+        figures[name] = compared(wearer, truth, ticks.timestamp_ns)
+    figures["mediapipe_pnp"] = pnp_errors(found, truth, camera)
+    return figures
+
+
+def truth_of(session: SessionFolder, ticks: Ticks) -> dict[str, Truth]:
+    """By side, the row of the truth nearest to each tick."""
+    table = Hands.read(session, TRUTH)
+    sides = {}
+    for side in SIDES:
+        mine = table.take(np.array([name == side for name in table.side], dtype=bool))
+        row = np.abs(mine.timestamp_ns[None] - ticks.timestamp_ns[:, None]).argmin(axis=1)
+        sides[side] = Truth(
+            mine.landmarks_in_head[row].reshape(-1, 17, 3).astype(np.float64),
+            mine.raw21_in_head[row].reshape(-1, 21, 3).astype(np.float64),
+            mine.visible[row],
+        )
+    return sides
+
+
+def compared(
+    wearer: Wearer, truth: dict[str, Truth], times_ns: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Errors over both hands of one take."""
+    parts = [_side(wearer, side, truth[side], times_ns=times_ns) for side in SIDES]
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    seen, claimed = merged["truly_visible"].astype(bool), merged["visible"].astype(bool)
+    swaps = sum(
+        int(np.sum(_miss(wearer, side, truth[other]) < _miss(wearer, side, truth[side])))
+        for side, other in (SIDES, SIDES[::-1])
+    )
+    figures = {
+        "found": np.mean(merged["found"]),
+        "landmarks_mm": 1e3 * np.mean(merged["absolute"]),
+        "wrist_relative_mm": 1e3 * np.mean(merged["relative"]),
+        "aligned_mm": 1e3 * np.mean(merged["aligned"]),
+        "palm_mm": 1e3 * np.mean(merged["palm"]),
+        "palm_deg": np.mean(merged["turn"]),
+        "along_the_ray_mm": 1e3 * np.mean(merged["along"]),
+        "inside_one_sigma_lateral": np.mean(merged["lateral_inside"]),
+        "inside_one_sigma_ray": np.mean(merged["ray_inside"]),
+        "visible_precision": np.sum(seen & claimed) / max(np.sum(claimed), 1),
+        "visible_recall": np.sum(seen & claimed) / max(np.sum(seen), 1),
+        "jitter_at_rest_mm": 1e3 * np.median(merged["jitter"]) if len(merged["jitter"]) else None,
+        "swaps": swaps,
+    }
+    return {k: None if v is None else round(float(v), 3) for k, v in figures.items()}
+
+
+def _miss(wearer: Wearer, side: str, truth: Truth) -> Floats:
+    """``(T,)`` NaN where the hand is missing."""
+    apart = wearer.hands[side].landmarks - truth.landmarks
+    return np.asarray(np.linalg.norm(apart, axis=-1).mean(axis=1))
+
+
+def _side(
+    wearer: Wearer, side: str, truth: Truth, *, times_ns: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    hand = wearer.hands[side]
+    rows = hand.state == "measured"
+    ours, true = hand.landmarks[rows], truth.landmarks[rows]
+    error = ours - true
+    rays = true / np.linalg.norm(true, axis=-1, keepdims=True)
+    right = np.cross([0.0, 1.0, 0.0], rays)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    axes = np.stack([right, np.cross(rays, right), rays], axis=-2)
+    apart = (axes @ error[..., None])[..., 0]
+    palm, true_palm = hand.head_from_palm[rows], palm_frame(true, side)
+    in_view = truth.visible.any(axis=1)
+    return {
+        "found": (hand.state != "missing")[in_view],
+        "absolute": np.linalg.norm(error, axis=-1).mean(axis=1),
+        "relative": np.linalg.norm(error - error[:, :1], axis=-1).mean(axis=1),
+        "aligned": np.linalg.norm(procrustes(ours, true) - true, axis=-1).mean(axis=1),
+        "palm": np.linalg.norm(palm.translation - true_palm.translation, axis=-1),
+        "turn": rotation_error_deg(palm.rotation, true_palm.rotation),
+        "along": apart[..., 2].mean(axis=1),
+        "lateral_inside": (np.abs(apart[..., :2]) < hand.sigma_lateral_m[rows, :, None]).ravel(),
+        "ray_inside": (np.abs(apart[..., 2]) < hand.sigma_ray_m[rows]).ravel(),
+        "visible": hand.visible[rows].ravel(),
+        "truly_visible": truth.visible[rows].ravel(),
+        "jitter": _jitter_at_rest(hand.landmarks[:, 1], truth.landmarks[:, 1], times_ns=times_ns),
+    }
+
+
+def _jitter_at_rest(ours: Floats, true: Floats, *, times_ns: NDArray[np.int64]) -> Floats:
+    """Second differences over √6 of the palm's error while the true palm rests in the camera."""
+    speed = np.linalg.norm(np.diff(true, axis=0), axis=1) / np.diff(times_ns) * 1e9
+    calm = (speed[1:] < STILL_M_S) & (speed[:-1] < STILL_M_S)
+    shake = np.linalg.norm(np.diff(ours - true, n=2, axis=0), axis=1) / np.sqrt(6)
+    return np.asarray(shake[calm & np.isfinite(shake)])
+
+
+def pnp_errors(found: SourceHands, truth: dict[str, Truth], camera: Camera) -> dict[str, float]:
+    """The detector's own 3D hands placed by PnP, each beside the hand it lies on."""
+    absolute, relative = [], []
+    for row, px, guess in zip(found.row, found.raw21_px, found.raw21_in_hand, strict=True):
+        true = min(
+            (truth[side].joints[row] for side in SIDES),
+            key=lambda joints: float(np.linalg.norm(camera.project(joints)[0] - px)),
+        )
+        points = np.linalg.norm(px[9] - px[0])
+        if np.linalg.norm(camera.project(true)[0] - px, axis=1).mean() > OTHER_HAND * points:
+            continue
+        rays, _ = camera.unproject(px)
+        flat = np.ascontiguousarray(rays[:, :2] / rays[:, 2:])
+        _, turn, shift = cv2.solvePnP(guess, flat, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
+        placed = guess @ cv2.Rodrigues(turn)[0].T + shift[:, 0]
+        error = landmarks17_from_mediapipe21(placed) - landmarks17_from_mediapipe21(true)
+        absolute.append(np.linalg.norm(error, axis=-1).mean())
+        relative.append(np.linalg.norm(error - error[:1], axis=-1).mean())
+    return {
+        "landmarks_mm": round(1e3 * float(np.mean(absolute)), 1),
+        "wrist_relative_mm": round(1e3 * float(np.mean(relative)), 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
