@@ -7,7 +7,8 @@
 pictures alone. All frames count. The peer is COLMAP's incremental mapper as `slam.colmap_mapper`
 runs it, on every fourth (every tenth) of the same frames: given calibration held, SIFT, each
 picture matched with its neighbours in time, largest model. It draws lots, so its median run of
-`--repeats` counts. --no-pycolmap leaves it out. Seconds: processor time, and by the clock.
+`--repeats` counts. --no-pycolmap leaves it out. --spacings: how much the errors scatter with the
+spacing of keyframes. Seconds: processor time, and by the clock.
 `--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py).
 """
 
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +47,10 @@ from slam.colmap_mapper import MapperSettings, Picture, map_pictures
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.follow import Follower
+from slam.recording import read_recording
 from slam.stage import SLAM
 
+SPACINGS_S = (0.25, 0.3, 0.35, 0.4, 0.5)
 Pictures = Callable[[], Iterator[Any]]  # grey images in order
 
 
@@ -58,6 +62,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--no-pycolmap", action="store_true", help="without the peer")
+    parser.add_argument(
+        "--spacings", action="store_true", help="EuRoC errors at several keyframe spacings, alone"
+    )
     parser.add_argument("--repeats", type=int, default=1, help="runs of the peer")
     parser.add_argument("--truth-rig", action="store_true", help="synthetic takes instead")
     parser.add_argument("--cache", type=Path, default=Path("takes"), help="where those are kept")
@@ -73,8 +80,12 @@ def main() -> int:
         print(f"{take.name}: {json.dumps(figures[take.name])}", flush=True)
     for folder in () if args.truth_rig else sorted(args.data.iterdir()):
         if (folder / "cam0.mp4").exists() and (folder / "groundtruth.csv").exists():
+            if args.spacings:
+                figures[folder.name] = spacings(folder)
+                print(f"{folder.name}: {json.dumps(figures[folder.name])}", flush=True)
+                continue
             figures[folder.name] = euroc(folder, repeats=repeats)
-        elif (folder / "camera-intrinsics.txt").exists():
+        elif (folder / "camera-intrinsics.txt").exists() and not args.spacings:
             figures[folder.name] = pictures_only(folder, repeats=repeats)
         else:
             continue
@@ -103,6 +114,33 @@ def euroc(folder: Path, *, repeats: int) -> dict[str, Any]:
             ours = np.where(path.tracked[:, None], path.world_from_head[:, :3], np.nan)
             figures["ate_similarity_on_its_frames_m"] = peer.error_of(ours)
         return figures
+
+
+def spacings(folder: Path) -> dict[str, Any]:
+    """The same followed corners mapped at several keyframe spacings: how the errors scatter."""
+    with tempfile.TemporaryDirectory() as temp:
+        session = ingest(write_rig(folder, Path(temp) / "rig"), Path(temp) / "sessions")
+        CAPTURE.run(session, CaptureConfig(), NO_PROGRESS)
+        recording = read_recording(session, SlamConfig(), NO_PROGRESS)
+        tracks, places = recording.follow()
+        truth, known = interpolate(*read_truth(folder), tracks.timestamps_ns)
+        found = {}
+        for seconds in SPACINGS_S:
+            config = replace(SlamConfig(), keyframe_max_s=seconds)
+            path = estimate(tracks, config, imu=recording.imu, places=places).path
+            rows = path.tracked & known
+            mine, there = path.position[rows], truth.translation[rows]
+            found[seconds] = [
+                round(ate_rmse(mine, there, align=align), 4) for align in ("yaw", "sim3")
+            ]
+    yaw, similarity = np.array(list(found.values())).T
+    return {
+        "keyframe_max_s": list(SPACINGS_S),
+        "ate_yaw_m": yaw.tolist(),
+        "ate_yaw_median_m": round(float(np.median(yaw)), 4),
+        "ate_similarity_m": similarity.tolist(),
+        "ate_similarity_median_m": round(float(np.median(similarity)), 4),
+    }
 
 
 def errors(path: Trajectory, truth: SE3, known: Any) -> dict[str, Any]:
