@@ -25,7 +25,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 2
+    version = 3
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 
