@@ -43,7 +43,7 @@ from hands.wearer import Wearer, wearer_hands
 Floats = NDArray[np.float64]
 
 TAKES = (("spice_rack", 21), ("bus_table", 23), ("there_and_back", 25))
-STILL_M_S = 0.01  # slower palms, in the camera, are at rest
+STILL_M_S = 0.03  # slower palms, in the camera, are at rest
 OTHER_HAND = 0.5  # detections whose landmarks miss a hand by less than this part of a palm show it
 
 

@@ -33,17 +33,17 @@ class LifterTraining:
     faithful: share of made-up right answers; their turn and joints err by so much.
     """
 
-    hidden: int = 192
-    steps: int = 1500
+    hidden: int = 256
+    steps: int = 2500
     batch: int = 512
     rate: float = 2e-3
     decay: float = 0.02
-    dropout: float = 0.1
+    dropout: float = 0.05
     faithful: float = 0.5
     faithful_turn_rad: float = 0.06
     faithful_joint_m: float = 0.005
     faithful_landmark: float = 0.03
-    noise: float = 0.015
+    noise: float = 0.008
     guess_noise: float = 0.05
     seed: int = 0
 
