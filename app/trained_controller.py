@@ -34,6 +34,7 @@ from vla_train.loop import use_cores
 from vla_train.normalise import Normalisation
 from vla_train.policy import Policy
 from vla_train.predict import load_policy, sample_chunks
+from vla_train.recall import Recall, load_recall, with_recall
 from vla_train.run_folder import RunFolder
 from vla_train.text import WordTokenizer
 
@@ -45,6 +46,7 @@ class Trained:
     config: TrainConfig
     policy: Policy
     normalisation: Normalisation
+    recall: Recall
     fps: int
     size_wh: tuple[int, int]
 
@@ -81,10 +83,13 @@ def open_run(run: str, robot: str) -> Trained:
     config = folder.config()
     use_cores(config.threads)
     fps, size_wh = data_of(run, robot)
+    normalisation = load_checkpoint(folder).normalisation
+    number = [scale.name for scale in normalisation.scales].index(robot)
     return Trained(
         config=config,
         policy=load_policy(folder, config),
-        normalisation=load_checkpoint(folder).normalisation,
+        normalisation=normalisation,
+        recall=load_recall(folder.recall(number)),
         fps=fps,
         size_wh=size_wh,
     )
@@ -126,6 +131,7 @@ class TrainedController:
             history_s=config.history_s,
         )
         ready, _ = make_ready(table, self._trained.normalisation, tokenizer=self._tokenizer)
+        ready = with_recall(ready, self._trained.recall)
         now = np.array([source.now])
         seed = int(self._rng.integers(2**31))
         chunk = sample_chunks(self._trained.policy, ready, now, samples=self._samples, seed=seed)[0]

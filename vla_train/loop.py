@@ -33,6 +33,7 @@ from vla_train.optimise import copy_weights, learning_rate, make_optimizer, upda
 from vla_train.policies import make_policy
 from vla_train.policy import Batch
 from vla_train.prepare import OpenDataset, RunData, open_dataset, prepare
+from vla_train.recall import save_recall
 from vla_train.run_folder import RunFolder, config_to_dict
 
 TIMED_STEPS = 20  # of a run given in minutes, before its number of steps is planned
@@ -87,6 +88,8 @@ def _open_run(run: RunFolder, config: TrainConfig, data: RunData) -> None:
         return
     run.write_json("data.json", data.record)
     run.write_json("normalisation.json", data.normalisation.to_dict())
+    for number, name in enumerate(data.embodiments):
+        save_recall(data.recalls[name], run.recall(number))
     run.write_json("tokenizer.json", vars(data.tokenizer).copy())
     run.write_json("config.json", wanted)
 

@@ -26,6 +26,7 @@ from vla_train.normalise import check_settings
 from vla_train.policies import make_policy
 from vla_train.policy import Policy
 from vla_train.prepare import OpenDataset, RunData, fingerprint, load_table, open_dataset, prepare
+from vla_train.recall import with_recall
 from vla_train.run_folder import RunFolder, write_atomically
 from vla_train.still import stay_still
 
@@ -192,7 +193,7 @@ def _dataset(
         number = known.index(found)
         return data.ready[number], number
     ready, _ = make_ready(table, data.normalisation, tokenizer=data.tokenizer)
-    return ready, None
+    return with_recall(ready, data.recalls[ready.scale.name]), None
 
 
 def _rows(

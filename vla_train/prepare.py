@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core.session.stage import NO_PROGRESS, Progress
-from vla_train.batches import ReadyFrames, make_ready
+from vla_train.batches import ReadyFrames, for_training, make_ready
 from vla_train.config import TrainConfig
 from vla_train.frames import FrameSource, FrameTable, describe, load_frames
 from vla_train.holdout import Split, split_frames
 from vla_train.normalise import Normalisation, fit_normalisation
+from vla_train.recall import Recall, fit_recall, own_moments, with_recall
 from vla_train.text import WordTokenizer
 
 OpenDataset = Callable[[str], FrameSource]
@@ -22,6 +23,7 @@ OpenDataset = Callable[[str], FrameSource]
 class RunData:
     """The data of a run; one entry per dataset in ``ready`` and ``splits``.
 
+    recalls: the memory of every embodiment, by name.
     record: what `data.json` keeps: datasets, fingerprints, the held-out protocol.
     """
 
@@ -29,6 +31,7 @@ class RunData:
     splits: list[Split]
     normalisation: Normalisation
     tokenizer: WordTokenizer
+    recalls: dict[str, Recall]
     record: dict[str, Any]
 
     @property
@@ -55,12 +58,8 @@ def prepare(
         tables.append(load_table(path, config, opener=opener))
         progress.advance()
     splits = [split_frames(table, config.holdout) for table in tables]
-    normalisation = fit_normalisation(
-        tables,
-        splits,
-        config.chunk,
-        shuffle_seed=config.seed if config.shuffle_labels else None,
-    )
+    seed = config.seed if config.shuffle_labels else None
+    normalisation = fit_normalisation(tables, splits, config.chunk, shuffle_seed=seed)
     tokenizer = WordTokenizer(rows=config.text_rows, max_tokens=config.max_tokens)
     ready, cuts = [], []
     for table in tables:
@@ -76,13 +75,29 @@ def prepare(
         }
         for table, split, cut in zip(tables, splits, cuts, strict=True)
     ]
+    recalls = _recalls(ready, splits, shuffle_seed=seed)
     return RunData(
-        ready=ready,
+        ready=[
+            with_recall(one, recalls[one.scale.name], own_moments(one, split, number))
+            for number, (one, split) in enumerate(zip(ready, splits, strict=True))
+        ],
         splits=splits,
         normalisation=normalisation,
         tokenizer=tokenizer,
+        recalls=recalls,
         record={"chunk": config.chunk.to_dict(), "datasets": datasets},
     )
+
+
+def _recalls(
+    ready: list[ReadyFrames], splits: list[Split], *, shuffle_seed: int | None
+) -> dict[str, Recall]:
+    """One memory per embodiment."""
+    lessons: dict[str, list[tuple[int, ReadyFrames, Split]]] = {}
+    for number, (one, split) in enumerate(zip(ready, splits, strict=True)):
+        learnt = for_training(one, split, shuffle_seed=shuffle_seed)
+        lessons.setdefault(one.scale.name, []).append((number, learnt, split))
+    return {name: fit_recall(own) for name, own in lessons.items()}
 
 
 def load_table(path: str, config: TrainConfig, *, opener: OpenDataset) -> FrameTable:

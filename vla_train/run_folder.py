@@ -4,6 +4,7 @@ runs/<name>/config.json            every setting
            data.json               datasets with fingerprints, and the held-out protocol
            normalisation.json      chunk settings and per-embodiment scales
            tokenizer.json
+           recall/0.npz            what is remembered of every embodiment, in the scales' order
            log.jsonl               one line per logged step
            checkpoints/step-00000200/{model,ema,optimizer}.safetensors, state.json
            predictions/<dataset>.npz and .json
@@ -30,6 +31,10 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.root / "checkpoints"
+
+    def recall(self, number: int) -> Path:
+        """The memory of an embodiment, by its place among the run's scales."""
+        return self.root / "recall" / f"{number}.npz"
 
     @property
     def predictions(self) -> Path:

@@ -132,7 +132,8 @@ class SmallPolicy(nn.Module):
             tokens = block(tokens, condition, memory=seen, valid_BM=memory.valid)
         leaving = self.action_out(self.expert_norm(tokens))
         change = leaving.unflatten(2, (-1, SLOT_WIDTH)).flatten(1, 2)
-        clean = memory.prior + self.ramp[:, None] * change
+        trust = 1.0 if self.training else self.config.trust
+        clean = memory.prior + trust * self.ramp[:, None] * change
         return (x_BHD - clean) / times_B.clamp(min=SHORTEST_TIME)[:, None, None] * mask
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

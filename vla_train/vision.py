@@ -1,20 +1,22 @@
 """Camera images to tokens: a small convolutional encoder shared by the three camera slots.
 
-Per camera a coarse grid of features (what is where) and one token of soft keypoints (where
-exactly): expected image positions of learned heat maps, which need little data to localise an
-object.
+Per camera a coarse grid of features (what is where), one token of the picture at 8 x 8 pixels (what
+it looks like at a glance, nothing to learn first) and one of soft keypoints (where exactly):
+expected image positions of learned heat maps, which need little data to localise an object.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vla_train.policy import CAMERA_SLOTS
 
 GRID_STRIDE = 32
+GLANCE_PX = 8
 
 
 class ImageTokens(nn.Module):
-    """Images ``(B, 3, 3, S, S)`` to tokens ``(B, 3 * (1 + (S / 32) ** 2), W)``."""
+    """Images ``(B, 3, 3, S, S)`` to tokens ``(B, 3 * (2 + (S / 32) ** 2), W)``."""
 
     def __init__(self, image_px: int, width: int, keypoints: int) -> None:
         super().__init__()
@@ -34,7 +36,8 @@ class ImageTokens(nn.Module):
         )
         self.heat = nn.Conv2d(64, keypoints, 1)
         self.keypoint_token = nn.Linear(2 * keypoints, width)
-        self.tokens_per_camera = 1 + (image_px // GRID_STRIDE) ** 2
+        self.glance = nn.Linear(3 * GLANCE_PX**2, width)
+        self.tokens_per_camera = 2 + (image_px // GRID_STRIDE) ** 2
         shape = (CAMERA_SLOTS, self.tokens_per_camera, width)
         self.place = nn.Parameter(torch.randn(shape) * 0.02)
 
@@ -43,7 +46,10 @@ class ImageTokens(nn.Module):
         fine = self.fine(images.flatten(0, 1))
         grid = self.coarse(fine).flatten(2).transpose(1, 2)
         point = self.keypoint_token(soft_keypoints(self.heat(fine)))[:, None]
-        tokens = torch.cat([point, grid], dim=1).unflatten(0, (batch, CAMERA_SLOTS))
+        glance = functional.adaptive_avg_pool2d(images.flatten(0, 1), GLANCE_PX).flatten(1)
+        tokens = torch.cat([point, self.glance(glance)[:, None], grid], dim=1).unflatten(
+            0, (batch, CAMERA_SLOTS)
+        )
         return (tokens + self.place).flatten(1, 2)
 
 

@@ -119,6 +119,21 @@ def test_observation_does_not_see_the_actions(policy):
     assert torch.equal(policy.encode(batch).summary, policy.encode(changed).summary)
 
 
+def test_half_trust_acts_on_half_the_change(policy):
+    batch = random_batch()
+    memory = policy.encode(batch)
+    noise, now = torch.randn(3, STEPS, 32), torch.ones(3)
+    mask = batch.action_mask
+
+    def change(trust):
+        policy.config = replace(policy.config, trust=trust)
+        velocity = policy.velocity(noise * mask, now, mask_BHD=mask, memory=memory)
+        return (noise - velocity - batch.prior) * mask
+
+    torch.testing.assert_close(change(0.5), 0.5 * change(1.0), atol=1e-5, rtol=0)
+    assert change(1.0).abs().max() > 0.01
+
+
 def test_a_fresh_policy_goes_on_as_before():
     torch.manual_seed(0)
     config = SmallConfig(width=32, heads=2, observation_layers=1, expert_layers=1, keypoints=4)
