@@ -25,7 +25,7 @@ class SlamConfig:
     keyframe_parallax_px: float = 12.0  # movement, rotation taken out, that makes a keyframe
     keyframe_share: float = 0.4  # and so does losing more than this share of the corners
     keyframe_min_s: float = 0.08  # keyframes are never closer than this
-    keyframe_max_s: float = 0.35  # nor further apart
+    keyframe_max_s: float = 0.35  # nor further apart, unless the picture is at rest
     min_landmarks: int = 15  # a pose that rests on fewer points is lost
     max_lost_s: float = 0.5  # longer gaps without a pose split the map
     min_map_keyframes: int = 4  # smaller maps are dropped

@@ -32,7 +32,7 @@ def choose_keyframes(tracks: Tracks, config: SlamConfig) -> Ints:
         here = slice(starts[frame], starts[frame + 1])
         wanted = deep[frame] and times_s[frame] - last_deep_s > config.keyframe_max_s / 2
         due = next_s[frame] - since_s > config.keyframe_max_s + ROUNDING_S
-        if due and next_s[frame] - since_s <= REST_S:
+        if due and next_s[frame] - since_s <= REST_S + ROUNDING_S:
             due = not _rests(tracks, last=last, here=here)
         if wanted or due or _moved(tracks, config, last=last, here=here):
             chosen.append(frame)

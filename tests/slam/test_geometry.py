@@ -9,9 +9,10 @@ from core.geometry.cameras import camera_from_dict, pinhole
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
-from slam.keyframes import choose_keyframes
+from slam.keyframes import REST_PX, REST_S, choose_keyframes
 from slam.localise import View, errors_px, ransac_pose, refine_pose
 from slam.rays import fit_rotation, rays_of, tangent_rotations, triangulate
+from slam.tracks import shared
 from slam.twoview import epipolar_inliers, two_view
 
 RNG = np.random.default_rng(3)
@@ -93,13 +94,34 @@ def test_a_pose_from_known_points_with_outliers():
 
 
 def test_keyframes_are_never_further_apart_than_asked(make_world, motion, still):
+    """`still` rolls slowly and so rests only where the roll turns around."""
     config = SlamConfig()
-    for kind in (motion, still):
+    for kind, limit_s in ((motion, config.keyframe_max_s), (still, REST_S)):
         tracks = make_world(kind, seconds=3.0).tracks
         chosen = choose_keyframes(tracks, config)
         gaps_s = np.diff(tracks.timestamps_ns[chosen]) * 1e-9
         assert chosen[0] == 0
         assert chosen[-1] == len(tracks.timestamps_ns) - 1
-        assert gaps_s.max() <= config.keyframe_max_s + 1e-6
+        assert gaps_s.max() <= limit_s + 1e-6
+        for k in np.flatnonzero(gaps_s > config.keyframe_max_s + 1e-6):
+            assert farthest_px(tracks, chosen[k], chosen[k + 1] - 1) < REST_PX
     moving = choose_keyframes(make_world(replace(motion, sway_m=0.6), seconds=3.0).tracks, config)
     assert len(moving) > len(chosen)
+
+
+def farthest_px(tracks, first, second):
+    """Two thirds of the corners of two frames lie closer together in the picture than this."""
+    a, b = tracks.of_frames(np.array([first])), tracks.of_frames(np.array([second]))
+    in_a, in_b = shared(a.track, b.track)
+    return np.quantile(np.linalg.norm(a.uv_px[in_a] - b.uv_px[in_b], axis=1), 0.67)
+
+
+def test_a_picture_at_rest_has_few_keyframes(make_world, still):
+    class Table(type(still)):
+        def pose(self, t):
+            return super().pose(np.zeros_like(np.asarray(t, float)))
+
+    tracks = make_world(Table(), seconds=4.0).tracks
+    gaps_s = np.diff(tracks.timestamps_ns[choose_keyframes(tracks, SlamConfig())]) * 1e-9
+    np.testing.assert_allclose(gaps_s[:-1], REST_S)
+    assert gaps_s[-1] <= REST_S + 1e-6
