@@ -23,9 +23,9 @@ from core.dataset.lerobot_reader import Dataset
 from core.dataset.subtasks import SubtaskTable, training_text
 from core.errors import BadInputError
 from core.geometry.se3 import SE3
-from sim.controller import Observation, Setting, Targets, standing
-from sim.robot import embodiment_of
-from sim.workcell import Body
+from sim.robots.controller import Observation, Setting, Targets, standing
+from sim.robots.dataset import embodiment_of
+from sim.robots.workcell import Body
 from vla_train.batches import make_ready
 from vla_train.checkpoint import load_checkpoint
 from vla_train.config import TrainConfig

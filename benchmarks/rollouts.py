@@ -13,11 +13,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sim.builds import BUILDS
-from sim.controller import Aimless
-from sim.expert import Expert
-from sim.rollout import RolloutReport, RolloutSettings, rollout
-from sim.scoring import RULES
+from sim.robots.builds import BUILDS
+from sim.robots.controller import Aimless
+from sim.robots.expert import Expert
+from sim.robots.rollout import RolloutReport, RolloutSettings, rollout
+from sim.robots.scoring import RULES
 
 SCRIPTED: dict[str, Any] = {"expert": Expert, "random": Aimless}
 

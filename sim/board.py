@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from sim.choreography import camera_pose
-from sim.head import look_at
+from sim.motion.head import look_at
+from sim.motion.tracks import PoseSpline, SmoothNoise, minimum_jerk
 from sim.rig import CameraSpec, Rig
-from sim.tracks import PoseSpline, SmoothNoise, minimum_jerk
+from sim.scene.choreography import camera_pose
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]

@@ -16,18 +16,18 @@ from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.board import DICTIONARY, Board, BoardPath, Stand
-from sim.choreography import camera_pose
-from sim.lens import Lens
-from sim.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
 from sim.preview import write_preview
 from sim.record import RecordReport
 from sim.rig import Preset, Rig, find_preset, find_rig
 from sim.rig_folder import Take, write_rig_folder
-from sim.scene import CameraMount, SceneLook, SceneModel, random_look
+from sim.scene.choreography import camera_pose
+from sim.scene.model import CameraMount, SceneLook, SceneModel, random_look
 from sim.sensing import Sensing, sense, write_sensor_truth
+from sim.sensors.lens import Lens
+from sim.sensors.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
 from sim.shooting import shoot
-from sim.tasks import Task
-from sim.truth import TruthWriter
+from sim.tasks.task import Task
+from sim.truth.tables import TruthWriter
 
 Array = NDArray[np.float64]
 

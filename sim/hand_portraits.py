@@ -23,18 +23,18 @@ from core.geometry.rotations import (
     quat_wxyz_from_matrix,
 )
 from core.geometry.se3 import SE3
-from sim.grasp import HumanHands
-from sim.hand_mesh import build_hand_mesh
-from sim.hand_skeleton import BONES, MEDIAPIPE21_FROM_25, SHAPES, FingerShape, posture
-from sim.head import look_at
-from sim.human import HandState, Human, bone_poses, forearm
-from sim.lens import SensorNoise
-from sim.plan import make_plan
-from sim.render import Renderer
-from sim.scene import CameraMount, SceneModel, bone_body, random_look
-from sim.tasks import make_task
-from sim.things import Thing
-from sim.visibility import occluders
+from sim.hand.grasp import HumanHands
+from sim.hand.mesh import build_hand_mesh
+from sim.hand.skeleton import BONES, MEDIAPIPE21_FROM_25, SHAPES, FingerShape, posture
+from sim.motion.head import look_at
+from sim.motion.human import HandState, Human, bone_poses, forearm
+from sim.motion.plan import make_plan
+from sim.scene.model import CameraMount, SceneModel, bone_body, random_look
+from sim.scene.render import Renderer
+from sim.sensors.lens import SensorNoise
+from sim.tasks.task import make_task
+from sim.tasks.things import Thing
+from sim.truth.visibility import occluders
 
 Array = NDArray[np.float64]
 SIDES = ("left", "right")

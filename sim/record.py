@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
-from sim.choreography import Choreography
-from sim.company import NOBODY, Company, invite
-from sim.grasp import HAND_SCALES, HumanHands
-from sim.human import Human
-from sim.lens import Lens
-from sim.manner import find_manner
-from sim.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
-from sim.plan import make_plan
+from sim.hand.grasp import HAND_SCALES, HumanHands
+from sim.motion.human import Human
+from sim.motion.manner import find_manner
+from sim.motion.plan import make_plan
 from sim.preview import write_preview
 from sim.rig import Preset, Rig, find_preset, find_rig
 from sim.rig_folder import Take, label_lines, write_rig_folder
-from sim.scene import CameraMount, SceneLook, random_look
+from sim.scene.choreography import Choreography
+from sim.scene.company import NOBODY, Company, invite
+from sim.scene.model import CameraMount, SceneLook, random_look
 from sim.sensing import Sensing, sense, write_onlookers, write_sensor_truth
+from sim.sensors.lens import Lens
+from sim.sensors.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
+from sim.sensors.sound import knocks
 from sim.shooting import shoot
-from sim.sound import knocks
-from sim.tasks import Task, make_task
-from sim.truth import TruthWriter
+from sim.tasks.task import Task, make_task
+from sim.truth.tables import TruthWriter
 from sim.variation import AS_IT_COMES, Variation
 
 Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def record(
     """Record one take into the folder ``out`` (made if missing; must hold no take yet).
 
     sensor: figures that replace the preset's (`Preset`), such as {"imu_offset_ms": 12}.
-    calibration_error: what rig.toml gets wrong: a name of `sim.miscalibration.AMOUNTS` or figures.
+    calibration_error: what rig.toml gets wrong: a name of `miscalibration.AMOUNTS` or figures.
     bystanders, screens: how many faces and screens are in view, for redaction.
     workers: processes that draw, one stream each.
     """

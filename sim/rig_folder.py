@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from core.geometry.se3 import SE3
 from core.session.storage import SessionFolder
-from sim.hand_skeleton import REFERENCE_LENGTH_MM
-from sim.imu import ImuReading
-from sim.miscalibration import Miscalibration
-from sim.plan import Plan
+from sim.hand.skeleton import REFERENCE_LENGTH_MM
+from sim.motion.plan import Plan
 from sim.rig import CameraSpec, Preset, Rig, head_from_camera, head_from_imu
-from sim.truth import Clock
+from sim.sensors.imu import ImuReading
+from sim.sensors.miscalibration import Miscalibration
+from sim.truth.tables import Clock
 
 Array = NDArray[np.float64]
 

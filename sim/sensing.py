@@ -13,16 +13,16 @@ from core.session.documents import write_document
 from core.session.layout import TRUTH
 from core.session.storage import SessionFolder
 from core.session.tables import Redactions
-from sim.choreography import camera_pose
-from sim.clocks import Timing, clock_of, take_pictures
-from sim.company import Company
-from sim.human import Human
-from sim.imu import ImuReading, read_imu
-from sim.miscalibration import Miscalibration
+from sim.motion.human import Human
 from sim.rig import Preset, Rig, head_from_camera, head_from_imu
-from sim.sound import Knock, Microphone, arrivals
-from sim.sync import write_sync
-from sim.truth import Clock, TruthWriter
+from sim.scene.choreography import camera_pose
+from sim.scene.company import Company
+from sim.sensors.clocks import Timing, clock_of, take_pictures
+from sim.sensors.imu import ImuReading, read_imu
+from sim.sensors.miscalibration import Miscalibration
+from sim.sensors.sound import Knock, Microphone, arrivals
+from sim.truth.sync import write_sync
+from sim.truth.tables import Clock, TruthWriter
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
-from sim.film import Film, Stage
-from sim.lens import Lens
 from sim.sensing import Sensing
+from sim.sensors.film import Film, Stage
+from sim.sensors.lens import Lens
 
 
 class Show(Protocol):

@@ -22,6 +22,11 @@ INSIDE_CORE = {
     "core/catalogue": {"core.errors", "core.catalogue", "core.session"},
     "core/dataset": {"core.errors", "core.geometry", "core.dataset"},
 }
+SIM_UPWARDS = ("tasks", "hand", "motion", "scene", "sensors", "truth")
+INSIDE_SIM = {
+    **{f"sim/{part}": set(SIM_UPWARDS[: i + 1]) for i, part in enumerate(SIM_UPWARDS)},
+    "sim/robots": {"tasks", "hand", "motion", "scene", "sensors", "robots"},
+}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 HEAVY = {"torch", "mediapipe", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "numpy"}
 
@@ -54,6 +59,15 @@ def test_parts_of_core_point_one_way(part):
         ours = {name for name in imported_names(path) if name.split(".")[0] == "core"}
         bad = {n for n in ours if ".".join(n.split(".")[:2]) not in INSIDE_CORE[part]}
         assert not bad, f"{path}: imports {bad}"
+
+
+@pytest.mark.parametrize("part", sorted(INSIDE_SIM))
+def test_parts_of_sim_point_one_way(part):
+    parts = {path.name for path in (ROOT / "sim").iterdir() if (path / "__init__.py").exists()}
+    assert {f"sim/{name}" for name in parts} == set(INSIDE_SIM), "a part has no place in the order"
+    for path in modules_of(part):
+        ours = {n.split(".")[1] for n in imported_names(path) if n.startswith("sim.")} & parts
+        assert ours <= INSIDE_SIM[part], f"{path}: imports {ours - INSIDE_SIM[part]}"
 
 
 def test_no_module_is_a_drawer():

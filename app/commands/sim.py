@@ -190,7 +190,7 @@ def run_robot(arguments: argparse.Namespace) -> int:
     from app.sessions import Bar
 
     with needing("sim"):
-        from sim.robot import record_robot
+        from sim.robots.dataset import record_robot
     with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
         asked = _asked(arguments, "episodes", "robot", "fps") | scene_options(arguments)
         report = record_robot(arguments.out, **asked, progress=bar)

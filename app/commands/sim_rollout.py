@@ -29,7 +29,7 @@ PAGE = Page(
 
 def robot_names() -> str:
     """The robots there are, in words."""
-    from sim.builds import BUILDS
+    from sim.robots.builds import BUILDS
 
     *names, last = BUILDS
     return f"{', '.join(names)} or {last}"
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from app.sessions import Bar
 
     with needing("sim"):
-        from sim.rollout import RolloutSettings, rollout
+        from sim.robots.rollout import RolloutSettings, rollout
     make, found = _controller(arguments.policy, arguments.robot)
     settings = RolloutSettings(
         **found,
@@ -106,8 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _controller(policy: str, robot: str) -> tuple[Any, dict[str, Any]]:
     """What makes the controller, and the settings that come with it."""
     from app.extras import needing
-    from sim.controller import Aimless
-    from sim.expert import Expert
+    from sim.robots.controller import Aimless
+    from sim.robots.expert import Expert
 
     scripted: dict[str, Any] = {"expert": Expert, "random": Aimless}
     if policy in scripted:

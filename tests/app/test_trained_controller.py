@@ -11,10 +11,10 @@ from app.trained_controller import FromRun, data_of, targets_of
 from core.dataset.chunks import ChunkEncoder, ChunkSettings
 from core.dataset.lerobot_reader import Dataset
 from core.errors import BadInputError, HandoffError
-from sim.builds import BUILDS, SIDES
-from sim.closed_loop import EpisodeSettings, film_of, lay_out, play
-from sim.expert import Expert
-from sim.robot import record_robot, robot_episode
+from sim.robots.builds import BUILDS, SIDES
+from sim.robots.closed_loop import EpisodeSettings, film_of, lay_out, play
+from sim.robots.dataset import record_robot, robot_episode
+from sim.robots.expert import Expert
 from vla_train.config import TrainConfig, debug
 from vla_train.loop import train
 

@@ -6,9 +6,9 @@ import pytest
 
 from core.errors import HandoffError
 from sim.record import Performance, perform
-from sim.render import Renderer
 from sim.rig import find_preset, find_rig
-from sim.scene import SceneLook, SceneModel
+from sim.scene.model import SceneLook, SceneModel
+from sim.scene.render import Renderer
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from core.geometry.rotations import angle_between
 from core.session.storage import SessionFolder
 from sim.board import Board, BoardPath
 from sim.board_take import hold_board
-from sim.lens import Lens
-from sim.render import Renderer
 from sim.rig import find_preset, find_rig, head_from_camera
+from sim.scene.render import Renderer
+from sim.sensors.lens import Lens
 
 STEP_S = 0.9  # the board rests at these instants
 

@@ -8,9 +8,9 @@ import pytest
 from core.errors import BadInputError
 from core.session.storage import SessionFolder
 from core.session.tables import Frames
-from sim.clocks import clock_of, take_pictures
 from sim.record import perform, write_truth
 from sim.rig import find_preset, find_rig
+from sim.sensors.clocks import clock_of, take_pictures
 
 
 def _take(seed: int = 0, stream: str = "head", **sensor: float):

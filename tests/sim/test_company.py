@@ -9,13 +9,13 @@ from core.geometry.rotations import quat_wxyz_from_matrix
 from core.geometry.se3 import SE3
 from core.session.storage import SessionFolder
 from core.session.tables import Redactions
-from sim.company import EYES_M, invite
-from sim.head import look_at
-from sim.lens import Lens
+from sim.motion.head import look_at
 from sim.record import perform, write_truth
-from sim.render import Renderer
 from sim.rig import find_preset, find_rig
-from sim.scene import CameraMount, SceneModel, random_look
+from sim.scene.company import EYES_M, invite
+from sim.scene.model import CameraMount, SceneModel, random_look
+from sim.scene.render import Renderer
+from sim.sensors.lens import Lens
 
 
 @pytest.mark.usefixtures("can_draw")

@@ -5,11 +5,11 @@ import pytest
 
 from core.geometry.cameras import camera_from_dict
 from core.geometry.rotations import quat_wxyz_from_matrix
-from sim.depth import DepthSensor, shadowed
-from sim.head import look_at
-from sim.render import Renderer
+from sim.motion.head import look_at
 from sim.rig import DepthSpec, find_rig
-from sim.scene import CameraMount, SceneLook, SceneModel
+from sim.scene.model import CameraMount, SceneLook, SceneModel
+from sim.scene.render import Renderer
+from sim.sensors.depth import DepthSensor, shadowed
 
 FOCAL = 190.0
 

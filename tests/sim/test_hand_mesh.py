@@ -5,8 +5,8 @@ import pytest
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
-from sim.hand_mesh import HandMesh, build_hand_mesh
-from sim.hand_skeleton import BONES, JOINTS, MEDIAPIPE21_FROM_25, posture
+from sim.hand.mesh import HandMesh, build_hand_mesh
+from sim.hand.skeleton import BONES, JOINTS, MEDIAPIPE21_FROM_25, posture
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sim.hand.skeleton import SHAPES, posture
 from sim.hand_portraits import proportioned
-from sim.hand_skeleton import SHAPES, posture
 
 
 def _palm_share() -> float:

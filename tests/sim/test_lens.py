@@ -5,8 +5,8 @@ import pytest
 
 from core.geometry.cameras import camera_from_dict
 from core.geometry.rotations import matrix_from_rotvec
-from sim.lens import Lens, SensorNoise
 from sim.rig import find_rig
+from sim.sensors.lens import Lens, SensorNoise
 
 
 def _camera(k1: float = 0.0):

@@ -11,10 +11,10 @@ from core.geometry.rotations import angle_between
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.storage import SessionFolder
-from sim.miscalibration import AMOUNTS, Miscalibration, find_miscalibration
 from sim.record import perform, take_of, write_truth
 from sim.rig import find_preset, find_rig
 from sim.rig_folder import write_rig_folder
+from sim.sensors.miscalibration import AMOUNTS, Miscalibration, find_miscalibration
 
 
 def test_rig_file_is_wrong_and_truth_is_right(tmp_path):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import angle_between, matrix_from_rotvec
-from sim.grasp import finger_samples
-from sim.imu import GRAVITY_M_S2, read_imu
+from sim.hand.grasp import finger_samples
 from sim.record import perform
 from sim.rig import ImuSpec, find_preset, find_rig, head_from_imu
-from sim.things import thing_distance
-from sim.visibility import hand_clearance
+from sim.sensors.imu import GRAVITY_M_S2, read_imu
+from sim.tasks.things import thing_distance
+from sim.truth.visibility import hand_clearance
 
 
 def test_imu_integrates_to_the_true_path(show):

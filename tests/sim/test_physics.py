@@ -8,16 +8,16 @@ import pytest
 from core.geometry.se3 import SE3
 from core.session.storage import SessionFolder
 from core.session.tables import Trajectory
-from sim.choreography import Choreography, camera_pose, camera_rate
-from sim.grasp import finger_samples
-from sim.hand_skeleton import FINGERS
-from sim.lens import Lens
+from sim.hand.grasp import finger_samples
+from sim.hand.skeleton import FINGERS
 from sim.record import perform, write_truth
-from sim.render import Renderer, load_mujoco
 from sim.rig import find_preset, find_rig
-from sim.scene import CameraMount
-from sim.things import thing_distance
-from sim.truth import SIDES
+from sim.scene.choreography import Choreography, camera_pose, camera_rate
+from sim.scene.model import CameraMount
+from sim.scene.render import Renderer, load_mujoco
+from sim.sensors.lens import Lens
+from sim.tasks.things import thing_distance
+from sim.truth.tables import SIDES
 
 READOUT_S = 0.03
 

@@ -13,15 +13,15 @@ from core.session.calibration import Calibration
 from core.session.frames import probe_video
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, Hands
-from sim.choreography import Choreography
-from sim.head import look_at
-from sim.lens import Lens
+from sim.motion.head import look_at
 from sim.record import record
-from sim.render import Renderer, load_mujoco
 from sim.rig import find_rig
-from sim.scene import CameraMount, SceneModel
-from sim.truth import SIDES
-from sim.visibility import occluders
+from sim.scene.choreography import Choreography
+from sim.scene.model import CameraMount, SceneModel
+from sim.scene.render import Renderer, load_mujoco
+from sim.sensors.lens import Lens
+from sim.truth.tables import SIDES
+from sim.truth.visibility import occluders
 
 pytestmark = pytest.mark.usefixtures("can_draw")
 

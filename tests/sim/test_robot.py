@@ -15,10 +15,10 @@ from core.errors import BadInputError, HandoffError
 from core.geometry.rotations import angle_between
 from core.geometry.se3 import SE3
 from export.validate import check_dataset
-from sim.arms import Arms
-from sim.builds import BUILDS, SIDES, find_build
-from sim.gripper import tool_rotation
-from sim.robot import record_robot
+from sim.robots.arms import Arms
+from sim.robots.builds import BUILDS, SIDES, find_build
+from sim.robots.dataset import record_robot
+from sim.robots.gripper import tool_rotation
 
 pytestmark = pytest.mark.usefixtures("can_draw")
 

@@ -9,17 +9,17 @@ import pytest
 from core.errors import BadInputError
 from core.geometry.rotations import matrix_from_ypr
 from core.geometry.se3 import SE3
-from sim.builds import BUILDS, SIDES
-from sim.closed_loop import EpisodeSettings, play
-from sim.contact import resting_height, touch, upright
-from sim.controller import Aimless, Targets, standing
-from sim.expert import Expert, Habit, first_base, way_in
-from sim.gripper import Gripper, tool_rotation
-from sim.rollout import RolloutSettings, mean_and_error, rollout
-from sim.scoring import Outcome, done, score
-from sim.tasks import make_task
-from sim.things import block, egg, tray
-from sim.workcell import Command, Workcell, container_of, turned
+from sim.robots.builds import BUILDS, SIDES
+from sim.robots.closed_loop import EpisodeSettings, play
+from sim.robots.contact import resting_height, touch, upright
+from sim.robots.controller import Aimless, Targets, standing
+from sim.robots.expert import Expert, Habit, first_base, way_in
+from sim.robots.gripper import Gripper, tool_rotation
+from sim.robots.rollout import RolloutSettings, mean_and_error, rollout
+from sim.robots.scoring import Outcome, done, score
+from sim.robots.workcell import Command, Workcell, container_of, turned
+from sim.tasks.task import make_task
+from sim.tasks.things import block, egg, tray
 
 pytestmark = pytest.mark.usefixtures("can_draw")  # mujoco itself fails to load without its GL
 ALDER = BUILDS["alder"]

@@ -8,8 +8,8 @@ import pytest
 from core.session.video import probe_video
 from sim.record import perform, record
 from sim.rig import find_preset, find_rig
-from sim.sound import KNOCK_S, RATE_HZ, Microphone, arrivals, knocks
-from sim.video import H264, VideoWriter
+from sim.sensors.sound import KNOCK_S, RATE_HZ, Microphone, arrivals, knocks
+from sim.sensors.video import H264, VideoWriter
 
 
 def _sound_of(path):

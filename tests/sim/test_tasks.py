@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
-from sim.arms import Arms
-from sim.builds import BUILDS, SIDES
-from sim.grasp import HumanHands, finger_samples
-from sim.gripper import Gripper
-from sim.human import Human
-from sim.manner import Manner, find_manner
-from sim.plan import make_episode
+from sim.hand.grasp import HumanHands, finger_samples
+from sim.motion.human import Human
+from sim.motion.manner import Manner, find_manner
+from sim.motion.plan import make_episode
+from sim.motion.timeline import Whereabouts
 from sim.record import Performance, perform
 from sim.rig import find_preset, find_rig
-from sim.tasks import TASKS, make_task
-from sim.things import hinge_angle, thing_distance
-from sim.timeline import Whereabouts
+from sim.robots.arms import Arms
+from sim.robots.builds import BUILDS, SIDES
+from sim.robots.gripper import Gripper
+from sim.tasks.task import TASKS, make_task
+from sim.tasks.things import hinge_angle, thing_distance
+from sim.truth.visibility import hand_clearance
 from sim.variation import Variation
-from sim.visibility import hand_clearance
 
 
 @pytest.mark.parametrize("name", TASKS)

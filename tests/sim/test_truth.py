@@ -14,7 +14,7 @@ from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 from sim.record import perform, write_truth
 from sim.rig import find_preset, find_rig
-from sim.truth import TruthWriter
+from sim.truth.tables import TruthWriter
 
 
 def _truth(folder: Path, seed: int) -> dict[str, str]:

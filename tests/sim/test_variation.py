@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
-from sim.builds import BUILDS
-from sim.closed_loop import EpisodeSettings, lay_out
-from sim.clutter import PROPS
-from sim.grasp import HAND_SCALES, HumanHands
-from sim.hand_mesh import build_hand_mesh
-from sim.manner import MANNERS as MANNER_TABLE
-from sim.plan import make_episode
-from sim.scene import ROOMS, SceneModel, random_look
-from sim.tasks import TASKS, make_task
-from sim.textures import GLOVE_TONES, skin_palette
-from sim.truth import SIDES
+from sim.hand.grasp import HAND_SCALES, HumanHands
+from sim.hand.mesh import build_hand_mesh
+from sim.motion.manner import MANNERS as MANNER_TABLE
+from sim.motion.plan import make_episode
+from sim.robots.builds import BUILDS
+from sim.robots.closed_loop import EpisodeSettings, lay_out
+from sim.scene.model import ROOMS, SceneModel, random_look
+from sim.scene.textures import GLOVE_TONES, skin_palette
+from sim.tasks.clutter import PROPS
+from sim.tasks.task import TASKS, make_task
+from sim.truth.tables import SIDES
 from sim.variation import GLOVES, MANNERS, SCENES, SLEEVES, TASK_CHOICES, Variation, chosen
 
 OTHER_OBJECTS = [(n, o) for n, c in TASK_CHOICES.items() for o in c.objects[1:]]

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from sim.choreography import Choreography
 from sim.record import perform
-from sim.render import Renderer, load_mujoco
 from sim.rig import find_preset, find_rig
-from sim.scene import CameraMount
-from sim.truth import FLAT_M, SIDES
+from sim.scene.choreography import Choreography
+from sim.scene.model import CameraMount
+from sim.scene.render import Renderer, load_mujoco
+from sim.truth.tables import FLAT_M, SIDES
+from sim.truth.visibility import OTHER_ARM, OTHER_HAND, OUTSIDE, OWN_ARM, SELF, occluders
 from sim.variation import Variation
-from sim.visibility import OTHER_ARM, OTHER_HAND, OUTSIDE, OWN_ARM, SELF, occluders
 
 WH, FOV_Y = (640, 480), float(2 * np.arctan(240.0 / 320.0))
 

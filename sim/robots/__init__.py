@@ -1,0 +1,1 @@
+"""Robots at the desk: builds and arms, the expert and other controllers, closed loop, scores."""

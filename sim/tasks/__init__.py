@@ -1,0 +1,1 @@
+"""What is on the desk and what is to be done with it."""
