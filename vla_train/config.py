@@ -71,7 +71,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     history_s: tuple[float, ...] = ()  # moments before now whose poses the state holds too
     image_px: int = 96
-    max_tokens: int = 32
+    max_tokens: int = 48
     text_rows: int = 1024  # rows of the hashed word table
     human_fraction: float = 0.5  # of every batch; the rest is robots
     batch: int = 32
@@ -117,19 +117,19 @@ class TrainConfig:
 
 
 def demo(datasets: tuple[str, ...], run: str, *, minutes: float = 3.0) -> TrainConfig:
-    """A few minutes on two cores with ten seconds of one person and a handful of robot episodes.
+    """A few minutes on two cores with seconds of one person and a handful of robot episodes.
 
     So little is soon learned by heart: chunks and held-out blocks are short, images small and
     sometimes hidden, states blurred, the state says how the hands have just moved, and of what the
-    network would change in going on and recalling less than half is acted on.
+    network would change in going on and recalling a third is acted on.
     """
     return TrainConfig(
         datasets=datasets,
         run=run,
         minutes=minutes,
         chunk=ChunkSettings(steps=25, duration_s=0.5),
-        holdout=HoldoutConfig(fraction=0.25),
-        model=SmallConfig(dropout=0.2, camera_dropout=0.3, trust=0.4),
+        holdout=HoldoutConfig(fraction=0.25, min_episodes=3),
+        model=SmallConfig(dropout=0.2, camera_dropout=0.3, trust=0.3),
         augment=AugmentConfig(state_noise=0.1),
         history_s=(0.033, 0.1, 0.2),
         learning_rate=2e-3,

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from app.commands.sim_rollout import add_rollout, robot_names
-from app.numbers import at_least_one, whole_numbers
+from app.numbers import at_least_one, size_wh, whole_numbers
 from app.page import Page, add_command, add_json
 from app.rig_options import add_rig_options, rig_options
 from app.scene_options import add_scene_options, scene_options
@@ -98,6 +98,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
     robot.add_argument("--robot", metavar="NAME", help=f"its build: {robot_names()} (alder)")
     robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
+    robot.add_argument(
+        "--size", dest="size_wh", type=size_wh, metavar="WxH", help="pictures (320x240)"
+    )
     robot.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
     add_scene_options(robot, hands=False)
     add_json(robot)
@@ -192,7 +195,7 @@ def run_robot(arguments: argparse.Namespace) -> int:
     with needing("sim"):
         from sim.robots.dataset import record_robot
     with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
-        asked = _asked(arguments, "episodes", "robot", "fps") | scene_options(arguments)
+        asked = _asked(arguments, "episodes", "robot", "fps", "size_wh") | scene_options(arguments)
         report = record_robot(arguments.out, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))

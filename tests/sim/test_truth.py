@@ -15,6 +15,7 @@ from core.session.tables import EndEffectors, Hands, Segments, Trajectory
 from sim.record import perform, write_truth
 from sim.rig import find_preset, find_rig
 from sim.truth.tables import TruthWriter
+from sim.variation import Variation
 
 
 def _truth(folder: Path, seed: int) -> dict[str, str]:
@@ -105,7 +106,8 @@ def test_unknown_rig_and_preset_name_the_choices():
 def test_the_sample_is_what_its_seed_makes():
     sample = SessionFolder(str(Path(__file__).resolve().parents[2] / "samples" / "session"))
     rig, preset = find_rig("small"), find_preset("default")
-    show = perform("blocks_to_tray", seconds=10.0, seed=3, rig=rig, preset=preset)
+    steady = Variation(manner="steady")
+    show = perform("there_and_back", seconds=15, seed=3, rig=rig, preset=preset, variation=steady)
     shipped = Trajectory.read(sample, "truth")
     writer = TruthWriter(
         sample, show.human, show.task, clock=show.clock, seconds=show.times["head"]
