@@ -12,7 +12,6 @@ from scipy.sparse import block_diag, coo_matrix
 from core.errors import MissingExtraError
 from core.geometry.arrays import Floats, Ints
 from core.geometry.se3 import SE3
-from slam.ranges import sigma_m
 from slam.rays import tangent_rotations
 from slam.scene import Scene
 
@@ -144,13 +143,16 @@ def adjust(
 def add_ranges(
     graph: Any, scene: Scene, rows: Ints, *, body_from_camera: SE3 | None = None
 ) -> None:
-    """One factor per observation among ``rows`` whose range a depth camera told."""
+    """One factor per observation among ``rows`` whose range another camera told."""
     gtsam = load_gtsam()
     noise = gtsam.noiseModel
-    rows = rows[np.isfinite(scene.ranges(rows))]
-    range_m = scene.ranges(rows)
+    if scene.views.ranges is None:
+        return
+    told = scene.views.ranges.subset(rows)
+    known = np.isfinite(told.range_m)
+    rows, told = rows[known], told.subset(known)
     sensor = pose3(body_from_camera or SE3.identity())
-    for row, measured, sigma in zip(rows, range_m, sigma_m(range_m), strict=True):
+    for row, measured, sigma in zip(rows, told.range_m, told.sigma_m, strict=True):
         model = noise.Robust.Create(
             noise.mEstimator.Cauchy.Create(2.0), noise.Isotropic.Sigma(1, float(sigma))
         )

@@ -35,7 +35,7 @@ class Estimate:
     """path: in worlds with z up where gravity is known, map by map.   maps: with points.
 
     still: map ids of stretches without parallax.   scale_source: "imu", "depth",
-    "marker", "imported" or "unknown".
+    "stereo", "marker", "imported" or "unknown".
     gravity_source: "imu", "imported" or "none".   keyframes: rows of frames.
     unit: of lengths where scale is unknown.
     """

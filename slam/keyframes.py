@@ -53,10 +53,10 @@ def _rests(tracks: Tracks, *, last: slice, here: slice) -> bool:
 
 
 def frames_with_depth(tracks: Tracks) -> Bools:
-    """``(F,)``: frames of which a depth picture told at least `MIN_SHARED` ranges."""
-    if tracks.range_m is None:
+    """``(F,)``: frames of which another camera told at least `MIN_SHARED` ranges."""
+    if tracks.ranges is None:
         return np.zeros(len(tracks.timestamps_ns), bool)
-    told = tracks.frame[np.isfinite(tracks.range_m)]
+    told = tracks.frame[np.isfinite(tracks.ranges.range_m)]
     return np.bincount(told, minlength=len(tracks.timestamps_ns)) >= MIN_SHARED
 
 

@@ -20,7 +20,7 @@ class SceneMap:
     pose.   covariance ``(k,6,6)``: of posed keyframes, (rotation, translation) along world axes;
     0 while the map is being built.
     scale_sigma: relative, None where scale is unknown.   levelled: z points up.
-    scale_source: who told the metres: "imu", "depth", "marker"; None where nobody did.
+    scale_source: who told the metres: "imu", "depth", "stereo", "marker"; None where nobody did.
     inertial, imu: states and data where the map is visual-inertial.
     """
 

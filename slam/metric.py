@@ -6,7 +6,7 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import rotvec_from_matrix
-from slam import growth, ranges, visual_inertial
+from slam import growth, visual_inertial
 from slam.bundle import covariances
 from slam.config import SlamConfig
 from slam.imu_axes import axes_doubt
@@ -75,14 +75,16 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
 
 
 def scale_by_ranges(scene_map: SceneMap) -> None:
-    """How sure a map is whose lengths come from depth: the sensor's own error moves all of it."""
+    """How sure a map is whose lengths come from ranges: what they share moves all of it."""
     scene, posed = scene_map.scene, scene_map.posed
-    rows = scene.observations()
-    readings = int(np.isfinite(scene.ranges(rows)).sum())
-    sigma = float(np.hypot(ranges.BIAS_SHARE, ranges.SIGMA_SHARE / np.sqrt(max(readings, 1))))
+    told = scene.views.ranges
+    assert told is not None
+    used = told.subset(scene.observations())
+    weight = float(np.nansum((used.range_m / used.sigma_m) ** 2))
+    sigma = float(np.sqrt(told.bias_share**2 + 1 / max(weight, 1.0)))
     away = scene.position[posed] - scene.position[posed[0]]
     scene_map.covariance[:, 3:, 3:] += sigma**2 * away[:, :, None] * away[:, None, :]
-    scene_map.scale_sigma, scene_map.scale_source = sigma, "depth"
+    scene_map.scale_sigma, scene_map.scale_source = sigma, told.source
 
 
 def _guessed_noise(imu: ImuData) -> ImuData:

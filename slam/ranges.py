@@ -14,7 +14,7 @@ from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.depth import DepthPicture
-from slam.tracks import Tracks
+from slam.tracks import Ranges, Tracks
 
 SIGMA_SHARE, LEAST_SIGMA_M = 0.015, 0.005  # of one reading: of its range, and at least
 BIAS_SHARE = 0.01  # by which all readings of a sensor may be off together
@@ -52,7 +52,7 @@ def with_ranges(tracks: Tracks, pictures: Iterable[DepthPicture], depth: DepthCa
         if abs(int(times_ns[near]) - picture.timestamp_ns) <= reach_ns:
             rows = np.arange(starts[near], starts[near + 1])
             found[rows] = ranges_along(tracks.rays[rows], picture.depth_m, depth)
-    return replace(tracks, range_m=found)
+    return replace(tracks, ranges=Ranges(found, sigma_m(found), BIAS_SHARE, "depth"))
 
 
 def ranges_along(rays: Floats, depth_m: Any, depth: DepthCamera) -> Floats:

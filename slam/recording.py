@@ -14,7 +14,7 @@ from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.depth import depth_pictures, depth_streams
-from core.session.frames import open_frames
+from core.session.frames import Frame, open_frames
 from core.session.layout import CALIBRATION, DETECTIONS, IMU
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
@@ -25,13 +25,16 @@ from slam.follow import Follower
 from slam.hand_masks import HandMasks
 from slam.imu_checks import check_imu
 from slam.inertial import ImuData, integrate
+from slam.keyframes import choose_keyframes
 from slam.loops import Place
 from slam.markers import EVERY, Sighting, Spotter
 from slam.ranges import DepthCamera, with_ranges
 from slam.rolling_shutter import Shutter, unrolled
+from slam.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, with_stereo
 from slam.tracks import Tracks
 
 LONG_READOUT_S = 0.002
+TOGETHER_NS = 2_000_000  # pictures of two cameras further apart in time are not compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +74,13 @@ class Recording:
 
     def grey_images(self) -> Iterator[tuple[int, Any]]:
         """Row of the tick and its grey image ``(H,W)`` at the tracked size: one decoding pass."""
-        size_wh = self.camera.size_wh
         tick_of = _tick_of_frame(self.folder, self.ticks, self.config.stream)
         with open_frames(self.folder, self.config.stream, redact=False) as frames:
             for frame in frames:
                 tick = tick_of.get(frame.frame_index)
                 if tick is None:
                     continue
-                grey = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
-                if grey.shape[::-1] != size_wh:
-                    grey = cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA)
-                yield tick, grey
+                yield tick, _grey(frame, self.camera.size_wh)
 
     def follow(self) -> tuple[Tracks, list[Place]]:
         """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
@@ -108,15 +107,43 @@ class Recording:
         return Spotter(self.camera, self.config.marker_family)
 
     def _ranged(self, tracks: Tracks) -> Tracks:
-        """With ranges from the depth camera, where there is one and its place is known."""
-        name = depth_stream(self.folder, self.config)
+        """With ranges from a depth camera, or else from a second camera, where there is one."""
+        name = range_stream(self.folder, self.config)
         if name is None:
             return tracks
         known = Calibration.read(self.folder).stream(name)
-        head_from_depth = known.head_from_camera or self.head_from_camera
-        depth = DepthCamera(known.camera, self.head_from_camera.inverse() @ head_from_depth)
+        head_from_other = known.head_from_camera or self.head_from_camera
+        camera_from_other = self.head_from_camera.inverse() @ head_from_other
+        if known.depth_unit_m is None:
+            self.progress.note("comparing the two cameras")
+            second = tracked_camera(known.camera, self.config)
+            keyframes = choose_keyframes(tracks, self.config)
+            pictures = self._pairs(name, keyframes, size_wh=second.size_wh)
+            pair = StereoPair(self.camera, second, camera_from_other)
+            tracks = with_stereo(tracks, pictures, pair)
+            self.warnings.extend(stereo_doubts(tracks, f"{name} beside {self.config.stream}"))
+            return tracks
+        depth = DepthCamera(known.camera, camera_from_other)
         self.progress.note("reading depth")
         return with_ranges(tracks, depth_pictures(self.folder, name), depth)
+
+    def _pairs(
+        self, second: str, ticks: Ints, *, size_wh: tuple[int, int]
+    ) -> Iterator[tuple[int, Any, Any]]:
+        """Row of the tick, its grey image and the second camera's of the same time; ticks without
+        one are left out."""
+        tick_of = _tick_of_frame(self.folder, self.ticks, self.config.stream)
+        frame_of = {tick: frame for frame, tick in tick_of.items()}
+        with (
+            open_frames(self.folder, self.config.stream, redact=False) as here,
+            open_frames(self.folder, second, redact=False) as there,
+        ):
+            for tick in ticks.tolist():
+                time_ns = int(self.ticks.timestamp_ns[tick])
+                other = there.row_near(time_ns)
+                if abs(int(there.timestamps_ns[other]) - time_ns) <= TOGETHER_NS:
+                    picture, beside = here.read(frame_of[tick]), there.near(time_ns)
+                    yield tick, _grey(picture, self.camera.size_wh), _grey(beside, size_wh)
 
     def unrolled(self, tracks: Tracks) -> Tracks:
         """Rays as a global shutter would have seen them, as far as the gyro tells."""
@@ -161,6 +188,27 @@ def depth_stream(folder: SessionFolder, config: SlamConfig) -> str | None:
     """The first depth stream of the session; None without one, or where it is not wanted."""
     names = depth_streams(folder) if config.use_depth else []
     return names[0] if names else None
+
+
+def range_stream(folder: SessionFolder, config: SlamConfig) -> str | None:
+    """The stream that tells distances: depth, else a second camera beside the one that is followed.
+
+    None without one, or where it is not wanted.
+    """
+    depth = depth_stream(folder, config)
+    if depth is not None or not config.use_stereo or not folder.exists(CALIBRATION):
+        return depth
+    known = Calibration.read(folder).streams
+    if config.stream not in known:
+        return None
+    place = known[config.stream].head_from_camera or SE3.identity()
+    for name, other in known.items():
+        if name == config.stream or other.depth_unit_m or other.head_from_camera is None:
+            continue
+        away = other.head_from_camera.translation - place.translation
+        if np.linalg.norm(away) >= LEAST_BASELINE_M:
+            return name
+    return None
 
 
 def tracked_camera(camera: Camera, config: SlamConfig) -> Camera:
@@ -213,6 +261,13 @@ def frame_turns(timestamps_ns: Ints, imu: ImuData) -> Floats | None:
     turns = np.tile(np.eye(3), (len(timestamps_ns), 1, 1))
     turns[1:] = rotation[1:].transpose(0, 2, 1) @ rotation[:-1]
     return turns
+
+
+def _grey(frame: Frame, size_wh: tuple[int, int]) -> Any:
+    grey = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
+    if grey.shape[::-1] != size_wh:
+        grey = cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA)
+    return grey
 
 
 def _tick_of_frame(folder: SessionFolder, ticks: Ticks, stream: str) -> dict[int, int]:

@@ -134,9 +134,9 @@ class Scene:
 
     def ranges(self, rows: Ints) -> Floats:
         """Ranges of these observations in metres; NaN where there is none."""
-        if self.views.range_m is None:
+        if self.views.ranges is None:
             return np.full(len(rows), np.nan)
-        return self.views.range_m[rows]
+        return self.views.ranges.range_m[rows]
 
     def drop_outliers(self, max_px: float) -> int:
         """Forget observations that do not fit and points that lost support. Returns how many."""

@@ -16,7 +16,7 @@ from slam.config import SlamConfig
 from slam.estimate import Estimate
 from slam.plots import path_png
 from slam.ply import ply_bytes
-from slam.recording import depth_stream, read_recording
+from slam.recording import range_stream, read_recording
 from slam.report import make_report
 
 
@@ -31,8 +31,8 @@ class Slam:
 
     def inputs(self, folder: SessionFolder, config: Any) -> list[str]:
         """The video itself and what the backend reads, beside the outputs of the stages before."""
-        info, depth = SessionInfo.read(folder), depth_stream(folder, config)
-        videos = [info.stream(name).path for name in (config.stream, depth) if name is not None]
+        info, other = SessionInfo.read(folder), range_stream(folder, config)
+        videos = [info.stream(name).path for name in (config.stream, other) if name is not None]
         return [SESSION_JSON, *videos, *backend_named(config.backend).inputs(config)]
 
     def run(self, folder: SessionFolder, config: Any, progress: Progress) -> StageOutcome:

@@ -11,14 +11,32 @@ from core.geometry.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
+class Ranges:
+    """Distances to observed points as a depth camera or a second camera tells them.
+
+    range_m ``(N,)``: metres from the camera, NaN where nothing is told.   sigma_m ``(N,)``: one
+    standard deviation of each, without bias_share: by which all may be wrong together.
+    source: "depth" or "stereo".
+    """
+
+    range_m: Floats
+    sigma_m: Floats
+    bias_share: float
+    source: str
+
+    def subset(self, keep: Bools | Ints) -> "Ranges":
+        """Only the observations under a mask, or these rows in this order."""
+        return replace(self, range_m=self.range_m[keep], sigma_m=self.sigma_m[keep])
+
+
+@dataclass(frozen=True, eq=False)
 class Tracks:
     """N observations in F frames, sorted by frame, then by track.
 
     frame: ``(N,)`` row of the frame.   track: ``(N,)`` id of the scene point.   uv_px: ``(N,2)``.
     rays: ``(N,3)`` unit, camera frame.   rad_per_px: ``(N,)`` angle of one pixel there.
     timestamps_ns: ``(F,)`` strictly rising.   starts: ``(F+1,)`` first observation of every frame.
-    range_m: ``(N,)`` metres to the point as a depth camera tells them, NaN where it does not; None
-    without one.
+    ranges: how far away the points are, where another camera tells; None without one.
     """
 
     frame: Ints
@@ -27,14 +45,14 @@ class Tracks:
     rays: Floats
     rad_per_px: Floats
     timestamps_ns: Ints
-    range_m: Floats | None = None
+    ranges: Ranges | None = None
 
     def __post_init__(self) -> None:
         n = len(self.frame)
         assert self.rays.shape == (n, 3)
         assert self.uv_px.shape == (n, 2)
         assert np.all(np.diff(self.frame) >= 0)
-        assert self.range_m is None or len(self.range_m) == n
+        assert self.ranges is None or len(self.ranges.range_m) == n
 
     @property
     def starts(self) -> Ints:
@@ -55,7 +73,7 @@ class Tracks:
             uv_px=self.uv_px[keep],
             rays=self.rays[keep],
             rad_per_px=self.rad_per_px[keep],
-            range_m=None if self.range_m is None else self.range_m[keep],
+            ranges=None if self.ranges is None else self.ranges.subset(keep),
         )
 
     def of_frames(self, frames: Ints) -> "Tracks":

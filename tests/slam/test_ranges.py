@@ -12,7 +12,8 @@ from core.geometry.se3 import SE3
 from core.session.depth import DepthPicture
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.ranges import DepthCamera, ranges_along, with_ranges
+from slam.ranges import BIAS_SHARE, DepthCamera, ranges_along, sigma_m, with_ranges
+from slam.tracks import Ranges
 
 CONFIG = SlamConfig()
 DEPTH_CAMERA = pinhole(200.0, (320, 240))
@@ -51,10 +52,10 @@ def test_a_picture_belongs_to_the_nearest_frame(make_world, motion):
     times = world.tracks.timestamps_ns
     late = [DepthPicture(int(times[4]) + 8_000_000, wall(SE3.identity()))]
     tracks = with_ranges(world.tracks, late, DepthCamera(DEPTH_CAMERA, SE3.identity()))
-    assert set(tracks.frame[np.isfinite(tracks.range_m)]) == {4}
+    assert set(tracks.frame[np.isfinite(tracks.ranges.range_m)]) == {4}
     before = [DepthPicture(int(times[0]) - 100_000_000, wall(SE3.identity()))]
     tracks = with_ranges(world.tracks, before, DepthCamera(DEPTH_CAMERA, SE3.identity()))
-    assert not np.isfinite(tracks.range_m).any()
+    assert not np.isfinite(tracks.ranges.range_m).any()
 
 
 def ranged(world, *, every=1, share=0.7, noise=0.01):
@@ -67,7 +68,8 @@ def ranged(world, *, every=1, share=0.7, noise=0.01):
     position = world.truth.translation[tracks.frame]
     true = np.linalg.norm(points[tracks.track % 700] - position, axis=1)
     told = (tracks.frame % every == 0) & (rng.random(len(true)) < share)
-    return replace(tracks, range_m=np.where(told, true * rng.normal(1, noise, len(true)), np.nan))
+    range_m = np.where(told, true * rng.normal(1, noise, len(true)), np.nan)
+    return replace(tracks, ranges=Ranges(range_m, sigma_m(range_m), BIAS_SHARE, "depth"))
 
 
 def rigid_rms(path, truth):

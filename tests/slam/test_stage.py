@@ -10,6 +10,8 @@ import pytest
 
 from core.errors import BadInputError
 from core.geometry.cameras import pinhole
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.documents import read_document
 from core.session.info import Operator, SessionInfo, StreamInfo
@@ -25,8 +27,9 @@ SIZE = (320, 240)
 N = 24
 
 
-def pictures(moving):
-    """A textured wall 1 m away with boards in front of it, seen by a sliding camera."""
+def pictures(moving, *, beside_m=0.0):
+    """A textured wall 2 m away with boards in front of it, seen by a camera sliding to the right,
+    or by one mounted ``beside_m`` to its right."""
     rng = np.random.default_rng(0)
     layers = []
     for depth, share in ((2.0, 1.0), (1.0, 0.35)):
@@ -35,7 +38,7 @@ def pictures(moving):
         blobs = cv2.GaussianBlur(rng.uniform(0, 1, (400, 700)).astype(np.float32), (0, 0), 25)
         layers.append((depth, picture, (blobs <= np.quantile(blobs, share)).astype(np.float32)))
     for k in range(N):
-        across = 0.01 * k * moving
+        across = 0.01 * k * moving + beside_m
         image = np.zeros((SIZE[1], SIZE[0]), np.float32)
         for depth, picture, cover in layers:
             move = np.array([[1, 0, -60 - 300 * across / depth], [0, 1, -60]], np.float32)
@@ -46,16 +49,20 @@ def pictures(moving):
         yield np.repeat(image.astype(np.uint8)[..., None], 3, axis=2)
 
 
+def write_video(path, images):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def write_session(root, *, moving=1.0, camera=None):
     folder = SessionFolder(root)
     path = root / "raw" / "head.mp4"
     path.parent.mkdir(parents=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "12"})
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for image in pictures(moving):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
+    write_video(path, pictures(moving))
     with av.open(str(path)) as container:
         video = container.streams.video[0]
         pts = np.array(sorted(p.pts for p in container.demux(video) if p.pts is not None))
@@ -139,6 +146,59 @@ def test_no_frames_is_refused(tmp_path):
     Ticks.empty().write(folder)
     with pytest.raises(BadInputError, match="no frames"):
         run(folder)
+
+
+@pytest.fixture
+def two_eyes(tmp_path):
+    """A session with a second camera 6 cm to the right of the first."""
+    folder = write_session(tmp_path / "made-session")
+    write_video(tmp_path / "made-session" / "raw" / "head_right.mp4", pictures(1.0, beside_m=0.06))
+    info, frames, known = SessionInfo.read(folder), Frames.read(folder), Calibration.read(folder)
+    second = StreamInfo("head_right", "raw/head_right.mp4", "1" * 64, "video")
+    replace(info, streams=(*info.streams, second)).write(folder)
+    there = replace(frames, stream=np.full(N, "head_right", object))
+    Frames.concat([frames, there]).write(folder)
+    place = SE3(np.eye(3), np.array([0.06, 0.0, 0.0]))
+    right = replace(known.stream("head"), head_from_camera=place)
+    replace(known, streams=known.streams | {"head_right": right}).write(folder)
+    return folder
+
+
+def test_a_second_camera_gives_metres(two_eyes):
+    assert "raw/head_right.mp4" in SLAM.inputs(two_eyes, SlamConfig())
+    assert run(two_eyes).warnings == []
+    path, report = Trajectory.read(two_eyes), read_document(two_eyes, SLAM_REPORT)
+    assert report["scale_source"] == "stereo"
+    assert 0.003 <= report["maps"][0]["scale_sigma"] < 0.02
+    assert path.tracked.all()
+    assert np.isfinite(path.sigma_m).all()
+    slid = np.linalg.norm(path.world_from_head[-1, :3] - path.world_from_head[0, :3])
+    assert slid == pytest.approx(0.01 * (N - 1), rel=0.02)
+
+
+def test_a_second_camera_can_be_left_out(two_eyes):
+    alone = SlamConfig(use_stereo=False)
+    assert "raw/head_right.mp4" not in SLAM.inputs(two_eyes, alone)
+    run(two_eyes, alone)
+    assert read_document(two_eyes, SLAM_REPORT)["scale_source"] == "unknown"
+
+
+def test_a_badly_calibrated_second_camera_is_named(two_eyes):
+    known = Calibration.read(two_eyes)
+    right = known.stream("head_right")
+    place = SE3(matrix_from_rotvec([0.003, 0.0, 0.0]), right.head_from_camera.translation)
+    right = replace(right, head_from_camera=place)
+    replace(known, streams=known.streams | {"head_right": right}).write(two_eyes)
+    assert "head_right beside head: distances may all be" in "".join(run(two_eyes).warnings)
+    assert read_document(two_eyes, SLAM_REPORT)["maps"][0]["scale_sigma"] > 0.02
+
+
+def test_pictures_of_other_times_are_not_compared(two_eyes):
+    frames = Frames.read(two_eyes)
+    late_ns = np.where(frames.stream == "head_right", 12_000_000, 0)
+    replace(frames, timestamp_ns=frames.timestamp_ns + late_ns).write(two_eyes)
+    assert "head_right beside head: no corner" in "".join(run(two_eyes).warnings)
+    assert read_document(two_eyes, SLAM_REPORT)["scale_source"] == "unknown"
 
 
 def test_colmap_in_place_of_our_own_estimation(tmp_path, missing):

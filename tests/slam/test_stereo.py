@@ -1,0 +1,95 @@
+"""A second camera beside the first: distances from pictures drawn with exact geometry."""
+
+import cv2
+import numpy as np
+import pytest
+
+from core.geometry.cameras import camera_from_dict, pinhole
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
+from slam.config import SlamConfig
+from slam.follow import Follower
+from slam.rays import rays_of
+from slam.stereo import StereoPair
+
+FIRST = pinhole(300.0, (320, 240))
+WIDE = camera_from_dict({
+    "model": "kannala_brandt",
+    "params": [190.0, 190.0, 199.5, 149.5, 0.03, -0.01, 0.002, 0.0],
+    "size_wh": [400, 300],
+})
+BESIDE = SE3(matrix_from_rotvec([0.01, -0.05, 0.04]), np.array([0.08, 0.01, -0.004]))
+NORMAL, AWAY_M = np.array([0.25, -0.1, 0.96]), 0.9  # a slanted wall in the first camera's frame
+
+
+def wall(camera, place, *, paint, normal):
+    """Picture ``(H,W)`` of the painted wall from a place in the first camera's frame."""
+    width, height = camera.size_wh
+    v, u = np.mgrid[0:height, 0:width]
+    rays, valid = camera.unproject(np.stack([u, v], axis=-1).reshape(-1, 2).astype(float))
+    ways = place.rotate(rays)
+    along = (AWAY_M - place.translation @ normal) / (ways @ normal)
+    spot = place.translation + along[:, None] * ways
+    at = np.where((valid & (along > 0))[:, None], 500 + 420 * spot[:, :2], -1e4)
+    at = at.astype(np.float32).reshape(height, width, 2)
+    return cv2.remap(paint, at, None, cv2.INTER_LINEAR)
+
+
+def speckled():
+    rng = np.random.default_rng(4)
+    noise = cv2.GaussianBlur(rng.uniform(0, 255, (1000, 1000)).astype(np.float32), (0, 0), 2.0)
+    return cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def compare(paint, *, second=WIDE, mounted=BESIDE, given=None, normal=NORMAL):
+    """Corners of the wall: true ranges, and what a pair says whose place is ``given``."""
+    grey = wall(FIRST, SE3.identity(), paint=paint, normal=normal)
+    beside = wall(second, mounted, paint=paint, normal=normal)
+    follower = Follower(FIRST, SlamConfig())
+    follower.add(grey)
+    uv = follower.tracks(np.array([0])).uv_px
+    rays, _, _ = rays_of(FIRST, uv.astype(float))
+    pair = StereoPair(FIRST, second, mounted if given is None else given)
+    return AWAY_M / (rays @ normal), pair.ranges(grey, beside, uv)
+
+
+@pytest.mark.parametrize("second", [FIRST, WIDE], ids=["alike", "wide"])
+def test_ranges_are_right_and_know_how_right(second):
+    true_m, (range_m, sigma_m, _) = compare(speckled(), second=second)
+    told = np.isfinite(range_m)
+    assert told.mean() > 0.5
+    off = range_m[told] / true_m[told] - 1
+    assert abs(np.median(off)) < 2e-3
+    assert np.sqrt(np.mean((off * true_m[told] / sigma_m[told]) ** 2)) < 1.5
+    assert np.isnan(sigma_m[~told]).all()
+
+
+def test_a_pattern_that_repeats_tells_nothing():
+    """On a wall straight ahead of parallel eyes one check looks like the next."""
+    v, u = np.mgrid[0:1000, 0:1000]
+    checks = cv2.GaussianBlur((((u // 6 + v // 6) % 2) * 200 + 20).astype(np.uint8), (0, 0), 1.0)
+    parallel, ahead = SE3(np.eye(3), np.array([0.08, 0.0, 0.0])), np.array([0.0, 0.0, 1.0])
+    true_m, (range_m, _, _) = compare(checks, second=FIRST, mounted=parallel, normal=ahead)
+    assert len(true_m) > 100
+    assert np.isfinite(range_m).mean() < 0.05
+    _, (range_m, _, _) = compare(speckled(), second=FIRST, mounted=parallel, normal=ahead)
+    assert np.isfinite(range_m).mean() > 0.5
+
+
+def test_a_small_error_of_the_calibration_shows_in_what_ranges_share():
+    _, (range_m, _, slip_rad) = compare(speckled())
+    told = np.isfinite(range_m)
+    pair = StereoPair(FIRST, WIDE, BESIDE)
+    assert 0.005 < pair.bias_share(range_m[told], slip_rad[told]) < 0.01
+    turned = SE3(BESIDE.rotation @ matrix_from_rotvec([0.003, 0.003, 0]), BESIDE.translation)
+    true_m, (wrong_m, _, slip_rad) = compare(speckled(), given=turned)
+    told = np.isfinite(wrong_m)
+    share = StereoPair(FIRST, WIDE, turned).bias_share(wrong_m[told], slip_rad[told])
+    off = np.median(wrong_m[told] / true_m[told]) - 1
+    assert 0.02 < abs(off) < 2 * share < 0.1
+
+
+def test_a_second_camera_that_sits_otherwise_tells_nothing():
+    nodding = SE3(BESIDE.rotation @ matrix_from_rotvec([0.03, 0, 0]), BESIDE.translation)
+    _, (range_m, _, _) = compare(speckled(), given=nodding)
+    assert np.isfinite(range_m).mean() < 0.05
