@@ -161,7 +161,7 @@ BUILDS: dict[str, Build] = {
         ),
         Build(
             "dogwood", "elbow arms on a driving base, white and green, flat fingers",
-            "elbow", ELBOW, (0.18, 0.32, 0.30), 0.16, (-0.05, 0.26), 0.030,
+            "elbow", ELBOW, (0.18, 0.32, 0.30), 0.16, (-0.11, 0.26), 0.030,
             (0.90, 0.91, 0.90), (0.10, 0.45, 0.28), Jaws(0.085, 0.010, "box", 0.011, 0.008),
             mobile=True,
         ),

@@ -1,4 +1,4 @@
-"""The lifter on MediaPipe's answers to rendered hands it was not trained on, and on made-up ones."""
+"""The lifter on answers to rendered hands it was not trained on, and on made-up ones."""
 
 from pathlib import Path
 
