@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.dataset.embodiments import SIDES
 from core.dataset.slots import BASE_SLOTS, GRIPPER_SLOTS, arm_slots, head_slots
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 
-SIDES = ("left", "right")
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 

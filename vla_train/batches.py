@@ -1,6 +1,6 @@
 """Frames to batches: normalised arrays of every dataset, and the rows of a step put together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,23 +81,20 @@ def for_training(ready: ReadyFrames, split: Split, *, shuffle_seed: int | None) 
     actions = np.where(mask, ready.actions, np.float32(0.0))
     rows = label_rows(split, shuffle_seed)
     actions, mask = actions[rows], mask[rows]
-    return ReadyFrames(
-        table=ready.table,
-        scale=ready.scale,
-        embodiment_row=ready.embodiment_row,
-        state=ready.state,
-        actions=actions,
-        action_mask=mask,
-        owned=mask.any(axis=1),
-        prior=ready.prior,
-        tokens=ready.tokens,
-    )
+    return replace(ready, actions=actions, action_mask=mask, owned=mask.any(axis=1))
 
 
 def join(batches: list[Batch]) -> Batch:
     """One batch out of several."""
     names = Batch.__dataclass_fields__
     return Batch(**{name: torch.cat([getattr(b, name) for b in batches]) for name in names})
+
+
+def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """At most ``count`` of the rows, evenly spread."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.dataset.embodiments import SIDES
 from core.dataset.slots import arm_slots
 from vla_train.frames import FrameTable
 from vla_train.state import ARMS, MOMENT_WIDTH, POSE_WIDTH
 from vla_train.still import stay_still
 
-SIDES = ("left", "right")
 HALVES = (slice(0, 3), slice(3, 6))  # of a relative pose: translation, rotation
 RIDGE = 1e-2  # share of the histories' own square that is added to it
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.errors import BadInputError, StaleError
 from core.session.stage import NO_PROGRESS, Progress
-from vla_train.batches import Augment, for_training, join
+from vla_train.batches import Augment, for_training, join, spread
 from vla_train.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -292,10 +292,3 @@ class LossMeter:
         }
         self.sums[:], self.counts[:] = 0.0, 0
         return means
-
-
-def spread(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of the rows, evenly spread."""
-    if len(rows) <= count:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]

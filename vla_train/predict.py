@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.dataset.embodiments import SIDES
 from core.dataset.slots import arm_slots
 from core.errors import BadInputError, StaleError
 from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
-from vla_train.accuracy import SIDES, accuracy
+from vla_train.accuracy import accuracy
 from vla_train.baselines import NearestNeighbour
 from vla_train.batches import ReadyFrames, make_ready
 from vla_train.checkpoint import load_checkpoint

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_train.batches import ReadyFrames
+from vla_train.batches import ReadyFrames, spread
 from vla_train.holdout import Split
 from vla_train.likeness import Likeness
 from vla_train.run_folder import write_atomically
@@ -74,7 +74,7 @@ def fit_recall(lessons: list[tuple[int, ReadyFrames, Split]]) -> Recall:
     likeness = Likeness.fit([(r, k) for (_, r, _), k in zip(lessons, rows, strict=True)])
     pairs = [(n, r, k) for (n, r, _), k in zip(lessons, rows, strict=True)]
     moment = np.concatenate([moments(r, n)[k] for n, r, k in pairs])
-    kept = np.unique(np.linspace(0, len(moment) - 1, min(KEPT, len(moment))).round().astype(int))
+    kept = spread(np.arange(len(moment)), KEPT)
     memory = Recall(
         likeness=likeness,
         features=np.concatenate([likeness.features(r, k) for _, r, k in pairs])[kept],
