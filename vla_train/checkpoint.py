@@ -7,16 +7,19 @@ process leaves either a whole checkpoint or none.
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.errors import BadInputError, StorageError
+from core.errors import BadInputError
+from core.session.storage import storage_errors
 from vla_train.normalise import Normalisation, normalisation_from_dict
 from vla_train.run_folder import RunFolder
 
@@ -54,13 +57,13 @@ def save_checkpoint(run: RunFolder, checkpoint: Checkpoint, *, keep: int) -> Pat
     """Write a checkpoint and drop all but the newest ``keep``."""
     final = run.checkpoints / f"{PREFIX}{checkpoint.step:08d}"
     partial = run.checkpoints / f".partial-{final.name}"
-    try:
+    with storage_errors("write", str(final)):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        save_file(checkpoint.model, partial / MODEL)
-        save_file(checkpoint.optimizer, partial / OPTIMIZER)
+        _save(checkpoint.model, partial / MODEL)
+        _save(checkpoint.optimizer, partial / OPTIMIZER)
         if checkpoint.ema:
-            save_file(checkpoint.ema, partial / EMA)
+            _save(checkpoint.ema, partial / EMA)
         (partial / STATE).write_text(json.dumps(_state(checkpoint)), encoding="utf-8")
         for path in partial.iterdir():
             _flush(path)
@@ -68,11 +71,20 @@ def save_checkpoint(run: RunFolder, checkpoint: Checkpoint, *, keep: int) -> Pat
             shutil.rmtree(final)
         partial.rename(final)
         _flush(run.checkpoints)
-    except OSError as error:
-        raise StorageError(f"{final}: cannot be written: {error}") from error
     for old in steps_saved(run)[:-keep]:
         shutil.rmtree(run.checkpoints / f"{PREFIX}{old:08d}")
     return final
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """safetensors' writer; what the disk refuses comes as an OSError, as from any other writer."""
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), str(error)) from error
 
 
 def steps_saved(run: RunFolder) -> list[int]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from core.dataset.chunks import settings_from_dict
-from core.errors import BadInputError, StorageError
+from core.errors import BadInputError
+from core.session.storage import storage_errors
 from vla_train.config import AugmentConfig, HoldoutConfig, SmallConfig, TrainConfig
 
 
@@ -71,7 +72,7 @@ class RunFolder:
 
     def append_log(self, line: dict[str, Any]) -> None:
         """Add one line to the log."""
-        with self.log.open("a", encoding="utf-8") as file:
+        with storage_errors("write", str(self.log)), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
@@ -91,15 +92,13 @@ class RunFolder:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the target, flush to disk, rename."""
     partial = path.with_name(path.name + ".partial")
-    try:
+    with storage_errors("write", str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 import vla_train.checkpoint
-from core.errors import BadInputError, StaleError
+from core.errors import BadInputError, StaleError, StorageError
 from core.session.stage import NoProgress
 from vla_train.checkpoint import load_checkpoint, steps_saved
 from vla_train.loop import Trainer, train
@@ -99,6 +100,27 @@ def test_killed_while_saving(toy_config, whole, opener, file, monkeypatch):
         train(config, opener=opener)
     assert steps_saved(RunFolder(Path(config.run))) == [10]
     assert train(config, opener=opener).resumed_from == 10
+    assert_same(config, whole)
+
+
+def test_a_full_disk_is_one_line_and_costs_one_checkpoint(toy_config, whole, opener, monkeypatch):
+    real = vla_train.checkpoint.save_file
+    saved = itertools.count()
+
+    def full(tensors, path):
+        if next(saved) >= 3:  # in the second checkpoint
+            reason = f'I/O error: No space left on device (os error 28) at path "{path}"'
+            raise SafetensorError(f"Error while serializing: {reason}")
+        real(tensors, path)
+
+    config = replace(whole, run=toy_config.run)
+    monkeypatch.setattr(vla_train.checkpoint, "save_file", full)
+    with pytest.raises(StorageError, match=r"step-\d+: cannot write: .*disk") as error:
+        train(config, opener=opener)
+    assert "\n" not in str(error.value)
+    assert len(steps_saved(RunFolder(Path(config.run)))) == 1
+    monkeypatch.undo()
+    train(config, opener=opener)
     assert_same(config, whole)
 
 
