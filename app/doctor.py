@@ -26,8 +26,7 @@ PURPOSES = {
 }
 LIBRARIES = (  # shared library, Debian package, what stops without it
     ("libGL.so.1", "libgl1", "reading images (OpenCV)"),
-    ("libEGL.so.1", "libegl1", "finding hands, rendering on a machine without a screen"),
-    ("libGLESv2.so.2", "libgles2", "finding hands (MediaPipe)"),
+    ("libEGL.so.1", "libegl1", "rendering on a machine without a screen"),
     ("libOSMesa.so.8", "libosmesa6", "handoff sim without a graphics card"),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

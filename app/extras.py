@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from core.errors import MissingExtraError
 
 PACKAGES = {
-    "hands": {"mediapipe"},
+    "hands": {"ai_edge_litert"},
     "slam": {"gtsam"},
     "view": {"rerun"},
     "train": {"torch", "safetensors"},

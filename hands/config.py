@@ -20,6 +20,7 @@ class HandsDetectConfig:
     search_every: int = (
         2  # frames between looks into parts of the image for a missing hand; 0: never
     )
+    patience_frames: int = 3  # frames through which a hand not seen is still expected where it was
     chunk_frames: int = 900  # frames that one worker follows hands through; part of the result
     warm_up_frames: int = 30  # decoded before a chunk, so that following has begun
     workers: int = 2  # processes; no part of the result

@@ -1,9 +1,8 @@
 """A child process that finds the hands of a run of frames.
 
-A process of its own for two reasons: two of them use two cores, and MediaPipe writes its log
-straight to the process's stderr, which here is a file nobody reads unless the child fails. The
-parent talks to
-it in lines: one job as JSON on stdin, numbers of finished frames on stdout.
+A process of its own for two reasons: two of them use two cores, and LiteRT writes its log straight
+to the process's stderr, which here is a file nobody reads unless the child fails. The parent talks
+to it in lines: one job as JSON on stdin, numbers of finished frames on stdout.
 """
 
 import json
@@ -111,7 +110,7 @@ def _converse(child: "subprocess.Popen[str]", request: str, advance: Callable[[i
 
 def _environment() -> dict[str, str]:
     paths = [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GLOG_minloglevel": "2"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _why(returncode: int, log: Path, job: Job) -> str:

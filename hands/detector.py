@@ -1,45 +1,60 @@
-"""MediaPipe's hand landmarker over a run of frames: follows hands, looks again for lost ones.
+"""Finds the hands of an image stream and follows them: MediaPipe's two networks, run by us.
 
-Costs about 10 ms per frame while two hands are followed, about three times as much while one is
-missing. Labels: on pictures that are not mirrored the Tasks API's "Left" is the person's left hand
-(the older ``mp.solutions`` said the opposite).
+A followed hand costs one run of the landmark network, 5 ms of CPU; a look for palms costs as much
+and happens only while one of two hands is missing, and now and then for a third. Labels: on
+pictures that are not mirrored "left" is the person's left hand.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MissingExtraError
 from hands.config import HandsDetectConfig
-from hands.views import FoundHand, Part, best_part, distinct, tiles, whole, whole_hands
+from hands.crops import Crop, crop_of_hand
+from hands.networks import HAND_PX, HandNetworks
+from hands.palms import find_palms, tile_views, whole_view
+from hands.views import FoundHand, distinct, whole_hands
 
+Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 WEARERS_HANDS = 2
-FRAME_MS = 33  # MediaPipe wants rising stamps; nothing depends on their size
-PATIENCE = 3  # frames without a hand after which a part of the image is given up
+KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in sides and radians
+LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A hand being followed. step_px: ``(2,)`` its last motion.   unseen: frames since it was."""
+
+    hand: FoundHand
+    step_px: Floats
+    unseen: int = 0
+
+    @property
+    def expected(self) -> Crop:
+        """Where it is to be read next, if it goes on moving."""
+        return crop_of_hand(self.hand.raw21_px + self.step_px)
+
+    def seen(self, hand: FoundHand) -> "Followed":
+        """A frame later, found."""
+        step = hand.raw21_px.mean(axis=0) - self.hand.raw21_px.mean(axis=0)
+        return Followed(hand, step / (1 + self.unseen))
 
 
 class HandDetector:
-    """Follows the hands of one image stream, all of one size. A context manager."""
+    """Follows the hands of one image stream. A context manager."""
 
     def __init__(self, model: Path, config: HandsDetectConfig) -> None:
         self._model, self._config = model, config
-        self._open: list[Any] = []
-        self._count = 0
-        self._followers: dict[tuple[Part, int], Any] = {}
-        self._active: dict[Part, int] = {}  # parts that hold hands -> frames without one
-        self._place: dict[Part, Part] = {}  # where an active part is by now: it goes with its hand
-        self._tiles: list[Part] = []
-        self._next_tile = 0
-        self._before: list[FoundHand] = []
-        self._crowded = False
+        self.forget()
 
     def __enter__(self) -> Self:
-        self._probe = self._landmarker("IMAGE", self._config.most_hands)
+        self._networks = HandNetworks(self._model)
         return self
 
     def __exit__(
@@ -48,110 +63,101 @@ class HandDetector:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for landmarker in self._open:
-            landmarker.close()
+        del self._networks
+
+    def forget(self) -> None:
+        """The next image has nothing to do with the ones before."""
+        self._followed: list[Followed] = []
+        self._count, self._looks = 0, 0
+        self.new: list[FoundHand] = []
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
-        """The hands of the next image ``(H,W,3)``."""
-        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
-        self._tiles = self._tiles or tiles(image_wh)
-        if self._count % self._config.probe_every == 0:
-            self._crowded = len(self._look(image_rgb, whole(image_wh))) > WEARERS_HANDS
+        """The hands of the next image ``(H,W,3)``; ``new`` are those among them that were not
+        followed to it.
+        """
         hands = self._follow(image_rgb)
-        if len(hands) < WEARERS_HANDS and self._config.search_every:
-            hands = whole_hands(hands + self._search(image_rgb, hands))
-        self._before = hands
+        self.new = self._search(image_rgb, hands)
+        self._followed += [Followed(hand, np.zeros(2)) for hand in self.new]
         self._count += 1
-        return hands
+        return [*hands, *self.new]
+
+    def read(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
+        """The hand in a crop, if one is there."""
+        import cv2
+
+        cut = crop.cut(image_rgb, size=HAND_PX, border=cv2.BORDER_REPLICATE)
+        answer = self._networks.hand(cut)
+        if answer.presence < self._config.min_tracking_confidence:
+            return None
+        world = answer.world.copy()
+        world[:, :2] = world[:, :2] @ crop.turn.T
+        is_left = answer.right < 0.5
+        return FoundHand(
+            side="left" if is_left else "right",
+            score=1.0 - answer.right if is_left else answer.right,
+            raw21_px=crop.in_picture(answer.points / HAND_PX),
+            raw21_in_hand=world,
+            presence=answer.presence,
+        )
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
-        """Hands in the active parts and, as long as one is missing, in the whole image."""
-        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
-        everything = whole(image_wh)
-        hands: list[FoundHand] = []
-        order = [everything, *self._active] if self._crowded else [*self._active, everything]
-        for part in order:
-            if len(hands) >= WEARERS_HANDS:
-                break
-            place = self._place.get(part, part)
-            found = self._follower(part).detect_for_video(
-                _picture(place.cut(image_rgb)), self._count * FRAME_MS
-            )
-            new = distinct(_found(found, place), hands)
-            new = [hand for hand in new if place.holds(hand, image_wh)]
-            hands = whole_hands(hands + new)
-            new = [hand for hand in new if hand in hands]
-            if part in self._active:
-                self._active[part] = 0 if new else self._active[part] + 1
-                self._place[part] = place.moved_to(new, image_wh)
-        self._active = {part: idle for part, idle in self._active.items() if idle <= PATIENCE}
-        self._place = {part: self._place[part] for part in self._active if part in self._place}
-        return hands
+        """The followed hands in this image; those not seen for long are given up."""
+        tries = [(one, self.read(image_rgb, one.expected)) for one in self._followed]
+        read = [hand for _, hand in tries if hand is not None]
+        kept = whole_hands(distinct(read, []))
+        self._followed = []
+        for one, hand in tries:
+            if hand is not None and hand in kept:
+                self._followed.append(one.seen(hand))
+            elif hand is None and one.unseen < self._config.patience_frames:
+                self._followed.append(Followed(one.hand, one.step_px * 0.5, one.unseen + 1))
+        return kept
 
     def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
-        """Look into one part: where a hand has just been lost, else the next in turn."""
-        lost = distinct(self._before, known)
-        if lost:
-            tile = self._tiles[best_part(self._tiles, lost[0])]
-        elif self._count % self._config.search_every == 0:
-            tile = self._tiles[self._next_tile]
-            self._next_tile = (self._next_tile + 1) % len(self._tiles)
-        else:
-            return []
+        """Hands that nobody follows: looked for while one is missing, else now and then."""
+        config, found = self._config, list[FoundHand]()
+        for view in self._views(image_rgb, len(known)):
+            taken = [crop_of_hand(hand.raw21_px) for hand in [*known, *found]]
+            palms = find_palms(
+                self._networks, image_rgb, view, least=config.min_detection_confidence
+            )
+            for palm in palms:
+                if len(taken) >= config.most_hands or any(_near(palm.crop, t) for t in taken):
+                    continue
+                hand = self._refined(image_rgb, palm.crop)
+                if hand is not None:
+                    found = distinct([hand], [*known, *found]) + found
+        whole = whole_hands([*known, *found])
+        return [hand for hand in found if hand in whole]
+
+    def _refined(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
+        """Read twice: a palm's crop is coarser than the hand's own."""
+        hand = self.read(image_rgb, crop)
+        return hand and self.read(image_rgb, crop_of_hand(hand.raw21_px))
+
+    def _views(self, image_rgb: Image, seen: int) -> list[Crop]:
+        """Where to look for palms in this image."""
         image_wh = (image_rgb.shape[1], image_rgb.shape[0])
-        new = [h for h in self._look(image_rgb, tile) if tile.holds(h, image_wh)]
-        new = distinct(new, known)
-        if new:
-            self._active[tile] = 0
-        return new
-
-    def _look(self, image_rgb: Image, part: Part) -> list[FoundHand]:
-        """Hands of a part by themselves, nothing followed."""
-        return _found(self._probe.detect(_picture(part.cut(image_rgb))), part)
-
-    def _follower(self, part: Part) -> Any:
-        hands = self._config.most_hands if self._crowded else WEARERS_HANDS
-        key = (part, hands)
-        if key not in self._followers:
-            self._followers[key] = self._landmarker("VIDEO", hands)
-        return self._followers[key]
-
-    def _landmarker(self, mode: str, hands: int) -> Any:
-        try:
-            from mediapipe.tasks.python import BaseOptions, vision
-        except ImportError as error:
-            raise MissingExtraError(
-                "finding hands needs mediapipe: pip install 'handoff-ego[hands]'"
-            ) from error
-        options = vision.HandLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self._model)),
-            running_mode=getattr(vision.RunningMode, mode),
-            num_hands=hands,
-            min_hand_detection_confidence=self._config.min_detection_confidence,
-            min_hand_presence_confidence=self._config.min_tracking_confidence,
-            min_tracking_confidence=self._config.min_tracking_confidence,
-        )
-        self._open.append(vision.HandLandmarker.create_from_options(options))
-        return self._open[-1]
+        config = self._config
+        if self._count == 0 and config.search_every:
+            return [whole_view(image_wh), *(tile_views(image_wh) if seen == 0 else [])]
+        if seen >= WEARERS_HANDS or not config.search_every:
+            return [whole_view(image_wh)] if self._count % config.probe_every == 0 else []
+        views = [
+            Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px)
+            for one in self._followed
+            if one.unseen == 1
+        ]
+        if self._count % config.search_every == 0:
+            tiles = tile_views(image_wh)
+            turn, self._looks = self._looks, self._looks + 1
+            whole = turn % 2 == 0
+            views.append(whole_view(image_wh) if whole else tiles[(turn // 2) % len(tiles)])
+        return views
 
 
-def _picture(image_rgb: Image) -> Any:
-    import mediapipe
-
-    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image_rgb)
-
-
-def _found(result: Any, part: Part) -> list[FoundHand]:
-    hands = []
-    for label, points, world in zip(
-        result.handedness, result.hand_landmarks, result.hand_world_landmarks, strict=True
-    ):
-        relative = np.array([[p.x, p.y] for p in points])  # 0 and 1 are the picture's outer edges
-        hand = FoundHand(
-            side=label[0].category_name.lower(),
-            score=float(label[0].score),
-            raw21_px=relative * [part.width, part.height] - 0.5,
-            raw21_in_hand=np.array([[p.x, p.y, p.z] for p in world]),
-        )
-        hands.append(hand.moved(part.corner))
-    return hands
+def _near(crop: Crop, other: Crop) -> bool:
+    """Whether two crops are of the same hand, as far as crops can tell."""
+    apart = float(np.linalg.norm(crop.centre_px - other.centre_px))
+    turned = abs((crop.angle - other.angle + np.pi) % (2 * np.pi) - np.pi)
+    return apart < KNOWN_NEAR * max(crop.side_px, other.side_px) and turned < KNOWN_TURN

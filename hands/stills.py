@@ -44,7 +44,7 @@ class StillDetector:
         return [averaged(hand, mirrored) for hand in plain] or mirrored
 
     def _look(self, image_rgb: NDArray[np.uint8]) -> list[FoundHand]:
-        self._detector.detect(np.zeros_like(image_rgb))  # forget the picture before
+        self._detector.forget()
         return [self._detector.detect(image_rgb) for _ in range(LOOKS)][-1]
 
 

@@ -28,7 +28,7 @@ INSIDE_SIM = {
     "sim/robots": {"tasks", "hand", "motion", "scene", "sensors", "robots"},
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
-HEAVY = {"torch", "mediapipe", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "numpy"}
+HEAVY = {"torch", "ai_edge_litert", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "numpy"}
 
 
 def modules_of(package: str) -> list[Path]:

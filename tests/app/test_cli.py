@@ -113,7 +113,7 @@ def test_a_closed_pipe_is_no_error():
 
 def test_the_command_line_loads_no_heavy_package():
     heavy = {
-        *("torch", "mediapipe", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "pyarrow"),
+        *("torch", "ai_edge_litert", "cv2", "gtsam", "mujoco", "rerun", "matplotlib", "pyarrow"),
         *("jinja2", "av", "numpy", "scipy"),
     }
     code = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_found_hands_are_laid_on_the_nearest_true_ones():
     assert laid_on([two.found, one.found], truths) == [1, 0]
     assert laid_on([one.found], truths) == [0, -1]
     assert laid_on([], truths) == [-1, -1]
-    elsewhere = one.found.moved(np.array([0.0, 300.0]))
+    elsewhere = replace(one.found, raw21_px=one.found.raw21_px + np.array([0.0, 300.0]))
     assert laid_on([elsewhere], [one.truth]) == [-1]
 
 

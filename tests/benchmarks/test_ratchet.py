@@ -57,7 +57,7 @@ def test_a_clear_gain_asks_to_be_kept(limits):
 
 @pytest.mark.slow
 def test_the_sample_is_as_accurate_as_it_was(tmp_path, missing):
-    for name in ("mediapipe", "gtsam"):
+    for name in ("ai_edge_litert", "gtsam"):
         if find_spec(name) is None:
             missing(f"needs {name}: pip install 'handoff-ego[demo]'")
     limits = json.loads(ratchet.LIMITS.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A hand that is only found in a part of the image is followed out of that part."""
+"""Hands are found, followed, and counted once."""
 
 import json
 
@@ -7,28 +7,14 @@ import numpy as np
 from hands.config import HandsDetectConfig
 from hands.detector import HandDetector
 from hands.model_file import hand_model_path
-from hands.views import FoundHand, Part, distinct, whole_hands
+from hands.views import FoundHand, distinct, whole_hands
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"
 WIDE, HIGH = 1280, 720
 
 
-def found_at(x, y):
-    return FoundHand("left", 0.9, np.full((21, 2), (x, y), dtype=np.float64), np.zeros((21, 3)))
-
-
-def test_a_part_goes_with_its_hands_in_small_steps_and_stays_inside():
-    part, image_wh = Part(100, 100, 200, 200), (640, 480)
-    assert part.moved_to([], image_wh) == part
-    assert part.moved_to([found_at(200, 200)], image_wh) == part
-    assert part.moved_to([found_at(205, 200)], image_wh) == Part(105, 100, 200, 200)
-    assert part.moved_to([found_at(290, 110)], image_wh) == Part(112, 88, 200, 200)
-    corner = Part(436, 279, 200, 200)
-    assert corner.moved_to([found_at(630, 470)], image_wh) == Part(440, 280, 200, 200)
-
-
 def test_a_small_hand_that_crosses_a_wide_picture_is_not_lost(recordings):
-    """Too small for MediaPipe's palm detector in the whole picture, as at arm's length."""
+    """Too small for the palm network in the whole picture, as at arm's length."""
     import cv2
 
     folder = recordings / TFJS

@@ -87,6 +87,6 @@ def test_no_way_to_fetch_names_the_cure(tmp_path, monkeypatch):
 
 
 def test_importing_the_room_is_light():
-    code = "import sys, hands.stage; print({'mediapipe', 'cv2', 'torch'} & set(sys.modules))"
+    code = "import sys, hands.stage; print({'ai_edge_litert', 'cv2', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -50,7 +50,7 @@ def test_no_hand_in_any_frame_is_said_and_written(tmp_path, capfd, make_session,
     assert set(hands.state) == {"missing"}
     assert set(hands.reason) == {"not seen"}
     assert any("left hand was never seen" in warning for warning in outcome.warnings)
-    assert capfd.readouterr() == ("", "")  # MediaPipe's log stays off the terminal
+    assert capfd.readouterr() == ("", "")  # LiteRT's log stays off the terminal
 
 
 def test_known_hands_come_out_of_the_stage(
