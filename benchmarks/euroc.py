@@ -59,6 +59,13 @@ def body_from_head(euroc_dir: Path) -> SE3:
     return _pose((euroc_dir / "cam0_sensor.yaml").read_text(encoding="utf-8"))
 
 
+def camera_numbers(euroc_dir: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intrinsics of cam0, fx fy cx cy, and its distortion, k1 k2 p1 p2."""
+    camera = (euroc_dir / "cam0_sensor.yaml").read_text(encoding="utf-8")
+    distortion = _numbers(camera, "distortion_coefficients")
+    return np.array(_numbers(camera, "intrinsics")), np.array(distortion)
+
+
 def read_truth(euroc_dir: Path) -> tuple[NDArray[np.int64], SE3]:
     """Times ``(N,)`` and world_from_head ``(N,)`` of cam0; the world's z points up."""
     path = euroc_dir / "groundtruth.csv"
