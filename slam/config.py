@@ -33,7 +33,7 @@ class SlamConfig:
     max_scale_sigma: float = 0.1  # a relative scale uncertainty above this is called unknown
     marker_size_m: float = 0.0  # side of a printed marker's black square in view; 0: there is none
     marker_family: str = "apriltag_36h11"  # which markers were printed (docs/slam.md)
-    refine: str = ""  # "extrinsics": the IMU's turn against the camera too; its clock always
+    refine: str = ""  # "focal", "extrinsics" (the IMU's turn and place) or both: "focal,extrinsics"
     loop_closure: bool = True  # look for places seen before and join their points
     imported_path: str = ""  # imported: the trajectory file in the session, "raw/poses.txt"
     imported_body_from_head: str = ""  # "x,y,z,qw,qx,qy,qz" of the head camera in the file's body
@@ -53,7 +53,9 @@ class SlamConfig:
             raise BadInputError(
                 f"slam: marker_size_m={self.marker_size_m}; give metres, 0.08 for 8 cm"
             )
-        if self.refine not in {"", "extrinsics"}:
-            raise BadInputError(f"slam: refine={self.refine!r}; give 'extrinsics' or leave it out")
+        if not set(self.refine.split(",")) <= {"", "focal", "extrinsics"}:
+            raise BadInputError(
+                f"slam: refine={self.refine!r}; give 'focal', 'extrinsics' or 'focal,extrinsics'"
+            )
         if self.imported_up not in {"imu", "file"}:
             raise BadInputError(f"slam: imported_up={self.imported_up!r}; give 'imu' or 'file'")

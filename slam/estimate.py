@@ -10,6 +10,7 @@ import numpy as np
 
 from core.geometry.alignment import rotation_between
 from core.geometry.arrays import Bools, Ints
+from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam import growth, still, world
 from slam.bundle import adjust, covariances
@@ -22,9 +23,11 @@ from slam.mapping import SceneMap
 from slam.markers import Sighting, scale_by_markers
 from slam.metric import make_metric, scale_by_ranges
 from slam.path import CameraPath
+from slam.pillars import choose_pillars, on_pillars, take_back
 from slam.poses import pose_frames
 from slam.regain import regain
 from slam.scene import Scene
+from slam.self_calibration import Calibrated, self_calibrated
 from slam.tracks import Tracks
 
 MIN_STILL_S = 0.5
@@ -37,7 +40,7 @@ class Estimate:
     still: map ids of stretches without parallax.   scale_source: "imu", "depth",
     "stereo", "marker", "imported" or "unknown".
     gravity_source: "imu", "imported" or "none".   keyframes: rows of frames.
-    unit: of lengths where scale is unknown.
+    unit: of lengths where scale is unknown.   calibrated: what refining the calibration found.
     """
 
     path: CameraPath
@@ -47,6 +50,7 @@ class Estimate:
     scale_source: str = "unknown"
     gravity_source: str = "none"
     unit: str = "median scene depth"
+    calibrated: Calibrated | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -54,6 +58,7 @@ def estimate(
     tracks: Tracks,
     config: SlamConfig,
     *,
+    camera: Camera | None = None,
     imu: ImuData | None = None,
     places: list[Place] | None = None,
     sightings: Sequence[Sighting] = (),
@@ -62,6 +67,7 @@ def estimate(
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
+    camera: of the tracks, where its calibration is to be refined.
     places: looks of some frames, to close loops with.   sightings: of markers of known size.
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
@@ -73,14 +79,20 @@ def estimate(
         tracks, leftover = _regain(
             tracks, maps, config, places=places, keyframes=keyframes, leftover=leftover
         )
+    calibrated = None
+    if config.refine and camera is not None:
+        tracks, imu, calibrated = self_calibrated(tracks, maps, config, camera=camera, imu=imu)
     path = CameraPath(len(tracks.timestamps_ns))
     for scene_map in maps:
-        if imu is not None:
-            make_metric(scene_map, imu, config)
-        if scene_map.inertial is None:
-            _by_pictures_alone(scene_map, config)
+        with on_pillars(scene_map, config):
+            if imu is not None:
+                make_metric(scene_map, imu, config)
+            if scene_map.inertial is None:
+                _by_pictures_alone(scene_map, config)
         pose_frames(tracks, scene_map, config, path=path)
-    result = Estimate(path, maps, keyframes)
+    result = Estimate(path, maps, keyframes, calibrated=calibrated)
+    if calibrated is not None:
+        result.warnings += calibrated.doubts
     next_id = len(maps)
     for run in leftover:
         next_id = _turns_only(tracks, keyframes[run], config, result=result, map_id=next_id)
@@ -176,8 +188,13 @@ def close_loops(
         scene.points,
         scene.known & (new_id == np.arange(len(new_id))),
     )
-    growth.pull_together(merged, config, posed)
-    scene_map.scene = merged
+    pillars = choose_pillars(merged, posed)
+    covered = np.setdiff1d(posed, pillars)
+    merged.posed[covered] = False
+    growth.pull_together(merged, config, pillars)
+    take_back(merged, config, covered)
+    scene_map.scene, scene_map.posed = merged, np.flatnonzero(merged.posed)
+    scene_map.covariance = np.zeros((len(scene_map.posed), 6, 6))
     return tracks, renamed(places, new_id)
 
 

@@ -11,6 +11,7 @@ from slam.estimate import Estimate
 from slam.imu_clock import ImuClock
 from slam.mapping import SceneMap
 from slam.path import CameraPath
+from slam.self_calibration import Calibrated
 from slam.world import up_from_accelerometer
 
 STEP_S = 0.2  # path length is summed over steps this long, so that jitter does not count
@@ -38,7 +39,23 @@ def make_report(result: Estimate, timestamps_ns: Ints) -> dict[str, Any]:
         "points": int(sum(m.scene.known.sum() for m in result.maps)),
         "maps": [_map_figures(m) | _gravity_residual(m, path, timestamps_ns) for m in result.maps],
         "maps_without_parallax": result.still,
-    }
+    } | _calibration(result.calibrated)
+
+
+def _calibration(found: Calibrated | None) -> dict[str, Any]:
+    """How far the calibration was off; parts that were not asked for, or not told, are left out."""
+    if found is None:
+        return {}
+    figures: dict[str, Any] = {}
+    if found.focal is not None:
+        figures["focal_off_percent"] = _round(100 * np.expm1(found.focal.off[0]))
+        figures["focal_sigma_percent"] = _round(100 * found.focal.sigma[0])
+        figures["focal_used"] = found.focal.used
+    if found.place is not None:
+        figures["camera_in_imu_off_mm"] = _vector(1e3 * found.place.off)
+        figures["camera_in_imu_sigma_mm"] = _vector(1e3 * found.place.sigma)
+        figures["camera_in_imu_used"] = found.place.used
+    return {"calibration": figures}
 
 
 def travelled(result: Estimate, timestamps_ns: Ints) -> tuple[float, Floats]:

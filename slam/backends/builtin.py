@@ -20,6 +20,7 @@ class Builtin:
         return estimate(
             tracks,
             recording.config,
+            camera=recording.camera,
             imu=recording.imu,
             places=places,
             sightings=recording.sightings,

@@ -20,10 +20,11 @@ CAMERA_FROM_IMU = SE3(matrix_from_rotvec([0.1, -1.2, 0.3]), np.array([0.03, -0.0
 
 @dataclass(frozen=True)
 class Motion:
-    """Amplitudes of a swaying head: metres and radians."""
+    """Amplitudes of a swaying head: metres and radians. haste: how much faster it turns."""
 
     sway_m: float = 0.3
     turn_rad: float = 0.3
+    haste: float = 1.0
 
     def pose(self, t):
         """world_from_camera at seconds ``(N,)``."""
@@ -31,8 +32,9 @@ class Motion:
         position = self.sway_m * np.stack(
             [np.sin(1.9 * t), np.sin(2.6 * t + 1), 0.6 * np.sin(2.2 * t + 2)], axis=-1
         )
+        k = self.haste * t
         turn = matrix_from_ypr(
-            self.turn_rad * np.sin(0.9 * t), self.turn_rad * 0.4 * np.sin(1.3 * t), 0.1 * np.sin(t)
+            self.turn_rad * np.sin(0.9 * k), self.turn_rad * 0.4 * np.sin(1.3 * k), 0.1 * np.sin(k)
         )
         return SE3(turn @ WORLD_FROM_LEVEL_CAMERA, position)
 
