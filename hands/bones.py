@@ -30,7 +30,7 @@ def own_bones(
     evidence: list[Evidence], shape: HandShape, *, guess_sigma_m: tuple[float, float], frames: int
 ) -> HandShape:
     """The shape with bones fitted to at most ``frames`` frames of both hands (as right hands)."""
-    sample = _sample(evidence, frames)
+    sample = spread_sample(evidence, frames)
     if len(sample) < FEWEST_FRAMES:
         return shape
     start = np.log(shape.bones_m)
@@ -49,15 +49,14 @@ def own_bones(
     return shape
 
 
-def _sample(evidence: list[Evidence], frames: int) -> Evidence:
+def spread_sample(evidence: list[Evidence], frames: int) -> Evidence:
     """Evenly spread seen frames of both hands."""
     parts = []
     for hand in evidence:
         rows = np.flatnonzero(hand.seen)
         chosen = np.linspace(0, len(rows) - 1, min(frames // 2, len(rows))).round().astype(int)
         parts.append(hand[rows[chosen]] if len(rows) else hand[rows])
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
-    return Evidence(*(np.concatenate(column) for column in columns))
+    return Evidence.concat(parts)
 
 
 def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:

@@ -5,7 +5,7 @@ Everything is in a camera in which the hand is a right hand (left hands are mirr
 in angles, so any camera model will do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hands.kinematics import joints_in_palm
 from hands.proportions import HandShape
+from hands.view_evidence import ViewEvidence
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,6 +21,7 @@ Bools = NDArray[np.bool_]
 PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
 MIRROR = np.array([-1.0, 1.0, 1.0])
 NO_RAY = 1e3  # sigma where the lens model ends: such a landmark says nothing
+BY_FRAME = ("rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class Evidence:
     own hand-centred points in the camera's axes, NaN where it gave none.   seen: ``(N,)``, False
     for frames without a detection (their numbers are not read).   distance: ``(N,)`` of the
     landmarks' middle, in hand lengths; distance_sigma: ``(N,)`` of its logarithm, infinite where
-    nobody said.
+    nobody said.   views: what other cameras say of the same frames.
     """
 
     rays: Floats
@@ -39,6 +41,7 @@ class Evidence:
     seen: Bools
     distance: Floats
     distance_sigma: Floats
+    views: tuple[ViewEvidence, ...] = ()
 
     @staticmethod
     def of(rays: Floats, sigma_rad: Floats, guess: Floats, *, seen: Bools) -> "Evidence":
@@ -50,7 +53,15 @@ class Evidence:
         return len(self.rays)
 
     def __getitem__(self, index: Any) -> "Evidence":
-        return Evidence(*(value[index] for value in vars(self).values()))
+        columns = {name: getattr(self, name)[index] for name in BY_FRAME}
+        return replace(self, **columns, views=tuple(view[index] for view in self.views))
+
+    @staticmethod
+    def concat(parts: list["Evidence"]) -> "Evidence":
+        """Frames one after the other; all parts have the same views."""
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in BY_FRAME)
+        views = zip(*(part.views for part in parts), strict=True)
+        return Evidence(*columns, views=tuple(ViewEvidence.concat(list(view)) for view in views))
 
 
 def landmark_mixing() -> Floats:

@@ -23,6 +23,7 @@ from hands.evidence import (
     tangents,
 )
 from hands.proportions import HandShape
+from hands.view_terms import ViewTerms, across_rays, covariance_of, shared_modes, whitened
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +76,9 @@ class Terms:
     rays, across: see `Evidence`, `tangents`.   weight: ``(N,21)`` 1/sigma_rad, robust factor
     included.   guess: ``(N,21,3)`` `scaled_guess`.   guess_weight: ``(N,20)``
     1/metres of its bones, zero without a guess.   distance, distance_weight: ``(N,)`` of the
-    landmarks' middle, metres and 1/metres.
+    landmarks' middle, metres and 1/metres.   views: of other cameras.   shared: ``(N,42,42)``
+    whitening of the weighted offsets, where another view can tell which of the head's landmarks'
+    errors are common to them all; None where there is no other view.
     """
 
     shape: HandShape
@@ -87,22 +90,32 @@ class Terms:
     guess_weight: Floats
     distance: Floats
     distance_weight: Floats
+    views: tuple[ViewTerms, ...] = ()
+    shared: Floats | None = None
 
     def rows(self, rows: Any) -> "Terms":
         """The terms of some frames."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in BY_FRAME})
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in BY_FRAME},
+            views=tuple(view.rows(rows) for view in self.views),
+            shared=None if self.shared is None else self.shared[rows],
+        )
 
     def residuals(self, poses: HandPoses) -> Floats:
-        """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture."""
+        """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture,
+        42 across the rays of each other view.
+        """
         points = self.mixing @ poses.joints(self.shape)
-        offset, _ = self._across_rays(points)
+        offset, _ = across_rays(points, self.rays, self.across)
         farther = np.sum(points.mean(axis=1) * self._middle_ray(), axis=-1) - self.distance
         bones = (bones_of(points) - bones_of(self.guess)) * self.guess_weight[..., None]
         parts = [
-            offset * self.weight[..., None],
+            self._whitened(offset * self.weight[..., None]),
             bones,
             farther * self.distance_weight,
             posture_residuals(poses.angles),
+            *(view.residuals(points) for view in self.views),
         ]
         return np.concatenate([p.reshape(len(points), -1) for p in parts], axis=-1)
 
@@ -110,7 +123,7 @@ class Terms:
         """``(N,R,27)`` of the residuals."""
         joints, slopes = joints_and_slopes(poses, self.shape)
         points, slopes = self.mixing @ joints, np.einsum("kj,njic->nkic", self.mixing, slopes)
-        offset, depth = self._across_rays(points)
+        offset, depth = across_rays(points, self.rays, self.across)
         along = np.einsum("nki,nkic->nkc", self.rays, slopes)
         sideways = self.across @ slopes - offset[..., None] * along[..., None, :]
         sideways *= (self.weight / depth)[..., None, None]
@@ -119,7 +132,8 @@ class Terms:
         posture[..., 6:] = posture_slopes(poses.angles)
         farther = np.einsum("ni,nic->nc", self._middle_ray(), slopes.mean(axis=1))
         farther *= self.distance_weight[:, None]
-        parts = [sideways, bones, farther, posture]
+        others = [view.jacobian(points, slopes) for view in self.views]
+        parts = [self._whitened(sideways), bones, farther, posture, *others]
         return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
 
     def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
@@ -131,10 +145,8 @@ class Terms:
     def _middle_ray(self) -> Floats:
         return normalised(self.rays.mean(axis=1))
 
-    def _across_rays(self, points: Floats) -> tuple[Floats, Floats]:
-        """Offsets over depth ``(N,21,2)``, and depths ``(N,21)``."""
-        depth = np.maximum(np.sum(points * self.rays, axis=-1), 0.02)
-        return (self.across @ points[..., None])[..., 0] / depth[..., None], depth
+    def _whitened(self, weighted: Floats) -> Floats:
+        return weighted if self.shared is None else whitened(self.shared, weighted)
 
 
 def joints_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
@@ -191,6 +203,7 @@ def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float
         guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
         distance=evidence.distance * shape.length_m,
         distance_weight=TOGETHER / (evidence.distance * shape.length_m * evidence.distance_sigma),
+        views=tuple(ViewTerms.of(view) for view in evidence.views),
     )
 
 
@@ -243,8 +256,8 @@ def chosen(mask: NDArray[np.bool_], yes: HandPoses, no: HandPoses) -> HandPoses:
 def ray_offsets(terms: Terms, poses: HandPoses) -> Floats:
     """``(N,21)`` angle between each landmark's ray and the fitted one, radians."""
     points = terms.mixing @ poses.joints(terms.shape)
-    depth = np.maximum(np.sum(points * terms.rays, axis=-1), 0.02)
-    return np.asarray(np.linalg.norm((terms.across @ points[..., None])[..., 0], axis=-1) / depth)
+    offset, _ = across_rays(points, terms.rays, terms.across)
+    return np.asarray(np.linalg.norm(offset, axis=-1))
 
 
 def robustified(terms: Terms, poses: HandPoses, sigma_rad: Floats) -> Terms:
@@ -254,4 +267,26 @@ def robustified(terms: Terms, poses: HandPoses, sigma_rad: Floats) -> Terms:
     points = terms.mixing @ poses.joints(terms.shape)
     bones = np.linalg.norm(bones_of(points) - bones_of(terms.guess), axis=-1) * terms.guess_weight
     guess_factor = np.sqrt((GUESS_DOF + 3) / (GUESS_DOF + bones**2))
-    return replace(terms, weight=factor / sigma_rad, guess_weight=terms.guess_weight * guess_factor)
+    terms = replace(
+        terms, weight=factor / sigma_rad, guess_weight=terms.guess_weight * guess_factor
+    )
+    return with_views(terms, points, sigma_rad) if terms.views else terms
+
+
+def with_views(terms: Terms, points: Floats, sigma_rad: Floats) -> Terms:
+    """The same terms with the other views weighed for landmarks ``(N,21,3)`` about here.
+
+    One camera alone needs its landmarks' mean for direction and their spread for distance. Where
+    another camera tells both, what the head's landmarks may have wrong in common is left open.
+    """
+    helped = np.any([view.view.seen for view in terms.views], axis=0)
+    modes = shared_modes(terms.rays, terms.across, sigma_rad=sigma_rad)
+    modes = modes * np.repeat(terms.weight, 2, axis=1)[..., None]
+    covariance = covariance_of(np.ones_like(sigma_rad), modes)
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    return replace(
+        terms,
+        views=tuple(view.weighed(points) for view in terms.views),
+        shared=np.where(helped[:, None, None], whitening, np.eye(42)),
+        distance_weight=np.where(helped, terms.distance_weight / TOGETHER, terms.distance_weight),
+    )

@@ -10,7 +10,7 @@ The network sees every hand the same way: as a right hand, straight ahead, wrist
 at the size of its palm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hands.evidence import NO_RAY, PARENTS, Evidence, normalised, turn_to
+from hands.evidence import BY_FRAME, NO_RAY, PARENTS, Evidence, normalised, turn_to
 from hands.proportions import POPULATION_HAND_LENGTH_M
 
 Floats = NDArray[np.float64]
@@ -87,14 +87,14 @@ def lifted(evidence: Evidence) -> Evidence:
     depth = np.exp(mean[:, 63]) / view.palm
     points = ahead * (depth[:, None] + mean[:, 42:63])[..., None]
     points -= points.mean(axis=1, keepdims=True)
-    new = {name: value.copy() for name, value in vars(evidence).items()}
+    new = {name: getattr(evidence, name).copy() for name in BY_FRAME}
     new["rays"][rows] = rays = normalised(ahead @ np.swapaxes(view.turn, 1, 2))
     spread = sigma[:, :42].reshape(-1, 21, 2).mean(axis=-1) * view.palm[:, None]
     new["sigma_rad"][rows] = np.where(evidence.sigma_rad[rows] < NO_RAY, spread, NO_RAY)
     back = np.swapaxes(view.turn, 1, 2) @ turn_to(normalised(rays.mean(axis=1)))
     new["guess"][rows] = points @ back * POPULATION_HAND_LENGTH_M
     new["distance"][rows], new["distance_sigma"][rows] = depth, sigma[:, 63]
-    return Evidence(**new)
+    return replace(evidence, **new)
 
 
 def ahead_of(mean: Floats, view: View) -> Floats:

@@ -6,7 +6,7 @@ it: Buchholz, Armstrong, Goldstein, "Anthropometric data for describing the kine
 hand", Ergonomics 35(3), 1992. Adult hand length, both sexes pooled: ANSUR, 181.5 mm, sd 12 mm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class HandShape:
     bones_m: ``(5,4)``, thumb to little finger: wrist to first joint, then outward.
     first_joint_directions: ``(5,3)`` unit, from the wrist, in the palm's axes.
     length_m: wrist to middle fingertip; length_sigma_m: how sure its scale is.
-    scale_source: ``measured`` or ``prior``.
+    scale_source: ``measured``, ``stereo``, ``wrist_camera`` or ``prior``.
     """
 
     bones_m: Floats
@@ -69,3 +69,9 @@ def hand_shape(hand_length_mm: float | None) -> HandShape:
         length_sigma_m=MEASURED_SIGMA_M if measured else POPULATION_SIGMA_M,
         scale_source="measured" if measured else "prior",
     )
+
+
+def scaled_shape(shape: HandShape, length_m: float) -> HandShape:
+    """The same hand at another length; how sure that is stays as it was."""
+    factor = length_m / shape.length_m
+    return replace(shape, bones_m=shape.bones_m * factor, length_m=length_m)
