@@ -1,7 +1,7 @@
 """Which landmarks the camera can see: inside the image, and not behind another part of either hand.
 
-Hands are bodies of capsules, thick as fingers and palms are. A landmark is hidden if its viewing
-ray passes through one before it comes to the landmark's own skin. What other things hide is not
+Hands are bodies of capsules, thick as fingers and palms are. A landmark is hidden if its line of
+sight passes through one before it comes to the landmark's own skin. What other things hide is not
 known here.
 """
 
@@ -14,14 +14,23 @@ from core.geometry.landmarks import LANDMARKS
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-REFERENCE_PALM_M = 0.088  # wrist to middle MCP of the hand whose thicknesses are given here
-SAMPLES = 18  # along a ray
-REACH_M = 0.16  # a hand hides its landmarks from no farther in front
-INSIDE_M = 0.0025  # so deep in a capsule a ray is surely stopped
-METACARPAL_START = 0.22  # of the way from wrist to MCP: nearer to the wrist all bones are one
+REFERENCE_PALM_M = 0.089  # wrist to middle MCP of the hand whose sizes are given here
+REACH_M = 0.24  # a hand hides its landmarks from no farther in front
+INSIDE_M = 0.0018  # so deep in a capsule a line of sight is surely stopped
+# where the metacarpals of index to little finger begin: from the wrist to the fingers, towards the
+# little finger, out of the palm
+CARPALS_M = np.array([
+    [0.022, -0.013, 0.002], [0.022, -0.003, 0.001], [0.021, 0.007, 0.001], [0.019, 0.016, 0.003],
+])  # fmt: skip
 # half the thickness at MCP, PIP, DIP and tip (thumb: at CMC, MCP, IP, tip)
-THUMB_M, FINGER_M = (0.0150, 0.0118, 0.0104, 0.0082), (0.0103, 0.0091, 0.0082, 0.0070)
-METACARPAL_M, WEB_M, WRIST_M = 0.013, 0.010, 0.016
+THUMB_M = (0.0150, 0.0118, 0.0104, 0.0082)
+FINGERS_M = (
+    (0.0105, 0.0092, 0.0083, 0.0070),
+    (0.0105, 0.0094, 0.0084, 0.0072),
+    (0.0100, 0.0088, 0.0080, 0.0068),
+    (0.0090, 0.0078, 0.0071, 0.0061),
+)
+METACARPAL_M, KNUCKLES_M, WRIST_M, THENAR_M = 0.013, 0.010, 0.016, (0.016, 0.0145)
 # how far in front of a landmark its own skin may lie
 SKIN_M = np.array([0.026, 0.024, 0.019, 0.014, 0.011, *[0.018, 0.013, 0.010] * 4])
 assert len(SKIN_M) == len(LANDMARKS)
@@ -35,47 +44,78 @@ def visible_landmarks(
     """
     uv_px, valid = camera.project(landmarks)
     inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
+    own, other = clearance_m(landmarks, joints), clearance_m(landmarks, others)
+    return np.asarray(inside & (np.fmin(own, other) > -INSIDE_M))
+
+
+def clearance_m(landmarks: Floats, joints: Floats) -> Floats:
+    """``(T,17)`` how far each line of sight stays off a hand ``(T,21,3)``, up to the landmark's own
+    skin; negative inside it, in metres of the reference hand; NaN without that hand.
+    """
     scale = np.linalg.norm(joints[:, 9] - joints[:, 0], axis=-1) / REFERENCE_PALM_M
-    points = _along_rays(landmarks, scale)
-    hidden = _stopped(points, joints, scale) | _stopped(points, others, scale)
-    return np.asarray(inside & ~hidden)
+    distance = np.linalg.norm(landmarks, axis=-1, keepdims=True)
+    sight = landmarks / distance
+    stop = distance - SKIN_M[:, None] * scale[:, None, None]
+    ends = sight * np.maximum(stop - REACH_M, 0.02), sight * stop
+    nearest = np.full(landmarks.shape[:2], np.inf)
+    for start, end, radius, radius_at_end in _capsules(joints, scale):
+        apart, share = _nearest_of_segments(ends, (start[:, None], end[:, None]))
+        thick = radius + share * (radius_at_end - radius)
+        nearest = np.minimum(nearest, apart / scale[:, None] - thick)
+    return nearest
 
 
-def _along_rays(landmarks: Floats, scale: Floats) -> Floats:
-    """``(T,17,S,3)`` points on the viewing rays, up to each landmark's own skin."""
-    distance = np.linalg.norm(landmarks, axis=-1)
-    stop = distance - SKIN_M * scale[:, None]
-    start = np.maximum(stop - REACH_M, 0.02)
-    reach = start[..., None] + np.linspace(0.0, 1.0, SAMPLES) * (stop - start)[..., None]
-    return np.asarray((landmarks / distance[..., None])[:, :, None] * reach[..., None])
-
-
-def _stopped(points: Floats, joints: Floats, scale: Floats) -> Bools:
-    """``(T,17)`` whether any of a landmark's points ``(T,17,S,3)`` lies in a hand ``(T,21,3)``."""
-    hidden = np.zeros(points.shape[:2], dtype=bool)
-    for start, end, radius, change in _capsules(joints):
-        base, axis = start[:, None, None], (end - start)[:, None, None]
-        along = np.sum((points - base) * axis, axis=-1) / np.sum(axis * axis, axis=-1)
-        along = np.clip(along, 0.0, 1.0)
-        apart = np.linalg.norm(points - base - along[..., None] * axis, axis=-1)
-        thick = (radius + change * along) * scale[:, None, None]
-        hidden |= (apart < thick - INSIDE_M).any(axis=-1)  # a missing hand, NaN, hides nothing
-    return hidden
-
-
-def _capsules(joints: Floats) -> list[tuple[Floats, Floats, float, float]]:
-    """Ends ``(T,3)``, radius at the first and its change to the second."""
+def _capsules(joints: Floats, scale: Floats) -> list[tuple[Floats, Floats, float, float]]:
+    """Ends ``(T,3)`` in the camera, and the radii there on the reference hand."""
+    wrist, carpals = joints[:, 0], _carpals(joints, scale)
     parts = []
-    for finger in range(5):
-        first, radii = 4 * finger + 1, FINGER_M if finger else THUMB_M
+    for finger, radii in enumerate((THUMB_M, *FINGERS_M)):
+        first = 4 * finger + 1
         parts += [
-            (joints[:, first + k], joints[:, first + k + 1], radii[k], radii[k + 1] - radii[k])
+            (joints[:, first + k], joints[:, first + k + 1], radii[k], radii[k + 1])
             for k in range(3)
         ]
         if finger:
-            mcp = joints[:, first]
-            start = joints[:, 0] + METACARPAL_START * (mcp - joints[:, 0])
-            parts.append((start, mcp, METACARPAL_M, radii[0] - METACARPAL_M))
-    parts += [(joints[:, 0], joints[:, mcp], WRIST_M, METACARPAL_M - WRIST_M) for mcp in (5, 17)]
-    parts.append((joints[:, 2], joints[:, 5], WEB_M, 0.0))
+            parts.append((carpals[:, finger - 1], joints[:, first], METACARPAL_M, radii[0]))
+    parts += [(wrist, carpals[:, k], WRIST_M, METACARPAL_M) for k in (0, 3)]
+    parts.append((joints[:, 1], joints[:, 2], *THENAR_M))
+    parts.append((joints[:, 5], joints[:, 9], KNUCKLES_M, KNUCKLES_M))
     return parts
+
+
+def _carpals(joints: Floats, scale: Floats) -> Floats:
+    """``(T,4,3)``: where the metacarpals begin, in the camera."""
+    wrist, knuckles = joints[:, 0], joints[:, [5, 9, 13, 17]]
+    x = knuckles.mean(axis=1) - wrist
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    y = knuckles[:, 3] - knuckles[:, 0]
+    y -= np.sum(y * x, axis=-1, keepdims=True) * x
+    y /= np.linalg.norm(y, axis=-1, keepdims=True)
+    # out of the palm is x cross y on a right hand, the other way on a left: the thumb tells
+    z = np.cross(x, y)
+    z *= np.sign(np.sum((joints[:, 1] - wrist) * z, axis=-1, keepdims=True))
+    axes = np.stack([x, y, z], axis=1) * scale[:, None, None]
+    return np.asarray(wrist[:, None] + CARPALS_M @ axes)
+
+
+def _nearest_of_segments(
+    first: tuple[Floats, Floats], second: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Least distance of two segments, and at which share of the second. Ericson, Real-Time
+    Collision Detection, 5.1.9.
+    """
+    along, across = first[1] - first[0], second[1] - second[0]
+    between = first[0] - second[0]
+    a, e = _dot(along, along), _dot(across, across)
+    b, c, f = _dot(along, across), _dot(along, between), _dot(across, between)
+    parallel = a * e - b * b
+    s = np.clip((b * f - c * e) / np.where(parallel > 1e-14, parallel, np.inf), 0, 1)
+    t = np.clip((b * s + f) / e, 0, 1)
+    s = np.clip((b * t - c) / a, 0, 1)
+    t = np.clip((b * s + f) / e, 0, 1)
+    apart = between + s[..., None] * along - t[..., None] * across
+    return np.linalg.norm(apart, axis=-1), t
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.sum(one * other, axis=-1))
