@@ -107,10 +107,7 @@ def adjust(
     gtsam = load_gtsam()
     free = np.zeros(len(scene.posed), bool)
     free[frames] = True
-    rows = scene.observations()
-    local = np.zeros(len(scene.known), bool)
-    local[scene.views.track[rows[free[scene.views.frame[rows]]]]] = True
-    rows = rows[local[scene.views.track[rows]]]
+    rows = np.sort(scene.of_tracks(scene.used_by(frames)))
     if not len(rows):
         return None
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()

@@ -52,11 +52,12 @@ def grow(
         posed = among[scene.posed[among]]
         if len(posed) > 1.5 * last_global:
             adjust(scene, posed, sigma_px=config.pixel_sigma)
+            scene.drop_outliers(2 * config.outlier_px)
             last_global = len(posed)
         else:
             window = posed[-WINDOW:] if step > 0 else posed[:WINDOW]
             adjust(scene, window, sigma_px=config.pixel_sigma, rounds=4)
-        scene.drop_outliers(2 * config.outlier_px)
+            scene.drop_outliers(2 * config.outlier_px, among=scene.tracks_of(window))
         if abs(at - int(np.searchsorted(among, (low, high)[step > 0]))) % 10 == 9:
             step = -step
     return among[scene.posed[among]]
@@ -80,9 +81,7 @@ def pull_together(scene: Scene, config: SlamConfig, frames: Ints) -> None:
 
 def replace_points(scene: Scene, config: SlamConfig, frames: Ints) -> None:
     """Triangulate every unknown track that these keyframes see."""
-    inside = np.zeros(len(scene.posed), bool)
-    inside[frames] = True
-    tracks = np.unique(scene.views.track[inside[scene.views.frame]])
+    tracks = scene.tracks_of(frames)
     scene.triangulate(tracks[~scene.known[tracks]], max_px=config.outlier_px)
 
 
@@ -174,7 +173,7 @@ def extend(scene: Scene, config: SlamConfig, frame_and_neighbour: tuple[int, int
     """Pose one more keyframe, from its neighbour or from the points alone, and place what it adds;
     False where it sees too little."""
     frame, neighbour = (int(k) for k in frame_and_neighbour)
-    found = _localise(scene, config, (frame, neighbour))
+    found = localise(scene, config, (frame, neighbour))
     if found is None:
         return False
     scene.set_pose(frame, found[0].camera_from_world.inverse())
@@ -185,9 +184,11 @@ def extend(scene: Scene, config: SlamConfig, frame_and_neighbour: tuple[int, int
     return True
 
 
-def _localise(
+def localise(
     scene: Scene, config: SlamConfig, frame_and_neighbour: tuple[int, int]
 ) -> tuple[Localised, Ints] | None:
+    """One keyframe in the map as it is, and its observations of known points; None where it sees
+    too little."""
     frame, neighbour = frame_and_neighbour
     view, rows = scene.view_of(frame)
     if len(rows) < config.min_landmarks:

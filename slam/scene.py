@@ -87,6 +87,19 @@ class Scene:
             self.used & self.posed[self.views.frame] & self.known[self.views.track]
         )
 
+    def tracks_of(self, frames: Ints) -> Ints:
+        """Every point that these keyframes saw, known or not."""
+        starts = self.frame_starts
+        seen = [self.views.track[starts[frame] : starts[frame + 1]] for frame in frames]
+        return np.unique(np.concatenate(seen)) if seen else np.zeros(0, np.int64)
+
+    def used_by(self, frames: Ints) -> Ints:
+        """Known points that these keyframes saw and still use."""
+        starts = self.frame_starts
+        rows = np.concatenate([np.arange(starts[k], starts[k + 1]) for k in frames])
+        tracks = np.unique(self.views.track[rows[self.used[rows]]])
+        return tracks[self.known[tracks]]
+
     def errors_px(self, rows: Ints) -> Floats:
         """Reprojection errors of these observations; infinite behind the camera."""
         frame = self.views.frame[rows]
@@ -138,16 +151,20 @@ class Scene:
             return np.full(len(rows), np.nan)
         return self.views.ranges.range_m[rows]
 
-    def drop_outliers(self, max_px: float) -> int:
-        """Forget observations that do not fit and points that lost support. Returns how many."""
-        rows = self.observations()
+    def drop_outliers(self, max_px: float, *, among: Ints | None = None) -> int:
+        """Forget observations that do not fit and points that lost support. Returns how many.
+
+        among: only these points, where the others have not changed.
+        """
+        tracks = np.flatnonzero(self.known) if among is None else among[self.known[among]]
+        rows = self.of_tracks(tracks)
         bad = self.errors_px(rows) > max_px
         self.used[rows[bad]] = False
         rows = rows[~bad]
         placed = self._spread(rows) > 0.5 * MIN_SPREAD_RAD
         if self.ranged:
             placed[self.views.track[rows[np.isfinite(self.ranges(rows))]]] = True
-        self.known &= placed
+        self.known[tracks] = placed[tracks]
         return int(bad.sum())
 
     def _spread(self, rows: Ints) -> Floats:

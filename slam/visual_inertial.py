@@ -103,7 +103,7 @@ def refine(
     if scene.ranged:
         add_ranges(graph, scene, rows, body_from_camera=imu_from_camera)
     world_from_imu = scene.world_from_camera[frames] @ imu.camera_from_imu
-    _add_states(
+    add_states(
         graph,
         values,
         imu,
@@ -146,7 +146,7 @@ def with_mounting(covariance: Floats, away: Floats) -> Floats:
     return np.asarray(covariance + by_tilt @ tilt @ by_tilt.swapaxes(1, 2))
 
 
-def _add_states(
+def add_states(
     graph: Any,
     values: Any,
     imu: ImuData,
@@ -156,6 +156,8 @@ def _add_states(
     world_from_imu: SE3,
     inertial: Inertial,
 ) -> None:
+    """Poses, velocities and biases of keyframes with what the IMU says between them; the first
+    one is held, but for its tilt."""
     gtsam = load_gtsam()
     parameters = preintegration_parameters(imu)
     key = gtsam.symbol
