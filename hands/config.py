@@ -21,12 +21,24 @@ class HandsDetectConfig:
         2  # frames between looks into parts of the image for a missing hand; 0: never
     )
     patience_frames: int = 3  # frames through which a hand not seen is still expected where it was
-    chunk_frames: int = 900  # frames that one worker follows hands through; part of the result
-    warm_up_frames: int = 30  # decoded before a chunk, so that following has begun
+    confirm_frames: int = 3  # a new hand is followed so long before it is followed back
+    memory_mib: int = 96  # of pictures through which hands are followed back; part of the result
+    chunk_frames: int = (
+        900  # frames that one worker follows hands through, at most; part of the result
+    )
+    warm_up_frames: int = 15  # looked at before a chunk, so that following has begun
     workers: int = 2  # processes; no part of the result
 
     def __post_init__(self) -> None:
-        _positive(self, "most_hands", "probe_every", "chunk_frames", "workers")
+        _positive(
+            self,
+            "most_hands",
+            "probe_every",
+            "confirm_frames",
+            "memory_mib",
+            "chunk_frames",
+            "workers",
+        )
         _fractions(self, "min_detection_confidence", "min_tracking_confidence")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -16,12 +17,18 @@ from hands.config import HandsDetectConfig
 from hands.detect_worker import FoundHands, Job, run_in_child
 
 WRIST_STREAMS = ("left_wrist", "right_wrist")
+WORTH_A_START = 120  # frames: less is done before another process is up
 
 
 def chunks(count: int, config: HandsDetectConfig) -> Iterator[tuple[int, int, int]]:
-    """``(warm_from, start, stop)`` rows of each worker's run. The same whatever the workers."""
-    for start in range(0, count, config.chunk_frames):
-        stop = min(count, start + config.chunk_frames)
+    """``(warm_from, start, stop)`` rows of each worker's run: equal parts, an even number of them
+    where that is worth a start, so that two workers end together. The same whatever the workers.
+    """
+    parts = -(-count // config.chunk_frames)
+    if parts % 2 and count > WORTH_A_START * parts:
+        parts += 1
+    edges = [count * part // parts for part in range(parts)] + [count]
+    for start, stop in pairwise(edges):
         yield max(0, start - config.warm_up_frames), start, stop
 
 

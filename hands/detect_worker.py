@@ -22,6 +22,7 @@ from core.session.frames import open_frames
 from core.session.storage import SessionFolder
 from hands.config import HandsDetectConfig
 from hands.detector import HandDetector
+from hands.hindsight import hands_with_hindsight
 from hands.views import FoundHand
 
 REPORT_EVERY = 10  # frames
@@ -132,9 +133,9 @@ def find_hands(job: Job, config: HandsDetectConfig, advance: Callable[[int], Non
         open_frames(folder, job.stream, redact=False) as frames,
         HandDetector(Path(job.model), config) as detector,
     ):
-        pictures = frames.iterate(start=job.warm_from, stop=job.stop)
-        for row, frame in enumerate(pictures, start=job.warm_from):
-            found = detector.detect(frame.image_rgb)
+        pictures = (f.image_rgb for f in frames.iterate(start=job.warm_from, stop=job.stop))
+        every = hands_with_hindsight(pictures, detector, config)
+        for row, found in enumerate(every, start=job.warm_from):
             if row < job.start:
                 continue
             rows += [row] * len(found)

@@ -5,7 +5,7 @@ and happens only while one of two hands is missing, and now and then for a third
 pictures that are not mirrored "left" is the person's left hand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,16 +24,25 @@ Image = NDArray[np.uint8]
 
 WEARERS_HANDS = 2
 KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in sides and radians
+SLOWING = 0.5  # of a lost hand, per frame
 LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
 
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """A hand being followed. step_px: ``(2,)`` its last motion.   unseen: frames since it was."""
+    """A hand being followed. first: as it was found.   step_px: ``(2,)`` its last motion.   age,
+    unseen: frames since it was found, since it was last seen.
+    """
 
     hand: FoundHand
+    first: FoundHand
     step_px: Floats
+    age: int = 0
     unseen: int = 0
+
+    @staticmethod
+    def new(hand: FoundHand) -> "Followed":
+        return Followed(hand, hand, np.zeros(2))
 
     @property
     def expected(self) -> Crop:
@@ -43,7 +52,13 @@ class Followed:
     def seen(self, hand: FoundHand) -> "Followed":
         """A frame later, found."""
         step = hand.raw21_px.mean(axis=0) - self.hand.raw21_px.mean(axis=0)
-        return Followed(hand, step / (1 + self.unseen))
+        return Followed(hand, self.first, step / (1 + self.unseen), self.age + 1)
+
+    def missed(self) -> "Followed":
+        """A frame later, not found: it is expected a little further on."""
+        return replace(
+            self, step_px=self.step_px * SLOWING, age=self.age + 1, unseen=self.unseen + 1
+        )
 
 
 class HandDetector:
@@ -51,6 +66,7 @@ class HandDetector:
 
     def __init__(self, model: Path, config: HandsDetectConfig) -> None:
         self._model, self._config = model, config
+        self.patience_frames = config.patience_frames
         self.forget()
 
     def __enter__(self) -> Self:
@@ -67,19 +83,16 @@ class HandDetector:
 
     def forget(self) -> None:
         """The next image has nothing to do with the ones before."""
-        self._followed: list[Followed] = []
+        self.followed: list[Followed] = []
         self._count, self._looks = 0, 0
-        self.new: list[FoundHand] = []
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
-        """The hands of the next image ``(H,W,3)``; ``new`` are those among them that were not
-        followed to it.
-        """
+        """The hands of the next image ``(H,W,3)``."""
         hands = self._follow(image_rgb)
-        self.new = self._search(image_rgb, hands)
-        self._followed += [Followed(hand, np.zeros(2)) for hand in self.new]
+        new = self._search(image_rgb, hands)
+        self.followed += [Followed.new(hand) for hand in new]
         self._count += 1
-        return [*hands, *self.new]
+        return [*hands, *new]
 
     def read(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
         """The hand in a crop, if one is there."""
@@ -102,15 +115,15 @@ class HandDetector:
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """The followed hands in this image; those not seen for long are given up."""
-        tries = [(one, self.read(image_rgb, one.expected)) for one in self._followed]
+        tries = [(one, self.read(image_rgb, one.expected)) for one in self.followed]
         read = [hand for _, hand in tries if hand is not None]
         kept = whole_hands(distinct(read, []))
-        self._followed = []
+        self.followed = []
         for one, hand in tries:
             if hand is not None and hand in kept:
-                self._followed.append(one.seen(hand))
-            elif hand is None and one.unseen < self._config.patience_frames:
-                self._followed.append(Followed(one.hand, one.step_px * 0.5, one.unseen + 1))
+                self.followed.append(one.seen(hand))
+            elif hand is None and one.unseen < self.patience_frames:
+                self.followed.append(one.missed())
         return kept
 
     def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
@@ -145,7 +158,7 @@ class HandDetector:
             return [whole_view(image_wh)] if self._count % config.probe_every == 0 else []
         views = [
             Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px)
-            for one in self._followed
+            for one in self.followed
             if one.unseen == 1
         ]
         if self._count % config.search_every == 0:

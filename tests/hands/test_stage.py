@@ -142,9 +142,12 @@ def test_a_video_cut_off_is_named_by_the_child(tmp_path, make_session, blank):
 
 
 def test_chunks_cover_every_frame_once_whatever_the_workers():
-    config = HandsDetectConfig(chunk_frames=100, warm_up_frames=20)
-    parts = list(chunks(250, config))
-    assert parts == [(0, 0, 100), (80, 100, 200), (180, 200, 250)]
+    config = HandsDetectConfig(chunk_frames=900, warm_up_frames=20)
+    assert list(chunks(100, config)) == [(0, 0, 100)]
+    assert list(chunks(451, config)) == [(0, 0, 225), (205, 225, 451)]
+    parts = list(chunks(2000, config))
+    assert parts == [(0, 0, 500), (480, 500, 1000), (980, 1000, 1500), (1480, 1500, 2000)]
+    assert list(chunks(0, config)) == []
 
 
 def test_labels_are_the_persons_own_sides(tmp_path, recordings, make_session):

@@ -1,0 +1,86 @@
+"""A hand found late is followed back, as far as it is there and nobody has it."""
+
+import numpy as np
+
+from hands.config import HandsDetectConfig
+from hands.detector import Followed
+from hands.hindsight import hands_with_hindsight
+from hands.views import FoundHand
+
+OPEN_HAND = np.random.default_rng(1).uniform(0, 60, (21, 2))
+CONFIG = HandsDetectConfig(confirm_frames=2)
+
+
+class Hand:
+    """A hand in the pictures ``come`` … ``go``, of which a look finds it from ``found`` on."""
+
+    def __init__(self, found, *, come=0, go=99, at=200.0, hidden=()):
+        self.found, self.come, self.go, self.at, self.hidden = found, come, go, at, hidden
+
+    def in_picture(self, number):
+        if not self.come <= number <= self.go or number in self.hidden:
+            return None
+        shift = [self.at + 3.0 * number, 100.0]
+        return FoundHand("left", 0.9, OPEN_HAND + shift, np.zeros((21, 3)))
+
+
+class Detector:
+    """Finds what it is told to, follows it, and reads a hand where there is one."""
+
+    patience_frames = 2
+
+    def __init__(self, *hands):
+        self.hands, self.followed, self.reads = hands, [], 0
+
+    def detect(self, image):
+        number = int(image[0, 0, 0])
+        there = {h: h.in_picture(number) for h in self.hands if h.found <= number}
+        found = [hand for hand in there.values() if hand is not None]
+        new = [Followed.new(there[h]) for h in self.hands if h.found == number]
+        old = [one.seen(hand) for one, hand in zip(self.followed, found, strict=False)]
+        self.followed = old + new
+        return found
+
+    def read(self, image, crop):
+        self.reads += 1
+        there = [h.in_picture(int(image[0, 0, 0])) for h in self.hands]
+        middle = [(h, np.linalg.norm(h.raw21_px.mean(axis=0) - crop.centre_px)) for h in there if h]
+        return next((hand for hand, apart in middle if apart < 40), None)
+
+
+def hands_of(*hands, count=20, config=CONFIG):
+    pictures = (np.full((4, 4, 3), number, dtype=np.uint8) for number in range(count))
+    detector = Detector(*hands)
+    return list(hands_with_hindsight(pictures, detector, config)), detector
+
+
+def test_a_hand_found_late_is_there_from_its_coming():
+    found, _ = hands_of(Hand(found=12, come=4))
+    assert [len(hands) for hands in found] == [0] * 4 + [1] * 16
+    px = [hands[0].raw21_px[0, 0] for hands in found[4:]]
+    np.testing.assert_allclose(np.diff(px), 3.0)
+
+
+def test_a_short_hiding_is_looked_through_and_stays_empty():
+    found, _ = hands_of(Hand(found=12, hidden=(7, 8)))
+    assert [len(hands) for hands in found] == [1] * 7 + [0] * 2 + [1] * 11
+    found, _ = hands_of(Hand(found=12, hidden=(6, 7, 8)))
+    assert [len(hands) for hands in found] == [0] * 9 + [1] * 11
+
+
+def test_a_hand_somebody_has_is_not_had_twice():
+    found, detector = hands_of(Hand(found=0, at=200.0), Hand(found=12, at=205.0))
+    assert [len(hands) for hands in found[:12]] == [1] * 12
+    assert detector.reads == 1
+
+
+def test_a_hand_lost_at_once_is_not_followed_back():
+    _, detector = hands_of(Hand(found=12, go=13))
+    assert detector.reads == 0
+
+
+def test_pictures_are_forgotten_in_time():
+    big = (np.full((512, 2048, 3), number, dtype=np.uint8) for number in range(20))  # 3 MiB
+    config = HandsDetectConfig(confirm_frames=2, memory_mib=15)
+    found = list(hands_with_hindsight(big, Detector(Hand(found=12)), config))
+    assert [len(hands) for hands in found] == [0] * 9 + [1] * 11
