@@ -34,6 +34,7 @@ class Followed:
     unseen: frames since it was found, since it was last seen.
     """
 
+    number: int
     hand: FoundHand
     first: FoundHand
     step_px: Floats
@@ -41,8 +42,8 @@ class Followed:
     unseen: int = 0
 
     @staticmethod
-    def new(hand: FoundHand) -> "Followed":
-        return Followed(hand, hand, np.zeros(2))
+    def new(number: int, hand: FoundHand) -> "Followed":
+        return Followed(number, hand, hand, np.zeros(2))
 
     @property
     def expected(self) -> Crop:
@@ -52,7 +53,8 @@ class Followed:
     def seen(self, hand: FoundHand) -> "Followed":
         """A frame later, found."""
         step = hand.raw21_px.mean(axis=0) - self.hand.raw21_px.mean(axis=0)
-        return Followed(hand, self.first, step / (1 + self.unseen), self.age + 1)
+        step /= 1 + self.unseen
+        return replace(self, hand=hand, step_px=step, age=self.age + 1, unseen=0)
 
     def missed(self) -> "Followed":
         """A frame later, not found: it is expected a little further on."""
@@ -84,13 +86,15 @@ class HandDetector:
     def forget(self) -> None:
         """The next image has nothing to do with the ones before."""
         self.followed: list[Followed] = []
-        self._count, self._looks = 0, 0
+        self._count, self._looks, self._numbers = 0, 0, 0
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
         """The hands of the next image ``(H,W,3)``."""
         hands = self._follow(image_rgb)
         new = self._search(image_rgb, hands)
-        self.followed += [Followed.new(hand) for hand in new]
+        for hand in new:
+            self._numbers += 1
+            self.followed.append(Followed.new(self._numbers, hand))
         self._count += 1
         return [*hands, *new]
 

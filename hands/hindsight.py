@@ -6,7 +6,7 @@ alone: 5 ms of CPU for every hand gained, and the memory of those pictures.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detector import Followed, HandDetector
-from hands.views import FoundHand, distinct, whole_hands
+from hands.views import FoundHand, same_hand, whole_hands
 
 Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A picture that is remembered, and its hands so far."""
+    """A picture that is remembered. hands: so far, by the number of what was followed."""
 
     image_rgb: Image
-    hands: list[FoundHand]
+    hands: dict[int, FoundHand]
 
 
 def hands_with_hindsight(
@@ -33,27 +33,41 @@ def hands_with_hindsight(
     """The hands of every picture ``(H,W,3)``, in order."""
     memory: deque[Seen] = deque()
     for image in pictures:
-        memory.append(Seen(image, detector.detect(image)))
+        detector.detect(image)
+        there = {one.number: one.hand for one in detector.followed if not one.unseen}
+        memory.append(Seen(image, there))
         for one in detector.followed:
             if one.age == config.confirm_frames:
-                before = list(memory)[: -1 - one.age]
-                _follow_back(before, one.first, detector)
+                _follow_back(memory, one, detector)
         if len(memory) * image.nbytes > config.memory_mib << 20:
-            yield memory.popleft().hands
-    yield from (seen.hands for seen in memory)
+            yield list(memory.popleft().hands.values())
+    yield from (list(seen.hands.values()) for seen in memory)
 
 
-def _follow_back(before: list[Seen], found: FoundHand, detector: HandDetector) -> None:
-    """Into the pictures before, until it is not there or somebody has it already."""
-    one = Followed.new(found)
-    for seen in reversed(before):
+def _follow_back(memory: Sequence[Seen], found: Followed, detector: HandDetector) -> None:
+    """Into the pictures before it was found, until it is not there or somebody has it already."""
+    one = Followed.new(found.number, found.first)
+    for seen in list(memory)[-2 - found.age :: -1]:
         hand = detector.read(seen.image_rgb, one.expected)
         if hand is None:
             one = one.missed()
             if one.unseen > detector.patience_frames:
                 return
-        elif not distinct([hand], seen.hands) or hand not in whole_hands([hand, *seen.hands]):
+            continue
+        holder = next((n for n, other in seen.hands.items() if same_hand(hand, other)), None)
+        if holder is not None:
+            _end_drift(memory, of=holder, into=found.number, detector=detector)
             return
-        else:
-            seen.hands.append(hand)
-            one = one.seen(hand)
+        if hand not in whole_hands([hand, *seen.hands.values()]):
+            return
+        seen.hands[found.number] = hand
+        one = one.seen(hand)
+
+
+def _end_drift(memory: Sequence[Seen], *, of: int, into: int, detector: HandDetector) -> None:
+    """One hand became two and one of them is lost since: that one had drifted off and goes."""
+    if any(one.number == of for one in detector.followed):
+        return
+    for seen in memory:
+        if into in seen.hands:
+            seen.hands.pop(of, None)

@@ -12,15 +12,19 @@ CONFIG = HandsDetectConfig(confirm_frames=2)
 
 
 class Hand:
-    """A hand in the pictures ``come`` … ``go``, of which a look finds it from ``found`` on."""
+    """A hand in the pictures ``come`` … ``go``, of which a look finds it from ``found`` on.
 
-    def __init__(self, found, *, come=0, go=99, at=200.0, hidden=()):
+    From ``drifts`` on what is followed of it goes astray, 60 pixels a picture.
+    """
+
+    def __init__(self, found, *, come=0, go=99, at=200.0, hidden=(), drifts=99):
         self.found, self.come, self.go, self.at, self.hidden = found, come, go, at, hidden
+        self.drifts = drifts
 
     def in_picture(self, number):
         if not self.come <= number <= self.go or number in self.hidden:
             return None
-        shift = [self.at + 3.0 * number, 100.0]
+        shift = [self.at + 3.0 * number, 100.0 + 60.0 * max(0, number - self.drifts)]
         return FoundHand("left", 0.9, OPEN_HAND + shift, np.zeros((21, 3)))
 
 
@@ -34,12 +38,13 @@ class Detector:
 
     def detect(self, image):
         number = int(image[0, 0, 0])
-        there = {h: h.in_picture(number) for h in self.hands if h.found <= number}
-        found = [hand for hand in there.values() if hand is not None]
-        new = [Followed.new(there[h]) for h in self.hands if h.found == number]
-        old = [one.seen(hand) for one, hand in zip(self.followed, found, strict=False)]
-        self.followed = old + new
-        return found
+        there = [h.in_picture(number) if h.found <= number else None for h in self.hands]
+        before = {one.number: one for one in self.followed}
+        self.followed = []
+        for k, found in enumerate(there):
+            if found is not None:
+                old = before.get(k)
+                self.followed.append(old.seen(found) if old else Followed.new(k, found))
 
     def read(self, image, crop):
         self.reads += 1
@@ -72,6 +77,15 @@ def test_a_hand_somebody_has_is_not_had_twice():
     found, detector = hands_of(Hand(found=0, at=200.0), Hand(found=12, at=205.0))
     assert [len(hands) for hands in found[:12]] == [1] * 12
     assert detector.reads == 1
+
+
+def test_what_drifted_off_a_hand_that_is_found_again_goes():
+    astray = Hand(found=0, drifts=8, go=11)
+    found, _ = hands_of(astray, Hand(found=12, come=8))
+    assert [len(hands) for hands in found] == [1] * 20
+    assert {hands[0].raw21_px[0, 1] for hands in found[:12]} == {OPEN_HAND[0, 1] + 100.0}
+    found, _ = hands_of(Hand(found=0, drifts=8), Hand(found=12, come=8))  # not lost: it stays
+    assert [len(hands) for hands in found[10:]] == [2] * 10
 
 
 def test_a_hand_lost_at_once_is_not_followed_back():
