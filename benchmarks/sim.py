@@ -2,12 +2,13 @@
 
     python benchmarks/sim.py [--seeds 1 2] [--presets clean default harsh] [--rig head]
         [--seconds 10] [--json F]
-    python benchmarks/sim.py --cost 20 120 [--rig default] [--workers 2]
+    python benchmarks/sim.py --cost 20 120 [--rig default] [--workers 2] [--size 64x48]
 
 Per seed and preset, head camera: CPU milliseconds per picture, head turning speed, and the share of
 frames in which MediaPipe finds a hand that is at least half visible and over 60 px. With --cost, a
 take of each length in a process of its own: pictures per second of all cameras together, CPU
-milliseconds per picture, and the most memory that any of its processes held.
+milliseconds per picture, and the most memory that any of its processes held. --size makes the
+pictures that small: what grows with a take's length shows at a fraction of the cost.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from app.numbers import size_wh
 from core.session.calibration import Calibration
 from core.session.frames import open_video
 from core.session.storage import SessionFolder
@@ -33,7 +36,7 @@ from hands.config import HandsDetectConfig
 from hands.detector import HandDetector
 from hands.model_file import hand_model_path
 from sim.record import perform, record
-from sim.rig import find_preset, find_rig
+from sim.rig import RIGS, CameraSpec, find_preset, find_rig
 
 SMALLEST_PX = 60.0
 NEAR = 0.4  # a detection belongs to a hand when its centre is this share of the size away
@@ -68,8 +71,13 @@ def detection_share(folder: Path) -> dict[str, float]:
     return {"wanted": wanted, "found_share": round(found / max(wanted, 1), 4)}
 
 
-def cost_of(seconds: float, rig: str, preset: str, *, workers: int) -> dict[str, Any]:
+def cost_of(
+    seconds: float, rig: str, preset: str, *, workers: int, size_wh: tuple[int, int] | None
+) -> dict[str, Any]:
     """What a take costs, everything included; run in a fresh process."""
+    if size_wh:
+        cameras = {name: small(spec, size_wh) for name, spec in RIGS[rig].cameras.items()}
+        RIGS[rig] = replace(RIGS[rig], cameras=cameras)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         report = record(
@@ -88,6 +96,14 @@ def cost_of(seconds: float, rig: str, preset: str, *, workers: int) -> dict[str,
         "cpu_ms_per_picture": round(1e3 * sum(u.ru_utime + u.ru_stime for u in uses) / pictures, 1),
         "peak_mib": [round(u.ru_maxrss / 1024) for u in uses],
     }
+
+
+def small(spec: CameraSpec, size_wh: tuple[int, int]) -> CameraSpec:
+    """The camera with other pixels and the same view."""
+    scale = np.array(size_wh) / spec.size_wh
+    fx, fy, cx, cy, *bends = spec.params
+    centre = scale * (np.array([cx, cy]) + 0.5) - 0.5
+    return replace(spec, size_wh=size_wh, params=(*scale * [fx, fy], *centre, *bends))
 
 
 def one_take(seed: int, *, rig: str, preset: str, seconds: float) -> dict[str, Any]:
@@ -124,6 +140,7 @@ def main() -> None:
     parser.add_argument("--rig", help="head; with --cost default")
     parser.add_argument("--cost", type=float, nargs="+", metavar="SECONDS")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--size", type=size_wh, metavar="WxH", help="of the pictures, with --cost")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     results = []
@@ -132,7 +149,8 @@ def main() -> None:
         for seconds in given.cost:
             asked = (seconds, given.rig or "default", "default")
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                results.append(pool.submit(cost_of, *asked, workers=given.workers).result())
+                job = pool.submit(cost_of, *asked, workers=given.workers, size_wh=given.size)
+                results.append(job.result())
             print(json.dumps(results[-1]), flush=True)
     else:
         for preset in given.presets:

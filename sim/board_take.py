@@ -23,10 +23,12 @@ from sim.rig_folder import Take, write_rig_folder
 from sim.scene.choreography import camera_pose
 from sim.scene.model import CameraMount, SceneLook, SceneModel, random_look
 from sim.sensing import Sensing, sense, write_sensor_truth
+from sim.sensors.clocks import clock_of
 from sim.sensors.lens import Lens
 from sim.sensors.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
 from sim.shooting import shoot
 from sim.tasks.task import Task
+from sim.truth.parts import write_columns
 from sim.truth.tables import TruthWriter
 
 Array = NDArray[np.float64]
@@ -134,7 +136,7 @@ class BoardTake:
             clock=sensing.clock,
             stamps={stream: timing.stamps for stream, timing in sensing.timing.items()},
             imu=sensing.imu,
-            imu_stamps=sensing.imu_stamps,
+            imu_clock=clock_of("imu", sensing.preset),
             labels=[],
         )
 
@@ -146,7 +148,7 @@ class BoardTake:
         write_sensor_truth(folder, sensing, writer)
         poses = writer.world_from_desk @ self.path.pose(times)
         columns = {"timestamp_ns": sensing.clock.ns(times), "world_from_board": poses.to_pose7()}
-        writer.write_columns("sim/board.parquet", columns)
+        write_columns(folder, "sim/board.parquet", [columns])
         measures = {"kind": "charuco", "dictionary": DICTIONARY, **asdict(self.board)}
         write_document(folder, f"{TRUTH}/sim/board.json", measures)
 

@@ -27,6 +27,7 @@ from sim.scene.choreography import Choreography
 from sim.scene.company import NOBODY, Company, invite
 from sim.scene.model import CameraMount, SceneLook, random_look
 from sim.sensing import Sensing, sense, write_onlookers, write_sensor_truth
+from sim.sensors.clocks import clock_of
 from sim.sensors.lens import Lens
 from sim.sensors.miscalibration import NOTHING_WRONG, Miscalibration, find_miscalibration
 from sim.sensors.sound import knocks
@@ -131,7 +132,7 @@ def take_of(show: Performance) -> Take:
         clock=show.clock,
         stamps={stream: timing.stamps for stream, timing in show.timing.items()},
         imu=show.imu,
-        imu_stamps=show.imu_stamps,
+        imu_clock=clock_of("imu", show.preset),
         labels=label_lines(plan, show.task.text),
     )
 

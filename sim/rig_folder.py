@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,8 @@ from core.session.storage import SessionFolder
 from sim.hand.skeleton import REFERENCE_LENGTH_MM
 from sim.motion.plan import Plan
 from sim.rig import CameraSpec, Preset, Rig, head_from_camera, head_from_imu
-from sim.sensors.imu import ImuReading
+from sim.sensors.clocks import Clock as SensorClock
+from sim.sensors.imu import InertialSensor
 from sim.sensors.miscalibration import Miscalibration
 from sim.truth.tables import Clock
 
@@ -21,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """What the rig knows of a take. stamps, imu_stamps: seconds as each stream's clock says.
+    """What the rig knows of a take. stamps: seconds as each camera's clock says.
 
     labels: lines of labels.csv; without any there is no such file.
     """
@@ -32,8 +35,8 @@ class Take:
     scale: float
     clock: Clock
     stamps: dict[str, Array]
-    imu: ImuReading
-    imu_stamps: Array
+    imu: InertialSensor
+    imu_clock: SensorClock
     labels: list[str]
 
 
@@ -42,26 +45,28 @@ def write_rig_folder(
 ) -> None:
     """Everything but the videos; rig.toml last. wrong: what its calibration gets wrong."""
     for stream in rig.streams:
-        rows = take.clock.ns(take.stamps[stream])
-        _write(folder, f"{stream}_timestamps.csv", ["timestamp_ns", *map(str, rows.tolist())])
-    _write_imu(folder, take)
+        stamps = map(str, map(int, take.clock.ns(take.stamps[stream])))
+        _write(folder, f"{stream}_timestamps.csv", chain(["timestamp_ns"], stamps))
+    _write(folder, "imu.csv", _imu_lines(take))
     if take.labels:
         _write(folder, "labels.csv", take.labels)
     _write(folder, "rig.toml", _rig_toml(take, rig, preset, wrong=wrong))
 
 
-def _write(folder: SessionFolder, name: str, lines: list[str]) -> None:
-    folder.write_bytes(name, ("\n".join(lines) + "\n").encode())
+def _write(folder: SessionFolder, name: str, lines: Iterable[str]) -> None:
+    """A text file, line by line: a long one is never in memory as a whole."""
+    with folder.atomic_path(name) as path, path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{line}\n" for line in lines)
 
 
-def _write_imu(folder: SessionFolder, take: Take) -> None:
-    stamps = take.clock.ns(take.imu_stamps).tolist()
-    values = np.concatenate([take.imu.gyro_rad_s, take.imu.accel_m_s2], axis=1)
-    lines = ["timestamp_ns,gyro_x,gyro_y,gyro_z,accel_x,accel_y,accel_z"]
-    lines += [
-        f"{t}," + ",".join(f"{v:.6f}" for v in row) for t, row in zip(stamps, values, strict=True)
-    ]
-    _write(folder, "imu.csv", lines)
+def _imu_lines(take: Take) -> Iterator[str]:
+    """imu.csv."""
+    yield "timestamp_ns,gyro_x,gyro_y,gyro_z,accel_x,accel_y,accel_z"
+    for part in take.imu.parts():
+        stamps = take.clock.ns(take.imu_clock.stamps(part.seconds))
+        values = np.concatenate([part.gyro_rad_s, part.accel_m_s2], axis=1)
+        for stamp, row in zip(stamps.tolist(), values, strict=True):
+            yield f"{stamp}," + ",".join(f"{v:.6f}" for v in row)
 
 
 def label_lines(plan: Plan, task: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,11 @@ from sim.motion.human import Human
 from sim.rig import Preset, Rig, head_from_camera, head_from_imu
 from sim.scene.choreography import camera_pose
 from sim.scene.company import Company
-from sim.sensors.clocks import Timing, clock_of, take_pictures
-from sim.sensors.imu import ImuReading, read_imu
+from sim.sensors.clocks import Timing, take_pictures
+from sim.sensors.imu import InertialSensor
 from sim.sensors.miscalibration import Miscalibration
 from sim.sensors.sound import Knock, Microphone, arrivals
+from sim.truth.parts import row_parts, table_parts, write_columns
 from sim.truth.sync import write_sync
 from sim.truth.tables import Clock, TruthWriter
 
@@ -45,7 +47,7 @@ class Sensing:
     seed: int
     seconds: float
     timing: dict[str, Timing]
-    imu: ImuReading
+    imu: InertialSensor
     wrong: Miscalibration
     sounds: list[Knock]
 
@@ -59,11 +61,6 @@ class Sensing:
     def times(self) -> dict[str, Array]:
         """When each frame of each stream is really taken, seconds of the plan."""
         return {stream: timing.seconds for stream, timing in self.timing.items()}
-
-    @property
-    def imu_stamps(self) -> Array:
-        """Seconds as the inertial sensor's clock says."""
-        return clock_of("imu", self.preset).stamps(self.imu.seconds)
 
     @property
     def clock(self) -> Clock:
@@ -87,11 +84,10 @@ def sense(
         stream: take_pictures(stream, preset, fps=spec.fps, seconds=seconds, rng=rngs[0])
         for stream, spec in rig.cameras.items()
     }
-    samples = np.arange(-IMU_LEAD_S, seconds + IMU_LEAD_S, 1.0 / rig.imu.rate_hz)
-    imu = read_imu(
+    imu = InertialSensor(
         human.head,
         head_from_imu(),
-        seconds=samples,
+        span_s=(-IMU_LEAD_S, seconds + IMU_LEAD_S),
         spec=rig.imu,
         quality=preset.imu,
         rng=rngs[1],
@@ -105,49 +101,62 @@ def sense(
 def write_sensor_truth(folder: SessionFolder, show: Sensing, writer: TruthWriter) -> None:
     """Calibration, every camera's poses at its own frames, clocks and biases."""
     _true_calibration(show).write(folder, TRUTH)
-    for stream, times in show.times.items():
-        poses = writer.world_from_desk @ camera_pose(show.human, stream, times)
-        writer.write_columns(
-            f"sim/camera_{stream}.parquet",
-            {
-                "timestamp_ns": show.clock.ns(times),
-                "stamp_ns": show.clock.ns(show.timing[stream].stamps),
-                "world_from_camera": poses.to_pose7(),
-            },
-        )
+    for stream in show.rig.streams:
+        columns = _camera_columns(show, writer, stream)
+        write_columns(folder, f"sim/camera_{stream}.parquet", columns)
     write_sync(folder, show)
     if show.sounds and show.preset.audio:
-        writer.write_columns("sim/sounds.parquet", _sound_columns(show, writer))
+        write_columns(folder, "sim/sounds.parquet", [_sound_columns(show, writer)])
     write_document(folder, f"{TRUTH}/sim/calibration_error.json", show.wrong.document(show.rig))
-    writer.write_columns(
-        "sim/imu_bias.parquet",
+    biases = (
         {
-            "timestamp_ns": show.clock.ns(show.imu.seconds),
-            "gyro_bias_rad_s": show.imu.gyro_bias,
-            "accel_bias_m_s2": show.imu.accel_bias,
-        },
+            "timestamp_ns": show.clock.ns(part.seconds),
+            "gyro_bias_rad_s": part.gyro_bias,
+            "accel_bias_m_s2": part.accel_bias,
+        }
+        for part in show.imu.parts()
     )
+    write_columns(folder, "sim/imu_bias.parquet", biases)
+
+
+def _camera_columns(show: Sensing, writer: TruthWriter, stream: str) -> Iterator[dict[str, Any]]:
+    """When one camera took its pictures, and from where; part by part."""
+    timing = show.timing[stream]
+    for rows in row_parts(len(timing.seconds)):
+        times = timing.seconds[rows]
+        poses = writer.world_from_desk @ camera_pose(show.human, stream, times)
+        yield {
+            "timestamp_ns": show.clock.ns(times),
+            "stamp_ns": show.clock.ns(timing.clock.stamps(times)),
+            "world_from_camera": poses.to_pose7(),
+        }
 
 
 def write_onlookers(folder: SessionFolder, show: Sensing, company: Company) -> None:
     """`truth/capture/redactions.parquet`: boxes of faces and screens, hidden or not."""
-    parts = []
-    for stream, spec in show.rig.cameras.items():
-        if spec.depth is not None:
-            continue
-        rows = company.boxes(spec.camera(), camera_pose(show.human, stream, show.times[stream]))
-        kinds = [company.members[member].kind for _, member, _ in rows]
-        boxes = np.array([box for *_, box in rows], np.float32).reshape(-1, 4)
-        parts.append(
-            Redactions(
-                stream=np.full(len(rows), stream, object),
-                frame_index=np.array([frame for frame, *_ in rows], np.int32),
-                track=np.array([member for _, member, _ in rows], np.int32),
-                kind=np.array(kinds, object),
-                box_xyxy_px=boxes,
-            )
-        )
-    Redactions.concat(parts).write(folder, TRUTH)
+    with table_parts(folder, Redactions) as add:
+        for stream, spec in show.rig.cameras.items():
+            if spec.depth is not None:
+                continue
+            times = show.times[stream]
+            for rows in row_parts(len(times)):
+                poses = camera_pose(show.human, stream, times[rows])
+                boxes = company.boxes(spec.camera(), poses)
+                add(_redactions(stream, boxes, company, first=rows.start))
+
+
+def _redactions(
+    stream: str, boxes: list[tuple[int, int, Array]], company: Company, *, first: int
+) -> Redactions:
+    """The boxes of some pictures of a stream; first: number of the first of these pictures."""
+    kinds = [company.members[member].kind for _, member, _ in boxes]
+    return Redactions(
+        stream=np.full(len(boxes), stream, object),
+        frame_index=np.array([first + frame for frame, *_ in boxes], np.int32),
+        track=np.array([member for _, member, _ in boxes], np.int32),
+        kind=np.array(kinds, object),
+        box_xyxy_px=np.array([box for *_, box in boxes], np.float32).reshape(-1, 4),
+    )
 
 
 def _sound_columns(show: Sensing, writer: TruthWriter) -> dict[str, Any]:

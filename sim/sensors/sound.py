@@ -68,18 +68,18 @@ class Microphone:
     def __init__(self, sounds: list[Knock], human: Human, *, stream: str, timing: Timing) -> None:
         heard, gains = arrivals(sounds, human, stream)
         self._starts = RATE_HZ * (timing.clock.stamps(heard) - timing.stamps[0])
-        shapes = {knock.thing: knock_shape(knock.thing) for knock in sounds}
-        self._knocks = [g * shapes[k.thing] for g, k in zip(gains, sounds, strict=True)]
+        self._gains, self._things = gains, [knock.thing for knock in sounds]
+        self._shapes = {thing: knock_shape(thing) for thing in self._things}
         self._hiss = np.random.default_rng([*stream.encode()])
 
     def samples(self, start: int, count: int) -> NDArray[np.float32]:
         """(count,) of full scale, from sample ``start``; ask for them in order."""
         track = self._hiss.normal(0, HISS, count)
-        for begin, knock in zip(self._starts, self._knocks, strict=True):
-            first = int(np.ceil(begin)) - start
-            if first < count and first + len(knock) > 0:
-                low, high = max(first, 0), min(first + len(knock), count)
-                track[low:high] += knock[low - first : high - first]
+        first = np.ceil(self._starts).astype(np.int64) - start
+        for k in np.flatnonzero((first < count) & (first > -int(KNOCK_S * RATE_HZ))):
+            begin, shape = int(first[k]), self._shapes[self._things[k]]
+            low, high = max(begin, 0), min(begin + len(shape), count)
+            track[low:high] += self._gains[k] * shape[low - begin : high - begin]
         return np.clip(track, -1, 1).astype(np.float32)
 
 

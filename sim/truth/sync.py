@@ -12,6 +12,7 @@ from core.session.storage import SessionFolder
 from core.session.tables import Frames
 from sim.sensors.clocks import Clock, Timing, clock_of
 from sim.sensors.video import FORMATS
+from sim.truth.parts import row_parts, table_parts
 
 if TYPE_CHECKING:
     from sim.sensing import Sensing
@@ -23,16 +24,16 @@ RULE = "stamp_ns = true_ns + offset_ns + drift_ppm / 1e6 * (true_ns - origin_ns)
 def write_sync(folder: SessionFolder, show: Sensing) -> None:
     """`truth/capture/frames.parquet` with true times, and `truth/sim/sync.json`."""
     exposure_ns = round(show.preset.exposure_ms * 1e6)
-    frames = [
-        _frames_table(stream, timing, show=show, exposure_ns=exposure_ns)
-        for stream, timing in show.timing.items()
-    ]
-    Frames.concat(frames).write(folder, TRUTH)
+    with table_parts(folder, Frames) as add:
+        for stream, timing in show.timing.items():
+            frames = _frames_table(stream, timing, show=show, exposure_ns=exposure_ns)
+            for rows in row_parts(len(frames)):
+                add(frames.take(rows))
     streams = {stream: _figures(timing) for stream, timing in show.timing.items()}
     streams["imu"] = {
         **_clock_figures(clock_of("imu", show.preset)),
         "rig_time_offset_ns": show.wrong.imu_time_ns,
-        "samples": len(show.imu.seconds),
+        "samples": show.imu.count,
     }
     document = {
         "origin_ns": int(show.clock.ns(np.zeros(1))[0]),

@@ -7,15 +7,11 @@ seed gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from core.geometry.camera_model import Camera
@@ -30,6 +26,7 @@ from sim.motion.human import HandState, Human
 from sim.scene.choreography import camera_pose
 from sim.tasks.task import Task
 from sim.tasks.things import hinge_angle
+from sim.truth.parts import row_parts, table_parts, write_columns
 from sim.truth.visibility import occluders
 
 Array = NDArray[np.float64]
@@ -38,6 +35,7 @@ I64 = NDArray[np.int64]
 SIDES = ("left", "right")
 AUTHOR = "sim"
 FLAT_M = 0.002  # sheets lower than this hide nothing
+HANDS_AT_ONCE = 300  # moments: what hides what takes the most room
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +66,23 @@ class TruthWriter:
         self.clock, self.seconds = clock, seconds
         self.world_from_desk = world_from_desk(human, float(seconds[0]))
 
-    def write_trajectory(self) -> Trajectory:
+    def write_trajectory(self) -> None:
         """Head and wrist cameras at every tick."""
-        count = len(self.seconds)
+        with table_parts(self.folder, Trajectory) as add:
+            for rows in row_parts(len(self.seconds)):
+                add(self._trajectory(rows))
+
+    def _trajectory(self, rows: slice) -> Trajectory:
+        ticks, stamps = self._moments(rows)
+        count = len(ticks)
         poses = {
-            stream: self._in_world(camera_pose(self.human, stream, self.seconds)).to_pose7()
+            stream: self._in_world(camera_pose(self.human, stream, self.seconds[rows])).to_pose7()
             for stream in ("head", "left_wrist", "right_wrist")
         }
         yes = np.ones(count, bool)
-        table = Trajectory(
-            tick=np.arange(count, dtype=np.int64),
-            timestamp_ns=self.clock.ns(self.seconds),
+        return Trajectory(
+            tick=ticks,
+            timestamp_ns=stamps,
             world_from_head=poses["head"],
             world_from_head_valid=yes,
             tracked=yes,
@@ -91,48 +95,48 @@ class TruthWriter:
             world_from_right_wrist_camera=poses["right_wrist"],
             world_from_right_wrist_camera_valid=yes,
         )
-        table.write(self.folder, TRUTH)
-        return table
+
+    def _moments(self, rows: slice) -> tuple[I64, I64]:
+        """Tick numbers and time stamps of some head frames."""
+        ticks = np.arange(rows.start, rows.stop, dtype=np.int64)
+        return ticks, self.clock.ns(self.seconds[rows])
 
     def _in_world(self, desk_from_x: SE3) -> SE3:
         return self.world_from_desk @ desk_from_x
 
-    def write_hands(self, camera: Camera, chunk: int = 300) -> None:
+    def write_hands(self, camera: Camera) -> None:
         """Landmarks, palm frames, joints, contact and visibility."""
-        hands, effectors = [], []
-        with _PartWriter(self.folder, "sim/joints.parquet") as writer:
-            for start in range(0, len(self.seconds), chunk):
-                rows = slice(start, min(start + chunk, len(self.seconds)))
-                seconds = self.seconds[rows]
-                states = {side: self.human.hand(side, seconds) for side in SIDES}
-                head = self.human.head.pose(seconds)
-                things = [
-                    (t, self.human.thing(t.name, seconds) if t.movable else t.desk_from_thing())
-                    for t in self.task.things
-                    if t.half[2] > FLAT_M
-                ]
-                for side, other in (SIDES, SIDES[::-1]):
-                    hidden_by = occluders(
-                        camera,
-                        head,
-                        (states[side], states[other]),
-                        scale=self.human.scale,
-                        things=things,
-                        sleeve=self.human.sleeve,
-                    )
-                    ticks = np.arange(rows.start, rows.stop, dtype=np.int64)
-                    stamp = (ticks, self.clock.ns(seconds))
-                    hands.append(_hands_table(stamp, states[side], head=head, hidden_by=hidden_by))
-                    effectors.append(_effectors_table(stamp, states[side], head))
-                    columns = _joint_columns(
-                        stamp,
-                        states[side],
-                        world_from_desk=self.world_from_desk,
-                        hidden_by=hidden_by,
-                    )
-                    writer.add(columns)
-        Hands.concat(hands).write(self.folder, TRUTH)
-        EndEffectors.concat(effectors).write(self.folder, TRUTH)
+        with (
+            table_parts(self.folder, Hands) as add_hands,
+            table_parts(self.folder, EndEffectors) as add_effectors,
+        ):
+
+            def joints() -> Iterator[dict[str, Any]]:
+                for one in self._each_hand(camera):
+                    add_hands(one.landmarks())
+                    add_effectors(one.effectors())
+                    yield one.joints(self.world_from_desk)
+
+            write_columns(self.folder, "sim/joints.parquet", joints())
+
+    def _each_hand(self, camera: Camera) -> Iterator[_Seen]:
+        """Left, then right, a stretch of moments at a time."""
+        for start in range(0, len(self.seconds), HANDS_AT_ONCE):
+            rows = slice(start, min(start + HANDS_AT_ONCE, len(self.seconds)))
+            seconds = self.seconds[rows]
+            states = {side: self.human.hand(side, seconds) for side in SIDES}
+            head = self.human.head.pose(seconds)
+            things = [
+                (t, self.human.thing(t.name, seconds) if t.movable else t.desk_from_thing())
+                for t in self.task.things
+                if t.half[2] > FLAT_M
+            ]
+            for side, other in (SIDES, SIDES[::-1]):
+                hidden_by = occluders(
+                    camera, head, (states[side], states[other]),
+                    scale=self.human.scale, things=things, sleeve=self.human.sleeve,
+                )  # fmt: skip
+                yield _Seen(self._moments(rows), states[side], head, hidden_by)
 
     def write_segments(self) -> Segments:
         """Subtasks per arm, episodes, and the phases of each arm."""
@@ -162,137 +166,98 @@ class TruthWriter:
 
         hinge_rad: how far what hinges stood open, null for the rest.
         """
-        ticks = np.arange(len(self.seconds), dtype=np.int64)
-        with _PartWriter(self.folder, "sim/things.parquet") as writer:
-            for thing in self.task.things:
-                if not thing.movable:
-                    continue
-                desk_from_thing = self.human.thing(thing.name, self.seconds)
+        write_columns(self.folder, "sim/things.parquet", self._things())
+
+    def _things(self) -> Iterator[dict[str, Any]]:
+        for thing in self.task.things:
+            for rows in row_parts(len(self.seconds) if thing.movable else 0):
+                ticks, stamps = self._moments(rows)
+                desk_from_thing = self.human.thing(thing.name, self.seconds[rows])
                 angle = np.full(len(ticks), np.nan)
                 if thing.hinge:
                     angle = hinge_angle(thing, desk_from_thing)
-                writer.add({
+                yield {
                     "tick": ticks,
-                    "timestamp_ns": self.clock.ns(self.seconds),
+                    "timestamp_ns": stamps,
                     "thing": np.full(len(ticks), thing.name, object),
                     "world_from_thing": self._in_world(desk_from_thing).to_pose7(),
-                    "held_by": self.human.held_by(thing.name, self.seconds),
+                    "held_by": self.human.held_by(thing.name, self.seconds[rows]),
                     "hinge_rad": angle,
-                })
-
-    def write_columns(self, path: str, columns: dict[str, Any]) -> None:
-        """One more table under truth/."""
-        with _PartWriter(self.folder, path) as writer:
-            writer.add(columns)
+                }
 
 
-class _PartWriter:
-    """Writes a table of plain columns under truth/ part by part, so that none waits in memory.
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One hand at T head frames. stamp: ticks and times (T,).  head: desk_from_head (T).
 
-    2-D arrays become fixed-size lists. A context manager: the file is there when it ends.
+    hidden_by: (T, 17) what hides each landmark, None where seen.
     """
 
-    def __init__(self, folder: SessionFolder, path: str) -> None:
-        self._folder, self._path = folder, f"{TRUTH}/{path}"
-        self._open = ExitStack()
-        self._file: Any = None
+    stamp: tuple[I64, I64]
+    state: HandState
+    head: SE3
+    hidden_by: NDArray[np.object_]
 
-    def add(self, columns: dict[str, Any]) -> None:
-        arrays = {}
-        for name, values in columns.items():
-            if values.dtype == object:
-                arrays[name] = pa.array(values.tolist(), pa.string())
-            elif values.ndim > 1:
-                flat = values.reshape(len(values), -1)
-                inner = pa.array(flat.reshape(-1))
-                arrays[name] = pa.FixedSizeListArray.from_arrays(inner, flat.shape[1])
-            else:  # a NaN is a value there is not
-                arrays[name] = pa.array(values, from_pandas=True)
-        table = pa.table(arrays)
-        if self._file is None:
-            local = self._open.enter_context(self._folder.atomic_path(self._path))
-            writer = pq.ParquetWriter(local, table.schema, compression="zstd")
-            self._file = self._open.enter_context(writer)
-        self._file.write_table(table)
+    def _stamps(self) -> dict[str, Any]:
+        return {
+            "tick": self.stamp[0],
+            "timestamp_ns": self.stamp[1],
+            "side": np.full(len(self.stamp[0]), self.state.side, object),
+        }
 
-    def __enter__(self) -> _PartWriter:
-        return self
+    def landmarks(self) -> Hands:
+        """The stage's table."""
+        state, head_from_desk = self.state, self.head.inverse()
+        count = len(self.stamp[0])
+        landmarks = head_from_desk.apply(state.landmarks_in_desk)
+        raw = head_from_desk.apply(state.joints_in_desk[:, MEDIAPIPE21_FROM_25, :])
+        tips = state.joints_in_desk[:, [JOINTS.index("thumb_tip"), JOINTS.index("index_tip")]]
+        yes = np.ones(count, bool)
+        return Hands(
+            **self._stamps(),
+            landmarks_in_head=landmarks.reshape(count, 51).astype(np.float32),
+            landmarks_in_head_valid=yes,
+            sigma_lateral_m=np.zeros((count, 17), np.float32),
+            sigma_ray_m=np.zeros((count, 17), np.float32),
+            visible=np.equal(self.hidden_by, None),
+            raw21_in_head=raw.reshape(count, 63).astype(np.float32),
+            raw21_in_head_valid=yes,
+            state=np.full(count, "measured", object),
+            reason=np.full(count, None, object),
+            source=np.full(count, AUTHOR, object),
+            aperture_m=np.linalg.norm(tips[:, 0] - tips[:, 1], axis=1).astype(np.float32),
+            aperture_m_valid=yes,
+        )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+    def effectors(self) -> EndEffectors:
+        """Palm frames."""
+        count = len(self.stamp[0])
+        return EndEffectors(
+            **self._stamps(),
+            head_from_palm=(self.head.inverse() @ self.state.desk_from_palm).to_pose7(),
+            head_from_palm_valid=np.ones(count, bool),
+            sigma_m=np.zeros((count, 3), np.float32),
+            sigma_rad=np.zeros((count, 3), np.float32),
+            state=np.full(count, "measured", object),
+            reason=np.full(count, None, object),
+        )
 
-
-def _stamps(stamp: tuple[I64, I64], side: str) -> dict[str, Any]:
-    return {
-        "tick": stamp[0],
-        "timestamp_ns": stamp[1],
-        "side": np.full(len(stamp[0]), side, object),
-    }
-
-
-def _hands_table(
-    stamp: tuple[I64, I64], state: HandState, *, head: SE3, hidden_by: NDArray[np.object_]
-) -> Hands:
-    head_from_desk = head.inverse()
-    count = len(stamp[0])
-    landmarks = head_from_desk.apply(state.landmarks_in_desk)
-    raw = head_from_desk.apply(state.joints_in_desk[:, MEDIAPIPE21_FROM_25, :])
-    tips = state.joints_in_desk[:, [JOINTS.index("thumb_tip"), JOINTS.index("index_tip")]]
-    yes = np.ones(count, bool)
-    return Hands(
-        **_stamps(stamp, state.side),
-        landmarks_in_head=landmarks.reshape(count, 51).astype(np.float32),
-        landmarks_in_head_valid=yes,
-        sigma_lateral_m=np.zeros((count, 17), np.float32),
-        sigma_ray_m=np.zeros((count, 17), np.float32),
-        visible=np.equal(hidden_by, None),
-        raw21_in_head=raw.reshape(count, 63).astype(np.float32),
-        raw21_in_head_valid=yes,
-        state=np.full(count, "measured", object),
-        reason=np.full(count, None, object),
-        source=np.full(count, AUTHOR, object),
-        aperture_m=np.linalg.norm(tips[:, 0] - tips[:, 1], axis=1).astype(np.float32),
-        aperture_m_valid=yes,
-    )
-
-
-def _effectors_table(stamp: tuple[I64, I64], state: HandState, head: SE3) -> EndEffectors:
-    count = len(stamp[0])
-    return EndEffectors(
-        **_stamps(stamp, state.side),
-        head_from_palm=(head.inverse() @ state.desk_from_palm).to_pose7(),
-        head_from_palm_valid=np.ones(count, bool),
-        sigma_m=np.zeros((count, 3), np.float32),
-        sigma_rad=np.zeros((count, 3), np.float32),
-        state=np.full(count, "measured", object),
-        reason=np.full(count, None, object),
-    )
-
-
-def _joint_columns(
-    stamp: tuple[I64, I64],
-    state: HandState,
-    *,
-    world_from_desk: SE3,
-    hidden_by: NDArray[np.object_],
-) -> dict[str, Any]:
-    joints = world_from_desk.apply(state.joints_in_desk.reshape(-1, 3))
-    hidden = {
-        f"hidden_by_{name}": hidden_by[:, k].astype(object) for k, name in enumerate(LANDMARKS)
-    }
-    return {
-        **_stamps(stamp, state.side),
-        "joints_in_world": joints.reshape(len(stamp[0]), 75),
-        "phase": state.phase.astype(object),
-        "touching": state.touching,
-        **{f"contact_{f}": state.contact[:, k] for k, f in enumerate(FINGERS)},
-        **hidden,
-    }
+    def joints(self, world_from_desk: SE3) -> dict[str, Any]:
+        """25 joints, phase, contact, what hides each landmark."""
+        state = self.state
+        joints = world_from_desk.apply(state.joints_in_desk.reshape(-1, 3))
+        hidden = {
+            f"hidden_by_{name}": self.hidden_by[:, k].astype(object)
+            for k, name in enumerate(LANDMARKS)
+        }
+        return {
+            **self._stamps(),
+            "joints_in_world": joints.reshape(len(self.stamp[0]), 75),
+            "phase": state.phase.astype(object),
+            "touching": state.touching,
+            **{f"contact_{f}": state.contact[:, k] for k, f in enumerate(FINGERS)},
+            **hidden,
+        }
 
 
 def _segment(name: str, track: str, span: tuple[float, float], *, text: str) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from core.geometry.rotations import angle_between, matrix_from_rotvec
 from sim.hand.grasp import finger_samples
 from sim.record import perform
 from sim.rig import ImuSpec, find_preset, find_rig, head_from_imu
-from sim.sensors.imu import GRAVITY_M_S2, read_imu
+from sim.sensors.imu import GRAVITY_M_S2, PART, InertialSensor
 from sim.tasks.things import thing_distance
 from sim.truth.visibility import hand_clearance
 
 
 def test_imu_integrates_to_the_true_path(show):
-    imu, head = show.imu, show.human.head
+    imu, head = next(show.imu.parts()), show.human.head
     step = 1.0 / show.rig.imu.rate_hz
     begin = int(np.searchsorted(imu.seconds, 0.0))
     count = int(6.0 / step)
@@ -35,17 +35,30 @@ def test_imu_integrates_to_the_true_path(show):
     assert np.linalg.norm(sensor.translation[end] - sensor.translation[begin]) > 0.02
 
 
+def sensor(show, *, quality: float, until_s: float = 7.5) -> InertialSensor:
+    return InertialSensor(
+        show.human.head, head_from_imu(), span_s=(0.0, until_s), spec=ImuSpec(), quality=quality,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def test_imu_read_in_parts_is_one_reading(show, monkeypatch):
+    """The same numbers in parts of any length, and again when asked again."""
+    imu = sensor(show, quality=1.0)
+    (whole,) = imu.parts()
+    assert len(whole.seconds) == imu.count == 1500 < PART
+    monkeypatch.setattr("sim.sensors.imu.PART", 400)
+    cut = sensor(show, quality=1.0)
+    for parts in (list(cut.parts()), list(cut.parts())):
+        assert [len(part.seconds) for part in parts] == [400, 400, 400, 300]
+        for name in ("seconds", "gyro_rad_s", "accel_m_s2", "gyro_bias", "accel_bias"):
+            joined = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_array_equal(joined, getattr(whole, name))
+
+
 def test_imu_errors_have_the_size_the_datasheet_says(show):
     spec = ImuSpec()
-    times = np.arange(0, 7.5, 1 / spec.rate_hz)
-    reading = read_imu(
-        show.human.head, head_from_imu(), seconds=times, spec=spec, quality=1.0,
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
-    clean = read_imu(
-        show.human.head, head_from_imu(), seconds=times, spec=spec, quality=0.0,
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
+    reading, clean = (next(sensor(show, quality=q).parts()) for q in (1.0, 0.0))
     jitter = np.diff(reading.gyro_rad_s - clean.gyro_rad_s, axis=0).std() / np.sqrt(2)
     step = 2 * spec.gyro_range / 65536
     expected = np.hypot(spec.gyro_noise * np.sqrt(spec.rate_hz), step * np.sqrt(2 / 12))

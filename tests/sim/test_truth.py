@@ -76,6 +76,22 @@ def test_outside_means_outside_the_picture_of_a_fisheye_too(tmp_path):
     assert seen.mean() > in_narrow.mean() + 0.005
 
 
+def test_tables_written_in_parts_are_the_same_tables(show, tmp_path, monkeypatch):
+    """Long takes: groups of rows, and quaternions that never jump to the other hemisphere."""
+    whole, parts = (SessionFolder(str(tmp_path / name)) for name in ("whole", "parts"))
+    write_truth(whole, show)
+    monkeypatch.setattr("sim.truth.parts.ROWS", 70)
+    monkeypatch.setattr("sim.truth.parts.GROUP_ROWS", 100)
+    write_truth(parts, show)
+    for path in whole.ls():
+        if not path.endswith(".parquet"):
+            continue
+        one, other = (pq.ParquetFile(f.local_path(path)) for f in (whole, parts))
+        assert one.read().equals(other.read()), path
+    long = parts.local_path("truth/slam/trajectory.parquet")
+    assert pq.ParquetFile(long).num_row_groups > 1
+
+
 def test_first_heading_is_x(show, tmp_path):
     folder = SessionFolder(str(tmp_path))
     write_truth(folder, show)
