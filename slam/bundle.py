@@ -35,7 +35,8 @@ def pose3(pose: SE3) -> Any:
 
 
 class Projections:
-    """Makes gtsam factors of a scene's observations; reuses the noise models.
+    """Makes gtsam factors of a scene's observations; reuses the noise models, and the factors that
+    the last call made: windows of a growing map overlap.
 
     body_from_camera: the body is what gtsam's pose stands for (the camera itself, or the IMU).
     """
@@ -47,6 +48,7 @@ class Projections:
         self._scene, self._sigma_px = scene, sigma_px
         self._unit_camera = self._gtsam.Cal3_S2()
         self._noise: dict[int, Any] = {}
+        self._made: dict[int, Any] = {}
         self._body = body_from_camera or SE3.identity()
 
     def _model(self, level: int) -> Any:
@@ -61,28 +63,35 @@ class Projections:
 
     def add(self, graph: Any, rows: Ints) -> None:
         """One factor per observation row."""
+        known = np.array([row in self._made for row in rows.tolist()], bool)
+        kept = {row: self._made[row] for row in rows[known].tolist()}
+        self._made = kept | dict(zip(rows[~known].tolist(), self._make(rows[~known]), strict=True))
+        for row in rows.tolist():
+            graph.push_back(self._made[row])
+
+    def _make(self, rows: Ints) -> list[Any]:
         gtsam, views = self._gtsam, self._scene.views
         body_from_tangent = self._body.rotation @ tangent_rotations(views.rays[rows])
         levels = np.rint(np.log(views.rad_per_px[rows]) / 0.05).astype(int).tolist()
-        poses = [gtsam.symbol(POSE, int(k)) for k in views.frame[rows]]
-        points = [gtsam.symbol(POINT, int(k)) for k in views.track[rows]]
+        poses = [gtsam.symbol(POSE, k) for k in views.frame[rows].tolist()]
+        points = [gtsam.symbol(POINT, k) for k in views.track[rows].tolist()]
         centre, origin = np.zeros(2), np.array(self._body.translation)
         factor, pose, rot = gtsam.GenericProjectionFactorCal3_S2, gtsam.Pose3, gtsam.Rot3
-        for level, pose_key, point_key, turn in zip(
-            levels, poses, points, body_from_tangent, strict=True
-        ):
-            graph.push_back(
-                factor(
-                    centre,
-                    self._model(level),
-                    pose_key,
-                    point_key,
-                    self._unit_camera,
-                    False,  # no exception behind the camera, the error is just large
-                    False,
-                    pose(rot(turn), origin),
-                )
+        return [
+            factor(
+                centre,
+                self._model(level),
+                pose_key,
+                point_key,
+                self._unit_camera,
+                False,  # no exception behind the camera, the error is just large
+                False,
+                pose(rot(turn), origin),
             )
+            for level, pose_key, point_key, turn in zip(
+                levels, poses, points, body_from_tangent, strict=True
+            )
+        ]
 
 
 def optimise(graph: Any, values: Any, *, rounds: int, tolerance: float = 1e-4) -> Any:
@@ -96,9 +105,16 @@ def optimise(graph: Any, values: Any, *, rounds: int, tolerance: float = 1e-4) -
 
 
 def adjust(
-    scene: Scene, frames: Ints, *, sigma_px: float, rounds: int = 8
+    scene: Scene,
+    frames: Ints,
+    *,
+    sigma_px: float,
+    rounds: int = 8,
+    projections: Projections | None = None,
 ) -> tuple[Any, Any] | None:
     """Refine these keyframes and the points they see, in place; other keyframes hold still.
+
+    projections: of this scene and sigma, where one adjustment follows another.
 
     With every posed keyframe given, the first pose is held, and the distance to the farthest one
     where no ranges tell it.
@@ -111,7 +127,7 @@ def adjust(
     if not len(rows):
         return None
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
-    Projections(scene, sigma_px=sigma_px).add(graph, rows)
+    (projections or Projections(scene, sigma_px=sigma_px)).add(graph, rows)
     used_frames = np.unique(scene.views.frame[rows])
     held = used_frames[~free[used_frames]]
     if scene.ranged:

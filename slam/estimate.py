@@ -79,6 +79,9 @@ def estimate(
         tracks, leftover = _regain(
             tracks, maps, config, places=places, keyframes=keyframes, leftover=leftover
         )
+    else:
+        for scene_map in maps:
+            growth.finish(scene_map.scene, config, scene_map.posed)
     calibrated = None
     if config.refine and camera is not None:
         tracks, imu, calibrated = self_calibrated(tracks, maps, config, camera=camera, imu=imu)
@@ -107,7 +110,7 @@ def estimate(
 def build_maps(
     tracks: Tracks, keyframes: Ints, config: SlamConfig
 ) -> tuple[list[SceneMap], list[Ints]]:
-    """Grow maps until no stretch of keyframes gives another one.
+    """Grow maps until no stretch of keyframes gives another one; they are still to be finished.
 
     Returns the maps in the order of time, and the stretches ``(rows of keyframes)`` left over.
     """
@@ -122,7 +125,6 @@ def build_maps(
         if len(posed) < config.min_map_keyframes:
             leftover.append(run)
             continue
-        growth.finish(scene, config, posed)
         maps.append(SceneMap(0, scene, keyframes[run], posed, np.zeros((len(posed), 6, 6))))
         waiting += [run[: posed[0]], run[posed[-1] + 1 :]]
     maps.sort(key=lambda m: int(m.frames[m.posed[0]]))
@@ -173,10 +175,11 @@ def _regain(
 def close_loops(
     tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
 ) -> tuple[Tracks, list[Place]]:
-    """Join what the map saw twice and adjust it, in place; returns all under the joined ids."""
+    """Join what the map saw twice and finish it, in place; returns all under the joined ids."""
     scene, posed = scene_map.scene, scene_map.posed
     pairs, drifts = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
     if not len(pairs):
+        growth.finish(scene, config, posed)
         return tracks, places
     scene_map.drifts += drifts
     new_id = joined(pairs, tracks.n_tracks)

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.geometry.arrays import Ints
 from core.geometry.se3 import SE3
-from slam.bundle import adjust
+from slam.bundle import Projections, adjust
 from slam.config import SlamConfig
 from slam.keyframes import parallax_px
 from slam.localise import Localised, View, ransac_pose, refine_pose
@@ -19,6 +19,7 @@ from slam.tracks import shared
 from slam.twoview import TwoView, two_view
 
 WINDOW = 8  # keyframes refined together while the map grows
+WINDOW_EVERY = 2  # keyframes from one refinement to the next
 MIN_SEED_POINTS = 30
 SEED_PARALLAX_PX = 4.0
 SEED_TRIES = 12
@@ -39,6 +40,7 @@ def grow(
     ends = {-1: int(np.searchsorted(among, low)), 1: int(np.searchsorted(among, high))}
     _fill_between(scene, config, among[ends[-1] + 1 : ends[1]])
     last_global = int(scene.posed[among].sum())
+    projections = Projections(scene, sigma_px=config.pixel_sigma)
     step = 1
     while ends:
         step = step if step in ends else -step
@@ -50,13 +52,13 @@ def grow(
         ends[step] = at
         advance()
         posed = among[scene.posed[among]]
-        if len(posed) > 1.5 * last_global:
+        if len(posed) > 2 * last_global:
             adjust(scene, posed, sigma_px=config.pixel_sigma)
             scene.drop_outliers(2 * config.outlier_px)
             last_global = len(posed)
-        else:
+        elif at % WINDOW_EVERY == 0:
             window = posed[-WINDOW:] if step > 0 else posed[:WINDOW]
-            adjust(scene, window, sigma_px=config.pixel_sigma, rounds=4)
+            adjust(scene, window, sigma_px=config.pixel_sigma, rounds=4, projections=projections)
             scene.drop_outliers(2 * config.outlier_px, among=scene.tracks_of(window))
         if abs(at - int(np.searchsorted(among, (low, high)[step > 0]))) % 10 == 9:
             step = -step
@@ -68,6 +70,7 @@ def finish(scene: Scene, config: SlamConfig, frames: Ints) -> None:
     for round_ in range(3):
         adjust(scene, frames, sigma_px=config.pixel_sigma, rounds=15)
         scene.drop_outliers(config.outlier_px * (2 if round_ == 0 else 1))
+        scene.readmit(config.outlier_px)
         replace_points(scene, config, frames)
 
 

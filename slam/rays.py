@@ -10,14 +10,12 @@ from core.geometry.rotations import nearest_rotation
 
 def rays_of(camera: Any, uv_px: Floats) -> tuple[Floats, Floats, Bools]:
     """Unit rays ``(N,3)``, the angle of one pixel ``(N,)`` and validity of pixels ``(N,2)``."""
-    rays, valid = camera.unproject(uv_px)
-    right, valid_right = camera.unproject(uv_px + np.array([0.5, 0.0]))
-    left, valid_left = camera.unproject(uv_px - np.array([0.5, 0.0]))
-    down, valid_down = camera.unproject(uv_px + np.array([0.0, 0.5]))
-    up, valid_up = camera.unproject(uv_px - np.array([0.0, 0.5]))
+    around = np.array([[0.0, 0.0], [0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
+    all_rays, all_valid = camera.unproject((uv_px + around[:, None]).reshape(-1, 2))
+    rays, right, left, down, up = all_rays.reshape(5, -1, 3)
     across = np.linalg.norm(right - left, axis=-1)
     along = np.linalg.norm(down - up, axis=-1)
-    valid = valid & valid_right & valid_left & valid_down & valid_up
+    valid = all_valid.reshape(5, -1).all(axis=0)
     return rays, np.sqrt(np.maximum(across * along, 1e-16)), valid
 
 

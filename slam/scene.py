@@ -161,13 +161,20 @@ class Scene:
         bad = self.errors_px(rows) > max_px
         self.used[rows[bad]] = False
         rows = rows[~bad]
-        placed = self._spread(rows) > 0.5 * MIN_SPREAD_RAD
+        placed = self.spread(rows) > 0.5 * MIN_SPREAD_RAD
         if self.ranged:
             placed[self.views.track[rows[np.isfinite(self.ranges(rows))]]] = True
         self.known[tracks] = placed[tracks]
         return int(bad.sum())
 
-    def _spread(self, rows: Ints) -> Floats:
+    def readmit(self, max_px: float) -> None:
+        """Use observations again that were thrown out while the map was worse, where they fit."""
+        rows = np.flatnonzero(
+            ~self.used & self.posed[self.views.frame] & self.known[self.views.track]
+        )
+        self.used[rows[self.errors_px(rows) < max_px]] = True
+
+    def spread(self, rows: Ints) -> Floats:
         """``(P,)`` rms spread of the world directions of every track; 0 with fewer than two."""
         turned = np.einsum(
             "nij,nj->ni", self.rotation[self.views.frame[rows]], self.views.rays[rows]
