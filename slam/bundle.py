@@ -7,15 +7,16 @@ is an angle in the ray's tangent plane (see `rays.tangent_rotations`).
 from typing import Any
 
 import numpy as np
-from scipy.sparse import block_diag, coo_matrix
 
 from core.errors import MissingExtraError
 from core.geometry.arrays import Floats, Ints
 from core.geometry.se3 import SE3
+from slam.elimination import Points, linearised
 from slam.rays import tangent_rotations
 from slam.scene import Scene
 
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
+WIDTHS = {POINT: 3, VELOCITY: 3}  # columns of gtsam's variables; poses and biases have 6
 MOST_COVARIANCES = 40
 
 
@@ -209,32 +210,12 @@ def _covariances(graph: Any, values: Any, frames: Ints) -> Floats:
 
 
 def _dense_covariances(graph: Any, values: Any, keys: list[int]) -> Floats:
-    """The same in each pose's own axes, points eliminated by hand: slower, stops at nothing.
-
-    gtsam orders columns by key, and so biases, points, velocities, poses.
-    """
-    gtsam = load_gtsam()
-    every = sorted(values.keys())
-    widths = [3 if gtsam.symbolChr(key) in {ord(POINT), ord(VELOCITY)} else 6 for key in every]
-    start = dict(zip(every, np.cumsum([0, *widths[:-1]]).tolist(), strict=True))
-    total = sum(widths)
-    row, column, value = graph.linearize(values).sparseJacobian_()
-    inside = column <= total  # the last one is the right-hand side
-    row, column, value = row[inside].astype(int) - 1, column[inside].astype(int) - 1, value[inside]
-    jacobian = coo_matrix((value, (row, column)), shape=(int(row.max()) + 1, total)).tocsc()
-    first = [start[key] for key in every if gtsam.symbolChr(key) == ord(POINT)]
-    points = (np.array(first)[:, None] + np.arange(3)).ravel()
-    others = np.setdiff1d(np.arange(total), points)
-    to_points, to_others = jacobian[:, points], jacobian[:, others]
-    blocks = (to_points.T @ to_points).tobsr((3, 3))
-    own = np.zeros((len(first), 3, 3))
-    own[np.repeat(np.arange(len(first)), np.diff(blocks.indptr))] = blocks.data
-    size = np.trace(own, axis1=1, axis2=2)[:, None, None]
-    inverse = block_diag(list(np.linalg.inv(own + (1e-9 * size + 1e-12) * np.eye(3)))).tocsc()
-    cross = (to_others.T @ to_points).tocsc()
-    information = (to_others.T @ to_others - cross @ inverse @ cross.T).toarray()
-    covariance = np.linalg.pinv(information, hermitian=True, rcond=1e-14)
-    place = np.searchsorted(others, [start[key] for key in keys])
+    """The same in each pose's own axes, points eliminated by hand: slower, stops at nothing."""
+    linear = linearised(graph, values, widths=WIDTHS)
+    points = Points.of(linear.jacobian, linear.columns(POINT))
+    covariance = np.linalg.pinv(points.reduced().toarray(), hermitian=True, rcond=1e-14)
+    starts = dict(zip(linear.keys, linear.starts.tolist(), strict=False))
+    place = np.searchsorted(points.others, [starts[key] for key in keys])
     return np.stack([covariance[k : k + 6, k : k + 6] for k in place])
 
 

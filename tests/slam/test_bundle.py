@@ -4,7 +4,7 @@ import numpy as np
 
 from core.geometry.cameras import pinhole
 from core.geometry.se3 import SE3
-from slam.bundle import POSE, _dense_covariances, adjust, covariances, load_gtsam
+from slam.bundle import POINT, POSE, _dense_covariances, adjust, covariances, load_gtsam
 from slam.rays import rays_of
 from slam.scene import Scene
 from slam.tracks import Tracks
@@ -50,3 +50,15 @@ def test_points_eliminated_by_hand_give_the_same_covariance():
     known = np.stack([marginals.marginalCovariance(key) for key in keys])
     found = _dense_covariances(graph, values, keys)
     np.testing.assert_allclose(found[1:], known[1:], rtol=1e-3, atol=1e-3 * known[1:].max())
+
+
+def test_a_point_at_a_camera_drowns_nobody():
+    """Its slopes are a million times the others': what is left of them is rounding."""
+    keys = [load_gtsam().symbol(POSE, int(k)) for k in STEPS]
+    known = _dense_covariances(*adjust(scene_with(), STEPS, sigma_px=1.0, rounds=1), keys)
+    graph, values = adjust(scene_with(8.0), STEPS, sigma_px=1.0, rounds=1)
+    at_eye = values.atPose3(keys[1]).translation() + np.array([0.0, 0.0, 3e-6])
+    values.update(load_gtsam().symbol(POINT, 40), at_eye)
+    found = _dense_covariances(graph, values, keys)
+    assert np.linalg.eigvalsh(found).min() > 0
+    np.testing.assert_allclose(found[1:], known[1:], atol=0.02 * known[1:].max())
