@@ -237,9 +237,12 @@ def _read_imu(
         warnings.append(f"{folder.place(CALIBRATION)}: no imu entry; its samples are not used")
         return None
     first = table.take(table.imu == table.imu[0])
-    warnings += check_imu(
+    usable, doubts = check_imu(
         first.timestamp_ns, first.gyro_rad_s, first.accel_m_s2, source=folder.place(IMU)
     )
+    warnings += doubts
+    if not usable:
+        return None
     noise = calibration.imu
     return ImuData(
         first.timestamp_ns,

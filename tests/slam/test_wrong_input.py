@@ -55,10 +55,30 @@ def test_two_sensors_in_one_file_are_refused():
     stamps = np.arange(1000) * 2_500_000
     accel = rng.normal([0, 0, 9.81], 0.05, (1000, 3))
     gyro = rng.normal(0, 0.01, (1000, 3))
-    assert check_imu(stamps, gyro, accel, source="imu.csv") == []
+    assert check_imu(stamps, gyro, accel, source="imu.csv") == (True, [])
     accel[1::2] = accel[1::2][:, [2, 0, 1]]
     with pytest.raises(BadInputError, match=r"imu\.csv: every other IMU sample"):
         check_imu(stamps, gyro, accel, source="imu.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "words"), [(1, "imu.csv: gyro y is 0 for 5.0 s"), (3, "accel x is 0 for 5.0 s")]
+)
+def test_a_frozen_axis_leaves_the_imu_out(column, words):
+    rng = np.random.default_rng(0)
+    stamps = np.arange(1000) * 5_000_000
+    values = rng.normal([0, 0, 0, 5.0, 0, 9.0], [0.3] * 6, (1000, 6))
+    values[:, column] = 0.0
+    usable, warnings = check_imu(stamps, values[:, :3], values[:, 3:], source="imu.csv")
+    assert not usable
+    assert words in warnings[0]
+    assert "left out" in warnings[0]
+
+
+def test_a_coarse_sensor_at_rest_is_not_frozen():
+    stamps, still = np.arange(1000) * 5_000_000, np.zeros((1000, 3))
+    accel = np.round(np.random.default_rng(0).normal([0, 0, 9.81], 0.01, (1000, 3)), 1)
+    assert check_imu(stamps, still, accel, source="imu.csv") == (True, [])
 
 
 def test_a_repeated_stamp_is_called_so():
