@@ -1,4 +1,4 @@
-"""What is wrong with a gyro that contradicts the camera: its unit, its axes, or everything.
+"""What is wrong with a gyro that contradicts the camera: its unit, its axes, or the lens.
 
 The linear map from the gyro's turns to the camera's says it: its size is the unit, its sign the
 handedness, its rotation the mounting. A right gyro's map is the identity.
@@ -12,7 +12,9 @@ from slam.inertial import ImuData, deltas, integrate
 
 DEG = 180 / np.pi
 UNLIKE = 0.5  # of the camera's turns that even the best map may leave
-LEAST_TURN_RAD = 5e-3  # rms per interval, below which nothing can be said
+LOOSE = 0.08  # that axes alone do not explain: pictures through a wrong lens tell wrong turns
+# Of the camera's turns per interval, rms: below them nothing can be said, and nothing of the lens.
+LEAST_TURN_RAD, CLEAR_TURN_RAD = 5e-3, 2e-2
 SUSPECT_RAD = np.deg2rad(3.0)
 AXES = "xyz"
 
@@ -25,7 +27,8 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     in_imu = rotation @ imu.camera_from_imu.rotation
     seen = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
     felt = _felt(imu, times_ns)
-    if len(seen) < 10 or np.sqrt(np.mean(seen**2)) < LEAST_TURN_RAD:
+    turned_rad = float(np.sqrt(np.mean(seen**2)))
+    if len(seen) < 10 or turned_rad < LEAST_TURN_RAD:
         return None
     felt, seen = felt - felt.mean(axis=0), seen - seen.mean(axis=0)
     best = np.linalg.lstsq(felt, seen, rcond=None)[0].T
@@ -44,6 +47,11 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
         return f"the gyro's axes are mirrored: {_named(best)}; correct the signs in its file"
     turn = rotvec_from_matrix(nearest_rotation(best))
     angle = float(np.linalg.norm(turn))
+    if left > LOOSE and turned_rad > CLEAR_TURN_RAD:
+        return (
+            f"gyro and camera turn {left:.0%} apart under any axes: are the intrinsics, focal length "
+            "and size, those of this video? slam.refine=focal finds a few per cent"
+        )
     if angle < SUSPECT_RAD:
         return None
     return (
