@@ -45,7 +45,8 @@ def detect_stream(
         count = len(frames)
     progress.total(count, "frame")
     progress.note(f"hands in {stream}")
-    jobs = [Job(folder.url, stream, str(model), *rows) for rows in chunks(count, config)]
+    worn = stream in WRIST_STREAMS
+    jobs = [Job(folder.url, stream, str(model), *rows, worn) for rows in chunks(count, config)]
     lock = Lock()
 
     def advance(count: int) -> None:

@@ -31,7 +31,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Job:
-    """Rows start … stop of a stream; following begins at ``warm_from``."""
+    """Rows start … stop of a stream; following begins at ``warm_from``. worn: by a hand."""
 
     url: str
     stream: str
@@ -39,6 +39,7 @@ class Job:
     warm_from: int
     start: int
     stop: int
+    worn: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ def find_hands(job: Job, config: HandsDetectConfig, advance: Callable[[int], Non
     hands: list[FoundHand] = []
     with (
         open_frames(folder, job.stream, redact=False) as frames,
-        HandDetector(Path(job.model), config) as detector,
+        HandDetector(Path(job.model), config, worn=job.worn) as detector,
     ):
         pictures = (f.image_rgb for f in frames.iterate(start=job.warm_from, stop=job.stop))
         every = hands_with_hindsight(pictures, detector, config)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hands.config import HandsDetectConfig
 from hands.crops import Crop, crop_of_hand
 from hands.networks import HAND_PX, HandNetworks
+from hands.own_hand import SURE, is_own, places
 from hands.palms import find_palms, tile_views, whole_view
 from hands.views import FoundHand, distinct, whole_hands
 
@@ -64,10 +65,13 @@ class Followed:
 
 
 class HandDetector:
-    """Follows the hands of one image stream. A context manager."""
+    """Follows the hands of one image stream. A context manager.
 
-    def __init__(self, model: Path, config: HandsDetectConfig) -> None:
-        self._model, self._config = model, config
+    worn: the camera is carried by a hand, which is looked for as `hands.own_hand` says.
+    """
+
+    def __init__(self, model: Path, config: HandsDetectConfig, *, worn: bool = False) -> None:
+        self._model, self._config, self._worn = model, config, worn
         self.patience_frames = config.patience_frames
         self.forget()
 
@@ -86,7 +90,8 @@ class HandDetector:
     def forget(self) -> None:
         """The next image has nothing to do with the ones before."""
         self.followed: list[Followed] = []
-        self._count, self._looks, self._numbers = 0, 0, 0
+        self._count, self._looks, self._tries, self._numbers = 0, 0, 0, 0
+        self._own_place: Crop | None = None
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
         """The hands of the next image ``(H,W,3)``."""
@@ -144,8 +149,28 @@ class HandDetector:
                 hand = self._refined(image_rgb, palm.crop)
                 if hand is not None:
                     found = distinct([hand], [*known, *found]) + found
+        if self._worn:
+            found += distinct(self._own_hand(image_rgb, [*known, *found]), [*known, *found])
         whole = whole_hands([*known, *found])
         return [hand for hand in found if hand in whole]
+
+    def _own_hand(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
+        """The hand that carries the camera: where it last was, or the next place it may be."""
+        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        for hand in known:
+            if is_own(hand, image_wh):
+                self._own_place = crop_of_hand(hand.raw21_px)
+                return []
+        if not self._config.search_every or self._count % self._config.search_every:
+            return []
+        turn, self._tries = self._tries, self._tries + 1
+        crops = places(image_wh)
+        crop = crops[turn % len(crops)]
+        if self._own_place is not None and turn % 2:
+            crop = self._own_place
+        tried = self._refined(image_rgb, crop)
+        sure = tried is not None and tried.presence >= SURE and is_own(tried, image_wh)
+        return [tried] if tried is not None and sure else []
 
     def _refined(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
         """Read twice: a palm's crop is coarser than the hand's own."""
