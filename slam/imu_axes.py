@@ -14,7 +14,7 @@ DEG = 180 / np.pi
 UNLIKE = 0.5  # of the camera's turns that even the best map may leave
 LOOSE = 0.08  # that axes alone do not explain: pictures through a wrong lens tell wrong turns
 # Of the camera's turns per interval, rms: below them nothing can be said, and nothing of the lens.
-LEAST_TURN_RAD, CLEAR_TURN_RAD = 5e-3, 2e-2
+LEAST_TURN_RAD, CLEAR_TURN_RAD = 5e-3, 1e-2
 SUSPECT_RAD = np.deg2rad(3.0)
 AXES = "xyz"
 
@@ -49,8 +49,8 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     angle = float(np.linalg.norm(turn))
     if left > LOOSE and turned_rad > CLEAR_TURN_RAD:
         return (
-            f"gyro and camera turn {left:.0%} apart under any axes: are the intrinsics, focal length "
-            "and size, those of this video? slam.refine=focal finds a few per cent"
+            f"gyro and camera turn {left:.0%} apart under any axes: are focal length and the other "
+            "intrinsics those of this video? slam.refine=focal finds a few per cent"
         )
     if angle < SUSPECT_RAD:
         return None

@@ -45,7 +45,7 @@ def test_turns_that_fit_no_axes_ask_for_the_lens(turning):
     imu, times_ns, rotation = turning
     off = np.random.default_rng(1).normal(0, 0.008, (len(rotation), 3))
     doubt = axes_doubt(imu, times_ns, rotation @ matrix_from_rotvec(off))
-    assert "are the intrinsics those of this video" in doubt
+    assert "intrinsics those of this video" in doubt
 
 
 def test_another_recordings_gyro_is_told(turning):
