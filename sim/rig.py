@@ -197,6 +197,7 @@ RIGS: dict[str, Rig] = {
     "rgbd-head": Rig("rgbd-head", {"head": _HEAD, "head_depth": _DEPTH}),
     "fisheye": Rig("fisheye", {"head": _fisheye(), **_wrists(_vga(270.0))}),
     "fisheye-head": Rig("fisheye-head", {"head": _fisheye()}),
+    "aria-head": Rig("aria-head", {"head": _fisheye(), "head_out": _fisheye()}),
 }
 PRESETS: dict[str, Preset] = {
     "clean": Preset("clean", crf=16, imu=0.0),
@@ -231,6 +232,9 @@ def head_from_camera(stream: str) -> SE3 | None:
     if stream == "head_right":  # the second eye, not quite parallel
         turn = matrix_from_rotvec(np.array([0.004, -0.012, 0.006]))
         return SE3(turn, np.array([0.098, 0.0015, -0.0008]))
+    if stream == "head_out":  # looks away to the right, as the second of Aria's SLAM cameras
+        turn = matrix_from_rotvec(np.array([0.02, np.radians(64.0), -0.03]))
+        return SE3(turn, np.array([0.112, 0.006, -0.004]))
     if stream == "head_depth":
         turn = matrix_from_rotvec(np.array([-0.003, 0.005, 0.002]))
         return SE3(turn, np.array([0.032, 0.011, 0.002]))

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 PRESHAPE_OPENING = np.array([0.25, 0.17, 0.17, 0.17, 0.17])  # closure given back in a reach
 MORE_CLOSING = np.array([0.15, 0.12, 0.12, 0.08, 0.08])  # beyond the nominal grip, until touch
-REST_CLOSURE = np.array([0.22, 0.20, 0.22, 0.24, 0.26])
+REST_CLOSURE = np.array([0.10, 0.08, 0.10, 0.12, 0.14])
 # pitch and roll of a hand that takes something, the usual way first
 TALL_WAYS = np.array([[0.12, 0.95], [0.3, 0.7]])
 LOW_WAYS = np.array([[0.2, 0.3], [0.15, 0.1], [0.1, -0.05], [0.05, -0.2]])
@@ -62,10 +62,10 @@ class HumanHands:
     above_m: float = 0.0
 
     def rest(self, side: str, rng: np.random.Generator) -> tuple[SE3, Array]:
-        """Above the near edge of the desk, fingers forward, half open."""
+        """Above the near edge of the desk, palm down, fingers forward and loosely open."""
         place = np.array([0.13, -SIGN[side] * 0.15, 0.108]) + rng.normal(0, 0.012, 3)
         place[2] = max(place[2], LOWEST_REST_M * self.scale)  # the fingers stay off the desk
-        return SE3(hand_rotation(side, SIGN[side] * 0.35, 0.15, roll=0.30), place), REST_CLOSURE
+        return SE3(hand_rotation(side, SIGN[side] * 0.35, -0.05, roll=0.10), place), REST_CLOSURE
 
     def grasp(
         self, thing: Thing, desk_from_thing: SE3, *, side: str, rng: np.random.Generator

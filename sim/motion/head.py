@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 KNOT_HZ = 100.0
 MARGIN_S = 1.0  # the motion is defined this long before and after the take
-STAND = np.array([-0.01, 0.0, 0.385])  # eyes over the desk's top, desk frame
+STAND = np.array([0.05, 0.0, 0.43])  # eyes over the near edge of the desk, bent over the work
 CENTRE = np.array([0.27, 0.0, 0.02])
 NEAREST_AIM_M = 0.20  # nearer things are looked at with the eyes alone
 HEAD_SHARE = 0.70  # how much of a gaze shift the head does; the eyes do the rest

@@ -1,8 +1,8 @@
 """How well a task was done, by the paper's rules, from where its things are at the end.
 
 Bussing: things in the right container of nine. Spice, dresser: all or nothing. Eggs: each egg in
-its colour's carton and each carton closed, of fourteen. Blocks: those in the tray of three. There
-and back: moves done of four, in order (the end alone looks like the beginning).
+its colour's carton and each carton closed over one, of fourteen. Blocks: those in the tray of
+three. There and back: moves done of four, in order (the end alone looks like the beginning).
 """
 
 from __future__ import annotations
@@ -106,6 +106,21 @@ def _all_or_nothing(task: Task, outcome: Outcome) -> Score:
     return Score(found.points, found.out_of, float(found.success))
 
 
+def _packed(task: Task, outcome: Outcome) -> Score:
+    """A carton that is shut counts when an egg that belongs there is in it: an empty one's lid
+    falls shut under any hand that comes by.
+    """
+    finished = [move for move in task.moves if done(task, move, outcome)]
+    filled = {
+        name for move in finished if not task.thing(move.thing).hinge for name in wanted(task, move)
+    }
+    points = sum(
+        not task.thing(move.thing).hinge or move.object.replace(" ", "_") in filled
+        for move in finished
+    )
+    return Score(points, len(task.moves), points / len(task.moves))
+
+
 def _in_order(task: Task, outcome: Outcome) -> Score:
     points = len(_gone_through(task, outcome))
     return Score(points, len(task.moves), points / len(task.moves))
@@ -127,7 +142,7 @@ RULES: dict[str, Callable[[Task, Outcome], Score]] = {
     "blocks_to_tray": _per_thing,
     "bus_table": _per_thing,
     "dresser": _all_or_nothing,
-    "sort_eggs": _per_thing,
+    "sort_eggs": _packed,
     "spice_rack": _all_or_nothing,
     "there_and_back": _in_order,
 }

@@ -75,6 +75,15 @@ def test_the_wrong_carton_and_an_open_one_do_not_count():
     assert score(task, Outcome(poses)).points == 11
 
 
+def test_shutting_an_empty_carton_is_worth_nothing():
+    task = make_task("sort_eggs", np.random.default_rng(1))
+    eggs = [move.thing for move in task.moves if not task.thing(move.thing).hinge]
+    left = [name for name in eggs if name.startswith("white")]
+    assert score(task, finished(task, skip=eggs)).points == 0
+    assert score(task, finished(task, skip=eggs[1:])).points == 2
+    assert score(task, finished(task, skip=left)).points == 7
+
+
 def test_any_bin_is_a_bin_and_what_is_held_is_nowhere():
     task = make_task("bus_table", np.random.default_rng(1))
     move = next(m for m in task.moves if m.text.startswith("throw"))
