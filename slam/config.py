@@ -14,6 +14,7 @@ class SlamConfig:
     use_imu: bool = True  # False: camera only, even where an IMU was recorded
     use_depth: bool = True  # False: leave out the depth pictures, even where there are some
     use_stereo: bool = True  # False: leave out the second camera, even where there is one
+    locate_wrists: bool = True  # False: leave out the cameras on the wrists, even where there are
     mask_hands: bool = True  # leave out corners on the hands that hands_detect found
     tracked_side_px: int = 800  # images with a longer side are shrunk to it before tracking
     target_tracks: int = 350  # corners followed at a time, one per grid cell

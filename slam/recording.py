@@ -80,7 +80,7 @@ class Recording:
                 tick = tick_of.get(frame.frame_index)
                 if tick is None:
                     continue
-                yield tick, _grey(frame, self.camera.size_wh)
+                yield tick, grey_of(frame, self.camera.size_wh)
 
     def follow(self) -> tuple[Tracks, list[Place]]:
         """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
@@ -143,7 +143,7 @@ class Recording:
                 other = there.row_near(time_ns)
                 if abs(int(there.timestamps_ns[other]) - time_ns) <= TOGETHER_NS:
                     picture, beside = here.read(frame_of[tick]), there.near(time_ns)
-                    yield tick, _grey(picture, self.camera.size_wh), _grey(beside, size_wh)
+                    yield tick, grey_of(picture, self.camera.size_wh), grey_of(beside, size_wh)
 
     def unrolled(self, tracks: Tracks) -> Tracks:
         """Rays as a global shutter would have seen them, as far as the gyro tells."""
@@ -266,7 +266,8 @@ def frame_turns(timestamps_ns: Ints, imu: ImuData) -> Floats | None:
     return turns
 
 
-def _grey(frame: Frame, size_wh: tuple[int, int]) -> Any:
+def grey_of(frame: Frame, size_wh: tuple[int, int]) -> Any:
+    """The picture ``(H,W)`` uint8 in grey, at this size."""
     grey = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
     if grey.shape[::-1] != size_wh:
         grey = cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA)

@@ -13,6 +13,7 @@ from slam.mapping import SceneMap
 from slam.path import CameraPath
 from slam.self_calibration import Calibrated
 from slam.world import up_from_accelerometer
+from slam.wrist.ticks import WristPath
 
 STEP_S = 0.2  # path length is summed over steps this long, so that jitter does not count
 
@@ -40,6 +41,19 @@ def make_report(result: Estimate, timestamps_ns: Ints) -> dict[str, Any]:
         "maps": [_map_figures(m) | _gravity_residual(m, path, timestamps_ns) for m in result.maps],
         "maps_without_parallax": result.still,
     } | _calibration(result.calibrated)
+
+
+def wrist_figures(wrists: dict[str, WristPath]) -> dict[str, Any]:
+    """How often each wrist camera was placed, on how many points, and how surely; empty without."""
+    figures = {}
+    for stream, found in wrists.items():
+        sigma_m = np.linalg.norm(found.sigma_m[found.valid], axis=1)
+        figures[stream] = {
+            "located_share": _round(found.valid.mean()) if len(found.valid) else 0.0,
+            "points": _quantile(found.points[found.valid].astype(float), 0.5),
+            "sigma_m": _quantile(sigma_m, 0.5),
+        }
+    return {"wrist_cameras": figures} if figures else {}
 
 
 def _calibration(found: Calibrated | None) -> dict[str, Any]:

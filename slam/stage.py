@@ -1,5 +1,6 @@
 """The stage `slam`: reads frames, IMU and hands; writes the head's path, the map and figures."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from slam.estimate import Estimate
 from slam.plots import path_png
 from slam.ply import ply_bytes
 from slam.recording import range_stream, read_recording
-from slam.report import make_report
+from slam.report import make_report, wrist_figures
+from slam.wrist.locate import locate_wrists, wrist_streams
+from slam.wrist.ticks import WristPath
 
 
 class Slam:
@@ -25,14 +28,15 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 3
+    version = 4
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 
     def inputs(self, folder: SessionFolder, config: Any) -> list[str]:
         """The video itself and what the backend reads, beside the outputs of the stages before."""
         info, other = SessionInfo.read(folder), range_stream(folder, config)
-        videos = [info.stream(name).path for name in (config.stream, other) if name is not None]
+        streams = [config.stream, other, *wrist_streams(folder, config)]
+        videos = [info.stream(name).path for name in streams if name is not None]
         return [SESSION_JSON, *videos, *backend_named(config.backend).inputs(config)]
 
     def run(self, folder: SessionFolder, config: Any, progress: Progress) -> StageOutcome:
@@ -42,8 +46,11 @@ class Slam:
         recording = read_recording(folder, config, progress)
         result = backend.estimate(recording)
         ticks, camera_from_head = recording.ticks, recording.head_from_camera.inverse()
+        wrists = locate_wrists(recording, result)
         report = {"backend": backend.name} | make_report(result, ticks.timestamp_ns)
+        report |= wrist_figures(wrists)
         trajectory, points = trajectory_table(result, ticks, camera_from_head), points_table(result)
+        trajectory = replace(trajectory, **wrist_columns(wrists))
         outputs = [trajectory.write(folder), points.write(folder)]
         outputs.append(write_document(folder, SLAM_REPORT, report))
         folder.write_bytes(SLAM_PICTURE, path_png(trajectory, unit=report["length_unit"]))
@@ -79,6 +86,18 @@ def trajectory_table(result: Estimate, ticks: Ticks, camera_from_head: SE3) -> T
         sigma_rad=np.where(valid[:, None], path.sigma_rad, np.nan).astype(np.float32),
         reason=path.reason,
     )
+
+
+def wrist_columns(wrists: dict[str, WristPath]) -> dict[str, Any]:
+    """The trajectory's columns of the wrist cameras; none for a session without them."""
+    columns: dict[str, Any] = {}
+    for stream, found in wrists.items():
+        name, valid = f"world_from_{stream}_camera", found.valid[:, None]
+        columns[name] = np.where(valid, found.world_from_camera.to_pose7(), np.nan)
+        columns[f"{name}_valid"] = found.valid
+        columns[f"{stream}_camera_sigma_m"] = found.sigma_m.astype(np.float32)
+        columns[f"{stream}_camera_sigma_rad"] = found.sigma_rad.astype(np.float32)
+    return columns
 
 
 def points_table(result: Estimate) -> MapPoints:

@@ -1,0 +1,1 @@
+"""Cameras on the wrists, localised in the head's map."""

@@ -1,0 +1,253 @@
+"""Where the wrist cameras are, in the head's map: windows of some seconds, one camera at a time.
+
+In a window the camera is found from nothing where it is not known (`start`), followed both ways
+(`tracking`), and kept where it can be followed long enough and stays by the hand that the head
+camera sees. What is not seen clearly enough has no pose.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from core.geometry.cameras import Camera
+from core.geometry.landmarks import SIDES
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
+from core.session.frames import FrameReader, open_frames
+from core.session.layout import CALIBRATION, DETECTIONS
+from core.session.storage import SessionFolder
+from core.session.tables import Detections
+from slam.config import SlamConfig
+from slam.estimate import Estimate
+from slam.recording import Recording, grey_of, tracked_camera
+from slam.wrist.landmarks import Picture
+from slam.wrist.start import HandSeen, Starter
+from slam.wrist.surroundings import Surroundings, keyframes_around, surroundings_of, windows
+from slam.wrist.ticks import WristPath, at_ticks
+from slam.wrist.tracking import Sighting, Tracker
+
+WINDOW_S = 8.0
+MOST_HZ = 35.0  # of faster pictures only some are used
+TRY_EVERY_S, TRY_LATER = 0.7, 2.0  # starts that fail are tried again ever later, up to
+TRY_AT_LEAST_S = 6.0
+HAND_NS = 100_000_000  # a hand seen this long before or after says where its camera may be
+LEAST_RUN = 8  # frames in a row; shorter sightings do not count
+LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
+WRIST, MIDDLE_MCP = 0, 9
+
+
+def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
+    """Calibrated cameras on the wrists that are to be located."""
+    if not config.locate_wrists or not folder.exists(CALIBRATION):
+        return []
+    known = Calibration.read(folder).streams
+    return [name for name in (f"{side}_wrist" for side in SIDES) if name in known]
+
+
+def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath]:
+    """By stream: where its camera was at every tick. Only in maps whose lengths are metres."""
+    folder, found = recording.folder, {}
+    hands = _Hands.of(recording, result)
+    for stream in wrist_streams(folder, recording.config):
+        recording.progress.note(f"placing {stream}")
+        camera = tracked_camera(Calibration.read(folder).stream(stream).camera, recording.config)
+        with (
+            open_frames(folder, recording.config.stream, redact=False) as head,
+            open_frames(folder, stream, redact=False) as wrist,
+        ):
+            finder = _Finder(recording, result, hands, camera, head, wrist)
+            found[stream] = finder.path(stream.removesuffix("_wrist"))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Hands:
+    """Hands of the head's pictures in the world, by side: tick and what was seen."""
+
+    seen: dict[str, list[tuple[int, HandSeen]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recording: Recording, result: Estimate) -> "_Hands":
+        """Of the ticks that have a head pose; none where `hands_detect` has not run."""
+        hands: dict[str, list[tuple[int, HandSeen]]] = {side: [] for side in SIDES}
+        if not recording.folder.exists(DETECTIONS):
+            return cls(hands)
+        table = Detections.read(recording.folder)
+        valid = result.path.valid
+        row_of = {int(tick): row for row, tick in enumerate(recording.ticks.tick)}
+        for row in np.flatnonzero(table.stream == recording.config.stream).tolist():
+            tick = row_of.get(int(table.tick[row]), -1)
+            if tick < 0 or not valid[tick] or not table.raw21_in_hand_valid[row]:
+                continue
+            pixels = table.raw21_px[row].reshape(21, 2).astype(np.float64)
+            model = table.raw21_in_hand[row].reshape(21, 3).astype(np.float64)
+            hand = hand_seen(
+                recording.recorded, result.path.world_from_camera[tick], (pixels, model)
+            )
+            if hand is not None:
+                hands[str(table.side[row])].append((tick, hand))
+        return cls(hands)
+
+
+def hand_seen(
+    camera: Camera, world_from_camera: SE3, points: tuple[Floats, Floats]
+) -> HandSeen | None:
+    """Wrist and fingers of a detected hand in the world. points: 21 pixels, and 21 places in the
+    hand's own frame, of any size."""
+    pixels, model = points
+    rays, valid = camera.unproject(pixels)
+    front = valid & (rays[:, 2] > 0.1)
+    if front.sum() < 8 or not front[WRIST]:
+        return None
+    flat = rays[front, :2] / rays[front, 2:]
+    good, turn, _ = cv2.solvePnP(model[front], flat, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
+    if not good:
+        return None
+    ahead = matrix_from_rotvec(turn[:, 0]) @ (model[MIDDLE_MCP] - model[WRIST])
+    ray = rays[WRIST] / np.linalg.norm(rays[WRIST])
+    axes = world_from_camera.rotation
+    return HandSeen(world_from_camera.translation, axes @ ray, axes @ ahead)
+
+
+@dataclass(eq=False)
+class _Finder:
+    """One wrist camera. wrist, head: readers of the pictures."""
+
+    recording: Recording
+    result: Estimate
+    hands: _Hands
+    camera: Camera
+    head: FrameReader
+    wrist: FrameReader
+
+    def path(self, side: str) -> WristPath:
+        """Where it was at every tick."""
+        times_ns, ticks_ns = self.wrist.timestamps_ns, self.recording.ticks.timestamp_ns
+        step = 1
+        if len(times_ns) > 1:
+            step = max(1, int(np.ceil(1e9 / np.median(np.diff(times_ns)) / MOST_HZ)))
+        rows = np.arange(0, len(times_ns), step)
+        times_ns = times_ns[rows]
+        maps = self._maps_at(times_ns)
+        hands = [(int(ticks_ns[tick]), hand) for tick, hand in self.hands.seen[side]]
+        seen: dict[int, Sighting] = {}
+        for first, last in windows(times_ns, maps, longest_s=WINDOW_S):
+            around = self._around(int(maps[first]), (int(times_ns[first]), int(times_ns[last])))
+            if around is None:
+                continue
+            inside = np.arange(first, last + 1)
+            pictures = [
+                grey_of(frame, self.camera.size_wh)
+                for frame in self.wrist.iterate(
+                    step=step, start=int(rows[first]), stop=int(rows[last]) + 1
+                )
+            ]
+            tracker = Tracker(
+                self.camera,
+                pictures,
+                around.landmarks,
+                times_ns=times_ns[inside],
+                landmark_ns=around.landmark_ns,
+            )
+            starter = Starter(around.room, self.recording.camera, self.camera)
+            window = _Window(tracker, starter, around, pictures, times_ns[inside], hands)
+            before = seen.get(first)
+            found = window.find(before)
+            seen |= {first + row: sighting for row, sighting in found.items()}
+        return at_ticks(seen, (times_ns, maps), ticks_ns, path=self.result.path)
+
+    def _maps_at(self, times_ns: Ints) -> Ints:
+        """``(N,)`` the metric map that the head is in at these times; -1 for none."""
+        ticks_ns, path = self.recording.ticks.timestamp_ns, self.result.path
+        metric = [m.map_id for m in self.result.maps if m.metric]
+        after = np.clip(np.searchsorted(ticks_ns, times_ns), 1, max(len(ticks_ns) - 1, 1))
+        near = np.where(
+            times_ns - ticks_ns[after - 1] < ticks_ns[after % len(ticks_ns)] - times_ns,
+            after - 1,
+            after % len(ticks_ns),
+        )
+        known = path.tracked[near] & np.isin(path.map_id[near], metric)
+        return np.where(known, path.map_id[near], -1)
+
+    def _around(self, map_id: int, span_ns: tuple[int, int]) -> Surroundings | None:
+        scene_map = next(m for m in self.result.maps if m.map_id == map_id)
+        ticks = self.recording.ticks
+        chosen = keyframes_around(scene_map, ticks.timestamp_ns, span_ns)
+        masks, camera = self.recording.hand_masks(), self.recording.camera
+
+        def pictures() -> Iterator[Picture]:
+            for keyframe, tick in chosen:
+                frame = self.head.near(int(ticks.timestamp_ns[tick]))
+                free = None if masks is None else masks.free(int(ticks.tick[tick]))
+                yield Picture(keyframe, tick, grey_of(frame, camera.size_wh), free)
+
+        return surroundings_of(scene_map, camera, pictures(), times_ns=ticks.timestamp_ns)
+
+
+@dataclass(eq=False)
+class _Window:
+    """Some seconds of one camera's pictures. hands: time and hand, as the head saw it."""
+
+    tracker: Tracker
+    starter: Starter
+    around: Surroundings
+    pictures: list[np.ndarray]
+    times_ns: Ints
+    hands: list[tuple[int, HandSeen]]
+
+    def find(self, before: Sighting | None) -> dict[int, Sighting]:
+        """Sightings by row. before: of the first picture, where the window before ends in one."""
+        seen: dict[int, Sighting] = {}
+        if before is not None:
+            self._follow(0, before, seen)
+        pause_s, due_ns = TRY_EVERY_S, int(self.times_ns[0])
+        for row, time_ns in enumerate(self.times_ns.tolist()):
+            if row in seen:
+                pause_s, due_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
+                continue
+            hand = self._hand_at(time_ns)
+            if time_ns < due_ns or hand is None:
+                continue
+            started = self._start(row, hand)
+            if started is None:
+                due_ns = time_ns + int(pause_s * 1e9)
+                pause_s = min(TRY_LATER * pause_s, TRY_AT_LEAST_S)
+                continue
+            self._follow(row, started, seen)
+        return seen
+
+    def _start(self, row: int, hand: HandSeen) -> Sighting | None:
+        looks = self.around.looks_near(int(self.times_ns[row]))
+        for proposed in self.starter.propose(self.pictures[row], hand, looks):
+            sighting = self.tracker.settle(row, proposed)
+            if sighting is not None:
+                return sighting
+        return None
+
+    def _follow(self, row: int, sighting: Sighting, seen: dict[int, Sighting]) -> None:
+        """Both ways from a frame; what is too short or leaves the hand is forgotten."""
+        run = {row: sighting}
+        for step in (1, -1):
+            start = sighting.world_from_camera
+            run |= self.tracker.follow(row, start, step=step, stop=set(seen))
+        if len(run) >= LEAST_RUN and self._by_hand(run):
+            seen |= run
+
+    def _by_hand(self, run: dict[int, Sighting]) -> bool:
+        near = []
+        for row, sighting in run.items():
+            hand = self._hand_at(int(self.times_ns[row]))
+            if hand is not None:
+                near.append(hand.near(sighting.world_from_camera.translation[None])[0])
+        return not near or float(np.mean(near)) >= LEAST_BY_HAND
+
+    def _hand_at(self, time_ns: int) -> HandSeen | None:
+        if not self.hands:
+            return None
+        when = np.array([time for time, _ in self.hands])
+        nearest = int(np.argmin(np.abs(when - time_ns)))
+        return self.hands[nearest][1] if abs(when[nearest] - time_ns) < HAND_NS else None

@@ -1,0 +1,141 @@
+"""Looks for map points in a wrist camera's picture around where a predicted pose puts them.
+
+Every patch is drawn as it would look from there, surface slant and distance included, and compared
+by normalised correlation: a few milliseconds for a hundred points.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from core.geometry.cameras import Camera
+from core.geometry.se3 import SE3
+from slam.localise import View
+from slam.rays import rays_of
+from slam.wrist.landmarks import PATCH_PX, Landmarks, pixels_per_surface, project
+
+HALF_PX = 10  # of the patch that is compared
+STRETCH = (0.1, 2.0)  # head pixels per wrist pixel, least and most over directions
+LEAST_TEXTURE = 6.0  # grey levels of one standard deviation in a patch
+LEAST_LIKENESS = 0.75
+MOST_POINTS = 200
+CELLS = (20, 15)
+_GRID = np.stack(
+    np.meshgrid(np.arange(-HALF_PX, HALF_PX + 1.0), np.arange(-HALF_PX, HALF_PX + 1.0)), axis=-1
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """M landmarks found. row: of the landmarks.   uv_px ``(M,2)``.   view: the same as rays.
+
+    looked: how many were looked for.
+    """
+
+    row: Ints
+    uv_px: Floats
+    view: View
+    looked: int
+
+
+def search(
+    grey: Any,
+    landmarks: Landmarks,
+    candidates: Ints,
+    *,
+    camera: Camera,
+    camera_from_world: SE3,
+    radius_px: int,
+) -> Found:
+    """Candidates (rows, most wanted first) that are found within ``radius_px``."""
+    rows, uv, warp = _in_view(
+        landmarks, candidates, camera=camera, camera_from_world=camera_from_world
+    )
+    drawn = _drawn(landmarks, rows, warp)
+    keep = drawn.std(axis=(1, 2)) > LEAST_TEXTURE
+    rows, uv, drawn = rows[keep], uv[keep], drawn[keep]
+    spots, good = np.full((len(rows), 2), np.nan), np.zeros(len(rows), bool)
+    for k, (patch, at) in enumerate(zip(drawn, uv, strict=True)):
+        spot = _best(grey, patch, at, radius_px=radius_px)
+        if spot is not None:
+            spots[k], good[k] = spot, True
+    rays, rad_per_px, valid = rays_of(camera, spots[good])
+    found = rows[good][valid]
+    view = View(landmarks.points[found], rays[valid], rad_per_px[valid])
+    return Found(found, spots[good][valid], view, len(rows))
+
+
+def _in_view(
+    landmarks: Landmarks, candidates: Ints, *, camera: Camera, camera_from_world: SE3
+) -> tuple[Ints, Floats, Floats]:
+    """Rows spread over the picture, their pixels, and head pixels per wrist pixel ``(N,2,2)``."""
+    uv, inside = project(camera, camera_from_world, landmarks.points[candidates])
+    rows, uv = candidates[inside], uv[inside]
+    first = _spread(uv, camera.size_wh, 2 * MOST_POINTS)
+    rows, uv = rows[first], uv[first]
+    where = (landmarks.points[rows], landmarks.along[rows])
+    wrist_from_surface, valid = pixels_per_surface(camera, camera_from_world, where)
+    mirrored = np.linalg.det(wrist_from_surface) * np.linalg.det(landmarks.head_from_surface[rows])
+    valid &= mirrored > 1e-9  # seen from the other side of the surface: not at all
+    rows, uv = rows[valid], uv[valid]
+    warp = landmarks.head_from_surface[rows] @ np.linalg.inv(wrist_from_surface[valid])
+    size = np.linalg.svd(warp, compute_uv=False)
+    fits = (size[:, 1] > STRETCH[0]) & (size[:, 0] < STRETCH[1])
+    rows, uv, warp = (x[fits][:MOST_POINTS] for x in (rows, uv, warp))
+    return rows, uv, warp
+
+
+def _spread(uv: Floats, size_wh: tuple[int, int], most: int) -> Ints:
+    """The first point of every cell of the picture, then the second ones, up to so many."""
+    cell = np.floor(uv / (np.array(size_wh) / CELLS)).astype(np.int64)
+    key = cell[:, 1] * CELLS[0] + cell[:, 0]
+    order = np.argsort(key, kind="stable")
+    first = np.searchsorted(key[order], key[order])
+    rank = np.empty(len(key), np.int64)
+    rank[order] = np.arange(len(key)) - first
+    return np.argsort(rank, kind="stable")[:most]
+
+
+def _drawn(landmarks: Landmarks, rows: Ints, warp: Floats) -> Any:
+    """``(N,S,S)`` float32 patches as seen from the wrist."""
+    at = np.einsum("nij,yxj->nyxi", warp, _GRID) + PATCH_PX
+    at = np.clip(at, 0, 2 * PATCH_PX - 1e-3)
+    whole = at.astype(np.int64)
+    part = at - whole
+    patches, n = landmarks.patches, rows[:, None, None]
+    column, row = whole[..., 0], whole[..., 1]
+    u, v = part[..., 0], part[..., 1]
+    above = (1 - u) * patches[n, row, column] + u * patches[n, row, column + 1]
+    below = (1 - u) * patches[n, row + 1, column] + u * patches[n, row + 1, column + 1]
+    return ((1 - v) * above + v * below).astype(np.float32)
+
+
+def _best(grey: Any, patch: Any, at: Floats, *, radius_px: int) -> Floats | None:
+    """Where the patch fits best near ``at``, to a fraction of a pixel; None if nowhere."""
+    corner = np.rint(at).astype(int) - HALF_PX - radius_px
+    side = 2 * (HALF_PX + radius_px) + 1
+    height, width = grey.shape
+    left, top = np.maximum(corner, 0)
+    right, bottom = min(corner[0] + side, width), min(corner[1] + side, height)
+    if min(right - left, bottom - top) < 2 * HALF_PX + 4:
+        return None
+    window = grey[top:bottom, left:right].astype(np.float32)
+    likeness = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (x, y) = cv2.minMaxLoc(likeness)
+    if best < LEAST_LIKENESS or not (
+        0 < x < likeness.shape[1] - 1 and 0 < y < likeness.shape[0] - 1
+    ):
+        return None
+    du = _peak(likeness[y, x - 1 : x + 2])
+    dv = _peak(likeness[y - 1 : y + 2, x])
+    return np.array([left + HALF_PX + x + du, top + HALF_PX + y + dv])
+
+
+def _peak(three: Any) -> float:
+    """Offset of a parabola's top from the middle of three values."""
+    before, top, after = (float(v) for v in three)
+    bend = before - 2 * top + after
+    return 0.5 * (before - after) / bend if bend < -1e-9 else 0.0

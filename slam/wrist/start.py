@@ -1,0 +1,168 @@
+"""Where a wrist camera is, from nothing: its picture is compared with the room as drawn from beside
+the hand that the head camera sees, from a few heights and sides, as nobody said how it is strapped.
+
+What comes out is a proposal: `tracking` believes it when many map points are found with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Bools, Floats, Ints, unit
+from core.geometry.cameras import Camera
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
+from slam.localise import View, refine_pose
+from slam.rays import rays_of
+from slam.wrist.drawing import Look, Room, draw
+from slam.wrist.surfaces import Plane
+
+HEIGHTS_M, WRIST_ABOVE_M = (0.045, 0.09), 0.05  # of drawn views above the table; the wrist's, more
+TURNS_RAD = (0.0, -0.5, 0.5)  # of drawn views aside from the fingers
+DOWN = 0.35  # how much a drawn view looks down, per length along the table
+FEATURES, CONTRAST, RATIO = 1500, 0.02, 0.85
+SAMPLES, OUTLIER_PX, LEAST_MATCHES = 400, 6.0, 8
+BESIDE_M, FARTHEST_M = 0.15, 1.5  # from the ray to the wrist, and along it
+
+
+@dataclass(frozen=True, eq=False)
+class HandSeen:
+    """A hand as the head camera saw it, in the world. eye ``(3,)``: the camera.   ray ``(3,)``:
+    unit, to the wrist.   ahead ``(3,)``: from the wrist to the fingers."""
+
+    eye: Floats
+    ray: Floats
+    ahead: Floats
+
+    def near(self, places: Floats) -> Bools:
+        """``(N,)`` whether a wrist camera may be at these places ``(N,3)``."""
+        away = places - self.eye
+        along = away @ self.ray
+        beside = np.linalg.norm(away - along[:, None] * self.ray, axis=1)
+        return (beside < BESIDE_M) & (along > 0) & (along < FARTHEST_M)
+
+
+@dataclass(frozen=True, eq=False)
+class _Features:
+    uv_px: Floats
+    words: Any  # (N,128) root-SIFT, unit length
+
+
+class Starter:
+    """Proposes poses of one wrist camera in one map. head: the camera of the looks."""
+
+    def __init__(self, room: Room, head: Camera, camera: Camera) -> None:
+        self._room, self._head, self._camera = room, head, camera
+        self._sift = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST)
+
+    def propose(self, grey: Any, hand: HandSeen, looks: Sequence[Look]) -> Iterator[SE3]:
+        """world_from_camera candidates, found one at a time.
+
+        looks: head pictures, the nearest in time first.
+        """
+        if not self._room.planes:
+            return
+        seen = self._features(grey)
+        for view in drawn_views(self._room.planes[0], hand):
+            for _ in range(2):  # once more from where the first answer says
+                found = self._compare(seen, hand, looks, view=view)
+                if found is None:
+                    break
+                yield found
+                view = found
+
+    def _compare(
+        self, seen: _Features, hand: HandSeen, looks: Sequence[Look], *, view: SE3
+    ) -> SE3 | None:
+        drawn, shown = draw(self._room, looks, self._head, view=(self._camera, view))
+        there = self._features(drawn, cv2.erode(shown.astype(np.uint8), np.ones((9, 9))))
+        here, match = _matches(seen.words, there.words)
+        rays, _, _ = rays_of(self._camera, there.uv_px[match])
+        points, owner = self._room.hit(view.translation, rays @ view.rotation.T)
+        rays, rad_per_px, valid = rays_of(self._camera, seen.uv_px[here])
+        good = valid & (owner >= 0)
+        return pose_near(View(points[good], rays[good], rad_per_px[good]), hand)
+
+    def _features(self, grey: Any, mask: Any = None) -> _Features:
+        spots, words = self._sift.detectAndCompute(grey, mask)
+        if words is None:
+            return _Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
+        share = words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
+        return _Features(np.array([s.pt for s in spots]), np.sqrt(share))
+
+
+def drawn_views(table: Plane, hand: HandSeen) -> list[SE3]:
+    """world_from_view of what is drawn: from near the table under the wrist, along the fingers and
+    aside."""
+    up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
+    ahead = unit(hand.ahead - (hand.ahead @ up) * up)
+    views = []
+    for height in HEIGHTS_M:
+        level = Plane(up, table.centre + (height + WRIST_ABOVE_M) * up)
+        wrist, met = level.meet(hand.eye[None], hand.ray[None])
+        if not met[0]:
+            continue
+        for turn in TURNS_RAD:
+            z = unit(matrix_from_rotvec(turn * up) @ ahead - DOWN * up)
+            x = unit(np.cross(z, up))
+            axes = np.stack([x, np.cross(z, x), z], axis=1)
+            views.append(SE3(axes, wrist[0] - WRIST_ABOVE_M * up))
+    return views
+
+
+def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:
+    """Rows of mutual nearest descriptors, clearly nearer than the next."""
+    if len(first) < 2 or len(second) < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    alike = first @ second.T
+    rows = np.arange(len(first))
+    best = alike.argmax(axis=1)
+    two = np.partition(alike, -2, axis=1)[:, -2:]
+    near = np.sqrt(np.maximum(2 - 2 * two, 0))
+    good = (near[:, 1] < RATIO * near[:, 0]) & (alike.argmax(axis=0)[best] == rows)
+    return rows[good], best[good]
+
+
+def pose_near(view: View, hand: HandSeen) -> SE3 | None:
+    """world_from_camera near a hand that most points agree on; None if too few do.
+
+    Three points at a time (Ke and Roumeliotis 2017), the same samples every time.
+    """
+    front = np.flatnonzero(view.rays[:, 2] > 0.2)
+    if len(front) < LEAST_MATCHES:
+        return None
+    flat = view.rays[front, :2] / view.rays[front, 2:]
+    rng = np.random.default_rng(0)
+    rotations, shifts = [], []
+    for _ in range(SAMPLES):
+        three = rng.choice(len(front), 3, replace=False)
+        count, turns, moves = cv2.solveP3P(
+            view.points[front[three]], flat[three], np.eye(3), None, flags=cv2.SOLVEPNP_AP3P
+        )
+        rotations += [matrix_from_rotvec(turns[k][:, 0]) for k in range(count)]
+        shifts += [moves[k][:, 0] for k in range(count)]
+    if not rotations:
+        return None
+    rotation, shift = np.stack(rotations), np.stack(shifts)
+    at = -np.einsum("hji,hj->hi", rotation, shift)
+    near = hand.near(at)
+    if not near.any():
+        return None
+    best = _most_agreed(view, rotation[near], shift[near])
+    found = refine_pose(view, best, sigma_px=2.0, outlier_px=OUTLIER_PX)
+    pose = found.camera_from_world.inverse()
+    agree = found.inlier.sum() >= LEAST_MATCHES and hand.near(pose.translation[None])[0]
+    return pose if agree else None
+
+
+def _most_agreed(view: View, rotation: Floats, shift: Floats) -> SE3:
+    """The camera_from_world with the least sum of bounded squared errors."""
+    seen = np.einsum("hij,nj->hni", rotation, view.points) + shift[:, None]
+    along = np.sum(seen * view.rays, axis=2)
+    across = np.linalg.norm(seen - along[..., None] * view.rays, axis=2)
+    error = np.where(along > 1e-6, across / np.maximum(along, 1e-6), np.inf) / view.rad_per_px
+    best = int(np.minimum(error**2, OUTLIER_PX**2).sum(axis=1).argmin())
+    return SE3(rotation[best], shift[best])

@@ -1,0 +1,188 @@
+"""Follows one wrist camera through its pictures, from a pose that is known.
+
+Optical flow on the points found last says about where the camera is now; the map's points are then
+looked for from there, so errors do not add up. A frame counts only where many points agree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from core.geometry.cameras import Camera
+from core.geometry.rotations import nearest_rotation
+from core.geometry.se3 import SE3
+from slam.localise import View, ransac_pose, refine_pose
+from slam.rays import rays_of
+from slam.wrist.landmarks import Landmarks, project
+from slam.wrist.search import search
+
+LEAST_INLIERS, LEAST_SHARE = 25, 0.55  # agreeing points, and their share of those found
+OUTLIER_PX, SIGMA_PX = 4.0, 1.5
+START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (10, 5)
+WIDE_PX = 16  # from this radius on the points found are sampled, not averaged
+LOOK_EVERY = 2  # frames between are posed by flow alone
+MOST_MISSED = 4  # frames in a row that may show too little before the camera is lost
+LEAST_FLOW, ROUND_TRIP_PX = 8, 1.0
+FLOW: dict[str, Any] = {
+    "winSize": (21, 21),
+    "maxLevel": 4,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
+    "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """A wrist camera in the map. covariance ``(6,6)``: rotation, translation along world axes.
+
+    inliers: points that agree.   depth: their median distance.
+    """
+
+    world_from_camera: SE3
+    covariance: Floats
+    inliers: int
+    depth: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A posed frame: pixels ``(N,2)`` and places of the points that agreed."""
+
+    camera_from_world: SE3
+    uv_px: Floats
+    points: Floats
+    sighting: Sighting
+
+
+class Tracker:
+    """One camera's pictures over a stretch, and the landmarks around.
+
+    times_ns: of the pictures.   landmark_ns: of the pictures that the landmarks' patches are from.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        pictures: Sequence[Any],
+        landmarks: Landmarks,
+        *,
+        times_ns: Ints,
+        landmark_ns: Ints,
+    ) -> None:
+        self._camera, self._pictures, self._landmarks = camera, pictures, landmarks
+        self._times_ns, self._landmark_ns = times_ns, landmark_ns
+
+    def settle(self, frame: int, proposed: SE3) -> Sighting | None:
+        """A proposed world_from_camera made exact; None where the map's points deny it."""
+        found = self._look(frame, proposed.inverse(), START_RADII_PX)
+        return None if found is None else found.sighting
+
+    def follow(self, frame: int, start: SE3, *, step: int, stop: set[int]) -> dict[int, Sighting]:
+        """On from ``frame``, whose pose is known, forward (step 1) or back (-1).
+
+        Ends where the camera is lost or a frame in ``stop`` is reached.
+        """
+        seen: dict[int, Sighting] = {}
+        known, missed = self._look(frame, start.inverse(), RADII_PX), 0
+        moved = SE3.identity()  # now_from_before: the camera is taken to move on as it did
+        while known is not None and missed <= MOST_MISSED:
+            before, frame = known, frame + step
+            if not 0 <= frame < len(self._pictures) or frame in stop:
+                break
+            known, exact = self._step(before, moved, (frame - step, frame), lost=missed > 0)
+            missed = 0 if exact else missed + 1
+            if known is not None:
+                moved = _clean(known.camera_from_world @ before.camera_from_world.inverse())
+                if exact and known.sighting.inliers >= LEAST_INLIERS:
+                    seen[frame] = known.sighting
+        return seen
+
+    def _step(
+        self, known: _Known, moved: SE3, frames: tuple[int, int], *, lost: bool
+    ) -> tuple[_Known | None, bool]:
+        """The next frame, and whether it counts: not where flow alone says so for want of points.
+
+        frames: before and now.   lost: the frame before did not count.
+        """
+        guess = moved @ known.camera_from_world
+        flowed = self._flow(known, guess, frames)
+        if flowed is not None and not lost and frames[1] % LOOK_EVERY:
+            return flowed, True
+        if flowed is not None:
+            guess = flowed.camera_from_world
+        wide = flowed is None or lost
+        found = self._look(frames[1], guess, WIDE_RADII_PX if wide else RADII_PX)
+        return (flowed, False) if found is None else (found, True)
+
+    def _look(self, frame: int, guess: SE3, radii_px: Sequence[int]) -> _Known | None:
+        """The pose from the map's points, looked for within ever smaller radii around a guessed
+        camera_from_world."""
+        away = np.abs(self._landmark_ns - self._times_ns[frame])
+        rows = np.argsort(away, kind="stable")
+        known = None
+        for radius in radii_px:
+            found = search(
+                self._pictures[frame],
+                self._landmarks,
+                rows,
+                camera=self._camera,
+                camera_from_world=guess,
+                radius_px=radius,
+            )
+            if len(found.row) < LEAST_INLIERS:
+                return None
+            if radius >= WIDE_PX:
+                guess = ransac_pose(found.view, outlier_px=OUTLIER_PX) or guess
+            known = _posed(found.view, found.uv_px, guess)
+            if known.sighting.inliers < LEAST_SHARE * len(found.row) and radius == radii_px[-1]:
+                return None
+            guess = known.camera_from_world
+        enough = known is not None and known.sighting.inliers >= LEAST_INLIERS
+        return known if enough else None
+
+    def _flow(self, known: _Known, guess: SE3, frames: tuple[int, int]) -> _Known | None:
+        """The next frame by optical flow alone, from a guessed camera_from_world; None where too
+        few points moved alike."""
+        before, after = (self._pictures[frame] for frame in frames)
+        start = known.uv_px.astype(np.float32)
+        ahead, inside = project(self._camera, guess, known.points)
+        ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
+        moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, start, ahead, **FLOW)
+        back, status_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, start.copy(), **FLOW)
+        good = (status & status_back).ravel() > 0
+        good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX
+        uv = moved[good].astype(np.float64)
+        rays, rad_per_px, valid = rays_of(self._camera, uv)
+        view = View(known.points[good][valid], rays[valid], rad_per_px[valid])
+        if valid.sum() < LEAST_FLOW:
+            return None
+        found = _posed(view, uv[valid], guess)
+        enough = found.sighting.inliers >= max(LEAST_FLOW, 0.5 * len(view.points))
+        return found if enough else None
+
+
+def _posed(view: View, uv_px: Floats, guess: SE3) -> _Known:
+    """The pose that most points of a view agree on, near a guessed camera_from_world."""
+    found = refine_pose(view, guess, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX)
+    camera_from_world = _clean(found.camera_from_world)
+    world_from_camera = camera_from_world.inverse()
+    turn = np.zeros((6, 6))
+    turn[:3, :3] = turn[3:, 3:] = world_from_camera.rotation
+    agree = found.inlier
+    depth = np.linalg.norm(view.points - world_from_camera.translation, axis=1)
+    sighting = Sighting(
+        world_from_camera,
+        turn @ found.covariance @ turn.T,
+        int(agree.sum()),
+        float(np.median(depth[agree])) if agree.any() else float("nan"),
+    )
+    return _Known(camera_from_world, uv_px[agree], view.points[agree], sighting)
+
+
+def _clean(pose: SE3) -> SE3:
+    """The same with a rotation to the last digit: rounding would double with every motion."""
+    return SE3(nearest_rotation(pose.rotation), pose.translation)
