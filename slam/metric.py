@@ -6,21 +6,27 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import rotvec_from_matrix
+from core.geometry.se3 import SE3
 from slam import growth, visual_inertial
 from slam.bundle import covariances
 from slam.config import SlamConfig
 from slam.imu_axes import axes_doubt
 from slam.imu_clock import fit_clock
-from slam.inertial import ImuData, Start, deltas, integrate, linear_start
+from slam.inertial import GRAVITY_M_S2, ImuData, Start, deltas, integrate, linear_start
 from slam.mapping import SceneMap
 from slam.visual_inertial import Inertial, with_mounting
 
 ROUNDS = 3
+GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
 # Accelerometer datasheets leave out vibration, scale and axis errors; gyros mostly keep theirs.
 ACCEL_FACTOR = 10.0
 LEAST_GYRO_NOISE, LEAST_ACCEL_NOISE = 1e-4, 1e-2  # where a calibration claims less
 DOUBTFUL = 10.0  # a gyro this many times worse than it says is taken at what it shows
+DOUBTFUL_ACCEL = 3.0  # likewise an accelerometer, of which more is guessed
 LONG_S = 2.0  # spans over which the gyro is compared: the camera's own noise counts little there
+# And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
+SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
+UNMEASURED, PRIOR_FREE = 1.5, 6.0  # of its noise before looking, as from so many residuals
 
 
 def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
@@ -49,20 +55,9 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         np.tile(start.gyro_bias, (n, 1)),
         np.tile(start.accel_bias, (n, 1)),
     )
-    noisy = _guessed_noise(imu)
-    for _ in range(ROUNDS):
-        states, graph, values = visual_inertial.refine(
-            scene, noisy, posed, inertial=states, config=config
-        )
-        seen = gyro_noise(
-            noisy, times_ns, scene.rotation[posed], bias=states.gyro_bias.mean(axis=0)
-        )
-        if seen > DOUBTFUL * noisy.gyro_noise:
-            noisy = replace(noisy, gyro_noise=seen)
-        scene.drop_outliers(config.outlier_px)
-        growth.replace_points(scene, config, posed)
+    states, noisy, covariance = _refined(scene_map, imu, config, states=states)
     away = scene.position[posed] - scene.position[posed[0]]
-    scene_map.covariance = with_mounting(covariances(graph, values, posed), away)
+    scene_map.covariance = with_mounting(covariance, away)
     scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
     if scene.ranged:
         scale_by_ranges(scene_map)
@@ -72,6 +67,34 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         scene_map.rejected = "scale_uncertain"
     else:
         scene_map.scale_sigma, scene_map.scale_source = sigma, "imu"
+
+
+def _refined(
+    scene_map: SceneMap, imu: ImuData, config: SlamConfig, *, states: Inertial
+) -> tuple[Inertial, ImuData, Floats]:
+    """The joint optimisation, again with what does not fit left out and the sensors' noise as seen.
+
+    Returns the IMU states, the IMU with that noise, and the keyframes' covariance ``(k,6,6)``.
+    """
+    scene, posed, noisy = scene_map.scene, scene_map.posed, _guessed_noise(imu)
+    times_ns = scene.views.timestamps_ns[posed]
+    for _ in range(ROUNDS):
+        used = noisy
+        states, graph, values = visual_inertial.refine(
+            scene, used, posed, inertial=states, config=config
+        )
+        turns = gyro_noise(
+            used, times_ns, scene.rotation[posed], bias=states.gyro_bias.mean(axis=0)
+        )
+        pushes = accel_noise(used, times_ns, scene.world_from_camera[posed], states=states)
+        if turns > DOUBTFUL * used.gyro_noise:
+            noisy = replace(noisy, gyro_noise=turns)
+        if pushes > DOUBTFUL_ACCEL * used.accel_noise:
+            noisy = replace(noisy, accel_noise=pushes)
+        scene.drop_outliers(config.outlier_px)
+        growth.replace_points(scene, config, posed)
+    worse = max(1.0, pushes / used.accel_noise)  # than weighed with: then the sigmas grow
+    return states, noisy, worse**2 * covariances(graph, values, posed)
 
 
 def scale_by_ranges(scene_map: SceneMap) -> None:
@@ -109,6 +132,32 @@ def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) 
             off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
             start = end
     return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
+
+
+def accel_noise(imu: ImuData, times_ns: Ints, world_from_camera: SE3, *, states: Inertial) -> float:
+    """Noise density by which accelerometer and path ``(K,)`` disagree over `SPAN_S`.
+
+    The speed between two spans is told twice, by what was felt before and after it. A recording too
+    short to show much is taken for `UNMEASURED` times as noisy as the IMU says.
+    """
+    at = [0]
+    for row in range(len(times_ns)):
+        if times_ns[row] - times_ns[at[-1]] >= SPAN_S * 1e9:
+            at.append(row)
+    calm = imu.without_bias(states.gyro_bias.mean(axis=0), states.accel_bias.mean(axis=0))
+    world_from_imu = world_from_camera[at] @ imu.camera_from_imu
+    moved = deltas(integrate(calm, times_ns[at]))
+    seconds = moved.seconds[:, None]
+    gained, shift = (
+        world_from_imu[:-1].rotate(felt) + GRAVITY * seconds**k / k
+        for felt, k in ((moved.velocity, 1), (moved.position, 2))
+    )
+    start = (np.diff(world_from_imu.translation, axis=0) - shift) / seconds
+    off = (start[:-1] + gained[:-1] - start[1:]) / np.sqrt((seconds[:-1] + seconds[1:]) / 3)
+    off = off[(np.maximum(seconds[:-1], seconds[1:]) < LONGEST_SPAN_S)[:, 0]]
+    free = max(off.size - 6, 0)  # gravity's tilt, the scale and three biases were fitted to them
+    believed = UNMEASURED * imu.accel_noise
+    return float(np.sqrt((PRIOR_FREE * believed**2 + np.sum(off**2)) / (PRIOR_FREE + free)))
 
 
 def _scale_sigma(position: Floats, covariance: Floats) -> float:
