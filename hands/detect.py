@@ -1,6 +1,6 @@
 """Hands of every head frame to ``hands/detections.parquet``."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +14,13 @@ from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.config import HandsDetectConfig
-from hands.detect_worker import FoundHands, Job, run_in_child
+from hands.detect_worker import DetectingChild, FoundHands, Job
 
 WRIST_STREAMS = ("left_wrist", "right_wrist")
 WORTH_A_START = 120  # frames: less is done before another process is up
 
 
-def chunks(count: int, config: HandsDetectConfig) -> Iterator[tuple[int, int, int]]:
+def chunks(count: int, config: HandsDetectConfig) -> list[tuple[int, int, int]]:
     """``(warm_from, start, stop)`` rows of each worker's run: equal parts, an even number of them
     where that is worth a start, so that two workers end together. The same whatever the workers.
     """
@@ -28,39 +28,64 @@ def chunks(count: int, config: HandsDetectConfig) -> Iterator[tuple[int, int, in
     if parts % 2 and count > WORTH_A_START * parts:
         parts += 1
     edges = [count * part // parts for part in range(parts)] + [count]
-    for start, stop in pairwise(edges):
-        yield max(0, start - config.warm_up_frames), start, stop
+    return [(max(0, start - config.warm_up_frames), start, stop) for start, stop in pairwise(edges)]
 
 
-def detect_stream(
+def detect_streams(
     folder: SessionFolder,
-    stream: str,
+    streams: Sequence[str],
     *,
     model: Path,
     config: HandsDetectConfig,
     progress: Progress,
-) -> tuple[FoundHands, int]:
-    """All hands of one stream, rows as in its frame reader, and how many frames there were."""
-    with open_frames(folder, stream, redact=False) as frames:
-        count = len(frames)
+) -> tuple[dict[str, FoundHands], int]:
+    """All hands of each stream, rows as in its frame reader, and how many frames there were."""
+    jobs = []
+    for stream in streams:
+        with open_frames(folder, stream, redact=False) as frames:
+            parts = chunks(len(frames), config)
+        worn = stream in WRIST_STREAMS
+        jobs += [Job(folder.url, stream, str(model), *rows, worn) for rows in parts]
+    count = sum(job.stop - job.start for job in jobs)
     progress.total(count, "frame")
-    progress.note(f"hands in {stream}")
-    worn = stream in WRIST_STREAMS
-    jobs = [Job(folder.url, stream, str(model), *rows, worn) for rows in chunks(count, config)]
-    lock = Lock()
+    progress.note(f"hands in {', '.join(streams)}")
+    found = _all_done(jobs, config, progress)
+    hands = {
+        stream: FoundHands.concat([
+            FoundHands.of([], []),
+            *(part for job, part in found if job.stream == stream),
+        ])
+        for stream in streams
+    }
+    return hands, count
+
+
+def _all_done(
+    jobs: list[Job], config: HandsDetectConfig, progress: Progress
+) -> list[tuple[Job, FoundHands]]:
+    """Every job with its hands, in order. Each worker takes the next job that is left."""
+    lock, left = Lock(), list(enumerate(jobs))[::-1]
+    done: dict[int, FoundHands] = {}
 
     def advance(count: int) -> None:
         with lock:
             progress.advance(count)
 
-    with ThreadPoolExecutor(max_workers=config.workers) as pool:
-        futures = [pool.submit(run_in_child, job, config, advance) for job in jobs]
-        try:
-            parts = [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return FoundHands.concat(parts), count
+    def work() -> None:
+        with DetectingChild(config) as child:
+            while left:
+                try:
+                    number, job = left.pop()
+                    done[number] = child.run(job, advance)
+                except BaseException:
+                    left.clear()
+                    raise
+
+    workers = min(config.workers, len(jobs))
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        for future in [pool.submit(work) for _ in range(workers)]:
+            future.result()
+    return [(job, done[number]) for number, job in enumerate(jobs)]
 
 
 def tick_of_rows(folder: SessionFolder, stream: str, ticks: Ticks) -> NDArray[np.int64]:

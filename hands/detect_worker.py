@@ -1,8 +1,9 @@
-"""A child process that finds the hands of a run of frames.
+"""A child process that finds the hands of runs of frames.
 
 A process of its own for two reasons: two of them use two cores, and LiteRT writes its log straight
-to the process's stderr, which here is a file nobody reads unless the child fails. The parent talks
-to it in lines: one job as JSON on stdin, numbers of finished frames on stdout.
+to the process's stderr, which here is a file nobody reads unless the child fails. A start costs a
+second of CPU, so a child does one job after another. The parent talks to it in lines: jobs as JSON
+on stdin; on stdout numbers of finished frames, and a word when a job's file is written.
 """
 
 import json
@@ -11,8 +12,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +30,7 @@ from hands.hindsight import hands_with_hindsight
 from hands.views import FoundHand
 
 REPORT_EVERY = 10  # frames
+WRITTEN = "written"
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -70,44 +75,59 @@ class FoundHands:
         return FoundHands(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
-def run_in_child(job: Job, config: HandsDetectConfig, advance: Callable[[int], None]) -> FoundHands:
-    """Do the job in a child process; ``advance`` is called with numbers of frames done."""
-    with tempfile.TemporaryDirectory(prefix="handoff-hands-") as scratch:
-        output, log = Path(scratch) / "found.npz", Path(scratch) / "log.txt"
-        request = json.dumps({"job": asdict(job), "config": asdict(config), "output": str(output)})
-        with log.open("wb") as stderr:
-            child = subprocess.Popen(
+class DetectingChild:
+    """The child process, as the parent sees it. A context manager."""
+
+    def __init__(self, config: HandsDetectConfig) -> None:
+        self._config = config
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        scratch = self._open.enter_context(tempfile.TemporaryDirectory(prefix="handoff-hands-"))
+        self._output, self._log = Path(scratch) / "found.npz", Path(scratch) / "log.txt"
+        with self._log.open("wb") as stderr:
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "hands.detect_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=_environment(),
                 text=True,
+                bufsize=1,
             )
-            _converse(child, request, advance)
-        if child.returncode != 0 or not output.exists():
-            raise HandoffError(_why(child.returncode, log, job))
-        with np.load(output, allow_pickle=False) as arrays:
+        self._open.enter_context(self._process)  # closes its pipes and waits
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._open.close()
+
+    def run(self, job: Job, advance: Callable[[int], None]) -> FoundHands:
+        """Do a job; ``advance`` is called with numbers of frames done."""
+        if not self._done(job, advance):
+            raise HandoffError(_why(self._process.wait(), self._log, job))
+        with np.load(self._output, allow_pickle=False) as arrays:
             return FoundHands(**{name: arrays[name] for name in arrays.files})
 
-
-def _converse(child: "subprocess.Popen[str]", request: str, advance: Callable[[int], None]) -> None:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        with child.stdin, child.stdout:
-            try:
-                child.stdin.write(request)
-                child.stdin.close()
-            except BrokenPipeError:
-                return  # it died at once; its log says why
-            for line in child.stdout:
-                advance(int(line))
-    except BaseException:
-        child.kill()
-        raise
-    finally:
-        child.wait()
+    def _done(self, job: Job, advance: Callable[[int], None]) -> bool:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"job": asdict(job), "config": asdict(self._config), "output": str(self._output)}
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+        except BrokenPipeError:
+            return False  # it died at once; its log says why
+        for line in self._process.stdout:
+            if line.strip() == WRITTEN:
+                return True
+            advance(int(line))
+        return False
 
 
 def _environment() -> dict[str, str]:
@@ -146,26 +166,33 @@ def find_hands(job: Job, config: HandsDetectConfig, advance: Callable[[int], Non
 
 
 def main() -> int:
-    """Read a job, write its npz, tell progress."""
-    request = json.load(sys.stdin)
-    waiting = 0
+    """Read jobs, write the npz of each, tell progress."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        waiting = 0
 
-    def advance(count: int) -> None:
-        nonlocal waiting
-        waiting += count
-        if waiting >= REPORT_EVERY:
-            sys.stdout.write(f"{waiting}\n")
-            sys.stdout.flush()
-            waiting = 0
+        def advance(count: int) -> None:
+            nonlocal waiting
+            waiting += count
+            if waiting >= REPORT_EVERY:
+                _say(str(waiting))
+                waiting = 0
 
-    try:
-        found = find_hands(Job(**request["job"]), HandsDetectConfig(**request["config"]), advance)
-    except HandoffError as error:
-        sys.stderr.write(f"HandoffError: {error}\n")
-        return 1
-    sys.stdout.write(f"{waiting}\n")
-    np.savez(request["output"], **vars(found))
+        try:
+            job, config = Job(**request["job"]), HandsDetectConfig(**request["config"])
+            found = find_hands(job, config, advance)
+        except HandoffError as error:
+            sys.stderr.write(f"HandoffError: {error}\n")
+            return 1
+        _say(str(waiting))
+        np.savez(request["output"], **vars(found))
+        _say(WRITTEN)
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

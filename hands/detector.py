@@ -1,7 +1,7 @@
 """Finds the hands of an image stream and follows them: MediaPipe's two networks, run by us.
 
 A followed hand costs one run of the landmark network, 5 ms of CPU; a look for palms costs as much
-and happens only while one of two hands is missing, and now and then for a third. Labels: on
+and happens while one of two hands is missing, and now and then for a third. Labels: on
 pictures that are not mirrored "left" is the person's left hand.
 """
 
@@ -26,6 +26,7 @@ Image = NDArray[np.uint8]
 WEARERS_HANDS = 2
 KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in sides and radians
 SLOWING = 0.5  # of a lost hand, per frame
+OTHER_EVERY = 8  # frames between looks for the other hand, from a camera that one hand carries
 LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
 
 
@@ -190,6 +191,8 @@ class HandDetector:
             for one in self.followed
             if one.unseen == 1
         ]
+        if self._worn:
+            return [*views, whole_view(image_wh)] if self._count % OTHER_EVERY == 0 else views
         if self._count % config.search_every == 0:
             tiles = tile_views(image_wh)
             turn, self._looks = self._looks, self._looks + 1

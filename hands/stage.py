@@ -21,7 +21,7 @@ from hands.association import BYSTANDER
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.contact_sheet import write_contact_sheet
 from hands.cross_check import APART
-from hands.detect import WRIST_STREAMS, detect_stream, detections_table, tick_of_rows
+from hands.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
 from hands.located import located_wearer, rate_hz
 from hands.model_file import hand_model_digest, hand_model_path
 from hands.overlays import drawn_hands
@@ -59,15 +59,14 @@ class HandsDetectStage:
         progress.note("hand model")
         model = hand_model_path(config.model)
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
-        tables, frames = [], 0
-        for stream in _streams(config):
-            if stream != "head" and not info.has_stream(stream):
-                continue
-            found, count = detect_stream(
-                folder, stream, model=model, config=config, progress=progress
-            )
-            tables.append(detections_table(stream, found, tick_of_rows(folder, stream, ticks)))
-            frames += count
+        streams = [name for name in _streams(config) if name == "head" or info.has_stream(name)]
+        found, frames = detect_streams(
+            folder, streams, model=model, config=config, progress=progress
+        )
+        tables = [
+            detections_table(stream, hands, tick_of_rows(folder, stream, ticks))
+            for stream, hands in found.items()
+        ]
         table = Detections.concat(tables)
         output = table.write(folder)
         return StageOutcome(
