@@ -8,6 +8,7 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import nearest_rotation, rotvec_from_matrix
+from slam.imu_clock import LONGEST_S
 from slam.inertial import ImuData, deltas, integrate
 
 DEG = 180 / np.pi
@@ -15,6 +16,7 @@ UNLIKE = 0.5  # of the camera's turns that even the best map may leave
 LOOSE = 0.08  # that axes alone do not explain: pictures through a wrong lens tell wrong turns
 # Of the camera's turns per interval, rms: below them nothing can be said, and nothing of the lens.
 LEAST_TURN_RAD, CLEAR_TURN_RAD = 5e-3, 1e-2
+AGREES_RAD = 5e-3  # rms per interval: a camera that hardly moves tells turns no better
 SUSPECT_RAD = np.deg2rad(3.0)
 AXES = "xyz"
 
@@ -27,10 +29,16 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     in_imu = rotation @ imu.camera_from_imu.rotation
     seen = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
     felt = _felt(imu, times_ns)
+    together = np.diff(times_ns) < LONGEST_S * 1e9  # maps joined across a pause are not so exact
+    seen, felt = seen[together], felt[together]
+    if len(seen) < 10:
+        return None
     turned_rad = float(np.sqrt(np.mean(seen**2)))
-    if len(seen) < 10 or turned_rad < LEAST_TURN_RAD:
+    if turned_rad < LEAST_TURN_RAD:
         return None
     felt, seen = felt - felt.mean(axis=0), seen - seen.mean(axis=0)
+    if np.sqrt(np.mean((seen - felt) ** 2)) < AGREES_RAD:
+        return None
     best = np.linalg.lstsq(felt, seen, rcond=None)[0].T
     size = np.linalg.svd(best, compute_uv=False)
     left = np.linalg.norm(seen - felt @ best.T) / np.linalg.norm(seen)

@@ -25,6 +25,14 @@ def test_a_right_gyro_is_not_doubted(turning):
     assert axes_doubt(*turning) is None
 
 
+def test_a_camera_that_hardly_moved_casts_no_doubt_on_the_gyro(make_world, motion):
+    """Turns seen without parallax are a quarter of a degree off: no mounting follows from them."""
+    world = make_world(replace(motion, turn_rad=0.05), seconds=5.0)
+    off = np.random.default_rng(4).normal(0, 3e-3, (len(world.truth), 3))
+    seen = world.truth.rotation @ matrix_from_rotvec(off)
+    assert axes_doubt(world.imu, world.tracks.timestamps_ns[::5], seen[::5]) is None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
