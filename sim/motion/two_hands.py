@@ -121,7 +121,7 @@ def show(planner: Planner, move: Move, start_s: float) -> float:
     side = move.arm
     planner.wait(side, max(start_s, planner.free_at(side)))
     begin = planner.free_at(side)
-    centre = np.array([0.20, -SIGN[side] * 0.05, 0.17])
+    centre = np.array([0.20, -SIGN[side] * 0.07, 0.19])
     planner.look(begin - 0.1, centre)
     for roll in planner.rng.permutation([0.1, 1.0, 1.9, 2.6]):
         yaw, pitch = planner.rng.uniform((-0.3, -0.5), (0.5, 0.3))
