@@ -66,6 +66,8 @@ class HandsConfig:
     farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
     contact_sheet: bool = True  # write hands/contact_sheet.png
+    other_cameras: bool = True  # fit what other cameras saw too: rigid ones, located wrist cameras
+    model: str | None = None  # .task file to read their pictures with; None: as in hands_detect
 
     @property
     def guess_sigma_m(self) -> tuple[float, float]:

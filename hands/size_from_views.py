@@ -20,6 +20,7 @@ ROUNDS = 4
 STEP = 1e-3  # of log length, of finite differences
 LEAST_FRAMES = 20
 FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
+MODEL_SIGMA = 0.03  # of log length: how far hands of one measured length differ from the model's
 SHARED_SIGMA = 0.02  # of log length: what a detector's idea of a hand and a rig are off together
 
 
@@ -32,7 +33,8 @@ def length_from_views(
     sample = spread_sample([_seen_twice(one) for one in evidence], frames)
     if len(sample) < LEAST_FRAMES:
         return shape, np.zeros(0)
-    prior_m, prior_sigma = shape.length_m, shape.length_sigma_m / shape.length_m
+    prior_m = shape.length_m
+    prior_sigma = np.hypot(shape.length_sigma_m / shape.length_m, MODEL_SIGMA)
     poses: HandPoses | None = None
     for _ in range(ROUNDS):
         terms = terms_of(sample, shape, guess_sigma_m=guess_sigma_m)

@@ -19,12 +19,14 @@ from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.association import BYSTANDER
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.contact_sheet import write_contact_sheet
+from hands.contact_sheet import write_contact_sheet, write_view_sheet
 from hands.cross_check import APART
 from hands.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
+from hands.joined import Joined
 from hands.located import located_wearer, rate_hz
+from hands.look_again import cameras_of, other_cameras
 from hands.model_file import hand_model_digest, hand_model_path
-from hands.overlays import drawn_hands
+from hands.overlays import DrawnHands, drawn_hands
 from hands.proportions import hand_shape
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
@@ -32,6 +34,7 @@ from hands.sources import LocatedHands
 from hands.sources.mediapipe import hands_of
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
+from hands.views_report import cameras_report
 from hands.wearer import wearer_hands
 
 FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than of other people
@@ -79,23 +82,31 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 2
+    name, room, version = "hands", "hands", 3
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 
     def inputs(self, folder: SessionFolder, config: HandsConfig) -> list[str]:
         redactions = [REDACTIONS] if folder.exists(REDACTIONS) else []  # seen on the sheet
         read = source_named(config.source).inputs(config)
-        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS, *redactions, *read]
+        videos = [SessionInfo.read(folder).stream(name).path for name in cameras_of(folder, config)]
+        seen = [FRAMES, *videos] if videos else []
+        return [SESSION_JSON, TICKS, CALIBRATION, DETECTIONS, *redactions, *read, *seen]
 
     def outside(self, folder: SessionFolder, config: HandsConfig) -> dict[str, str]:
-        return source_named(config.source).outside(config)
+        model = (
+            {"hand_landmarker.task": hand_model_digest(config.model)}
+            if cameras_of(folder, config)
+            else {}
+        )
+        return {**source_named(config.source).outside(config), **model}
 
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
         camera = Calibration.read(folder).stream("head").camera
         source = source_named(config.source)
         found = source.read(folder, ticks, config=config, progress=progress)
+        others = other_cameras(folder, ticks, config=config, progress=progress)
         progress.note("fitting hands")
         if isinstance(found, LocatedHands):
             wearer = located_wearer(
@@ -108,6 +119,7 @@ class HandsStage:
                 camera=camera,
                 shape=hand_shape(info.operator.hand_length_mm),
                 config=config,
+                others=others,
             )
         hands = wearer.hands
         located = isinstance(found, LocatedHands)
@@ -120,6 +132,7 @@ class HandsStage:
             located_hz=rate_hz(found) if isinstance(found, LocatedHands) else None,
             seen=hands_of(detections, ticks) if located and detections is not None else None,
         )
+        report["other_cameras"] = cameras_report(wearer, others)
         table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
         outputs = [table.write(folder), palms.write(folder)]
         folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
@@ -130,7 +143,17 @@ class HandsStage:
             outputs.append(
                 write_contact_sheet(folder, drawn, ticks=ticks, camera=camera, progress=progress)
             )
+            outputs += _view_sheets(folder, drawn, wearer.joined)
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
+
+
+def _view_sheets(folder: SessionFolder, drawn: DrawnHands, joint: Joined | None) -> list[str]:
+    sheets = [
+        write_view_sheet(folder, drawn, view, readings=joint.checked[view.name].readings)
+        for view in (joint.others.views if joint else ())
+        if joint
+    ]
+    return [sheet for sheet in sheets if sheet is not None]
 
 
 def _streams(config: HandsDetectConfig) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from hands.view_evidence import ViewEvidence
 
 Floats = NDArray[np.float64]
 
-SHARED_SHIFT = 1.5  # error that all landmarks of a detection share, in sigmas of one of them
+SHARED_SHIFT = 0.7  # error that all landmarks of a detection share, in sigmas of one of them
 SHARED_SCALE = 0.04  # error of the hand's size in the picture
-STUDENT_DOF = 4.0  # landmarks have heavy tails
+LET_GO = 3.0  # sigmas at which a landmark's weight falls to a quarter
+EXPLAIN_ROUNDS = 5
 NEAREST_M = 0.02
 
 
@@ -44,12 +45,12 @@ class ViewTerms:
 
     def residuals(self, points: Floats) -> Floats:
         """``(N,42)`` of landmarks in the head ``(N,21,3)``."""
-        offset, _ = across_rays(self._in_camera(points), self.view.rays, self.across)
+        offset, _ = across_rays(self.in_camera(points), self.view.rays, self.across)
         return whitened(self.whitening, offset)[..., 0]
 
     def jacobian(self, points: Floats, slopes: Floats) -> Floats:
         """``(N,42,C)``; slopes: ``(N,21,3,C)`` of the landmarks in the head."""
-        offset, depth = across_rays(self._in_camera(points), self.view.rays, self.across)
+        offset, depth = across_rays(self.in_camera(points), self.view.rays, self.across)
         turned = self.view.rotation[:, None] @ slopes
         along = np.einsum("nki,nkic->nkc", self.view.rays, turned)
         sideways = (self.across @ turned - offset[..., None] * along[..., None, :]) / depth[
@@ -59,31 +60,36 @@ class ViewTerms:
 
     def weighed(self, points: Floats) -> "ViewTerms":
         """The same with weights for landmarks that lie about here."""
-        here = self._in_camera(points)
-        offset, _ = across_rays(here, self.view.rays, self.across)
-        factor = student_factor(offset, self.view.sigma_rad)
-        covariance = self.covariance(points, sigma_rad=self.view.sigma_rad / factor)
+        modes = self.modes(points)
+        told = explained(self.offsets(points), self.view.sigma_rad, modes)
+        covariance = covariance_of(self.view.sigma_rad / told.factor, modes)
         whitening = np.linalg.inv(np.linalg.cholesky(covariance))
         return replace(self, whitening=np.where(self.view.seen[:, None, None], whitening, 0.0))
 
-    def covariance(self, points: Floats, *, sigma_rad: Floats) -> Floats:
-        """``(N,42,42)`` of the offsets: each landmark's own error, shared ones, the camera's."""
-        here = self._in_camera(points)
+    def modes(self, points: Floats) -> Floats:
+        """``(N,42,9)`` one sigma of what moves all landmarks at once: the detection's errors and
+        those of the camera's place.
+        """
+        here = self.in_camera(points)
         _, depth = across_rays(here, self.view.rays, self.across)
-        modes = [shared_modes(self.view.rays, self.across, sigma_rad=self.view.sigma_rad)]
-        flat = len(here), 42, 3
-        moved = (self.across / depth[..., None, None]).reshape(flat)
-        modes.append(moved * self.view.pose_sigma_m[:, None, None])
+        flat, over = (len(here), 42, 3), depth[..., None, None]
         turns = np.stack([np.cross(axis, here) for axis in np.eye(3)], axis=-1)
-        turned = (self.across @ turns / depth[..., None, None]).reshape(flat)
-        modes.append(turned * self.view.pose_sigma_rad[:, None, None])
-        return covariance_of(sigma_rad, np.concatenate(modes, axis=-1))
+        return np.concatenate(
+            [
+                shared_modes(self.view.rays, self.across, sigma_rad=self.view.sigma_rad),
+                (self.across / over).reshape(flat) * self.view.pose_sigma_m[:, None, None],
+                (self.across @ turns / over).reshape(flat)
+                * self.view.pose_sigma_rad[:, None, None],
+            ],
+            axis=-1,
+        )
 
     def offsets(self, points: Floats) -> Floats:
         """``(N,21,2)`` angles across the rays."""
-        return across_rays(self._in_camera(points), self.view.rays, self.across)[0]
+        return across_rays(self.in_camera(points), self.view.rays, self.across)[0]
 
-    def _in_camera(self, points: Floats) -> Floats:
+    def in_camera(self, points: Floats) -> Floats:
+        """Points ``(N,21,3)`` of the head, in this camera."""
         return points @ np.swapaxes(self.view.rotation, 1, 2) + self.view.position[:, None]
 
 
@@ -98,11 +104,35 @@ def whitened(whitening: Floats, values: Floats) -> Floats:
     return np.asarray(whitening @ values.reshape(len(values), 42, -1))
 
 
-def student_factor(offset: Floats, sigma_rad: Floats) -> Floats:
-    """Square roots of Student-t weights ``(N,21)``; what all landmarks share is no outlier."""
-    own = offset - np.median(offset, axis=1, keepdims=True)
-    squared = np.sum(own**2, axis=-1) / sigma_rad**2
-    return np.asarray(np.sqrt((STUDENT_DOF + 2) / (STUDENT_DOF + squared)))
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """How N detections miss expected hands. shared: ``(N,M)`` what their landmarks have in common,
+    in sigmas.   own: ``(N,21)`` what is left of each, in sigmas.   factor: ``(N,21)`` square roots
+    of robust weights.
+    """
+
+    shared: Floats
+    own: Floats
+    factor: Floats
+
+
+def explained(offset: Floats, sigma_rad: Floats, modes: Floats) -> Explained:
+    """Split offsets ``(N,21,2)`` into shared modes ``(N,42,M)`` and the landmarks' own errors.
+
+    Landmarks far off are mistaken for something else (a thumb that is hidden, say) and let go
+    (Geman-McClure).
+    """
+    flat = offset.reshape(len(offset), 42, 1)
+    factor = np.ones_like(sigma_rad)
+    for _ in range(EXPLAIN_ROUNDS):
+        weight = np.repeat((factor / sigma_rad) ** 2, 2, axis=1)[..., None]
+        turned = np.swapaxes(modes, 1, 2)
+        system = turned @ (weight * modes) + np.eye(modes.shape[-1])
+        shared = np.linalg.solve(system, turned @ (weight * flat))
+        rest = (flat - modes @ shared).reshape(offset.shape)
+        own = np.linalg.norm(rest, axis=-1) / sigma_rad
+        factor = 1.0 / (1.0 + own**2 / LET_GO**2)
+    return Explained(shared[..., 0], own, factor)
 
 
 def shared_modes(rays: Floats, across: Floats, *, sigma_rad: Floats) -> Floats:

@@ -13,8 +13,10 @@ from hands.association import Association, associate
 from hands.bones import own_bones
 from hands.config import HandsConfig
 from hands.evidence import MIRROR
+from hands.joined import Joined, joined
 from hands.lift import candidates, evidence_of, raw_in_head
 from hands.lifter import lifted
+from hands.look_again import OtherCameras
 from hands.proportions import HandShape
 from hands.reconstruct import HandTrack, reconstruct
 from hands.sources import SourceHands
@@ -57,12 +59,13 @@ class WearerHand:
 @dataclass(frozen=True, eq=False)
 class Wearer:
     """hands: by side.   shape: the operator's hand as it was fitted.   association: what became of
-    every detection.
+    every detection.   joined: what other views added; None without them.
     """
 
     hands: dict[str, WearerHand]
     shape: HandShape
     association: Association
+    joined: Joined | None = None
 
 
 def wearer_hands(
@@ -72,9 +75,10 @@ def wearer_hands(
     camera: Camera,
     shape: HandShape,
     config: HandsConfig,
+    others: OtherCameras | None = None,
 ) -> Wearer:
     """Associate, estimate bones, fit, smooth and describe both hands. ``shape``: before the bones
-    are known.
+    are known.   others: cameras whose pictures are fitted together with the head's.
     """
     found = candidates(hands, camera)
     association = associate(found, len(timestamps_ns), farthest_m=config.farthest_m)
@@ -89,15 +93,22 @@ def wearer_hands(
     shape = own_bones(
         evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
+    tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
+    together = None
+    if others is not None and others.views:
+        together = joined(evidence, tracks, shape, others=others, times_s=times_s, config=config)
+        evidence, shape = together.evidence, together.shape
+    if together is not None and together.helps:
+        tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
     result = {}
     for s, side in enumerate(SIDES):
-        track = reconstruct(evidence[s], shape, times_s=times_s, config=config)
+        track = tracks[s]
         px = np.full((len(times_s), 21, 2), np.nan)
         seen = association.chosen[:, s] >= 0
         px[seen] = found.raw21_px[association.chosen[seen, s]]
         raw = raw_in_head(evidence[s], shape)
         result[side] = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
-    return Wearer(_with_visibility(result, camera), shape, association)
+    return Wearer(_with_visibility(result, camera), shape, association, together)
 
 
 def _described(

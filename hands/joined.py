@@ -1,0 +1,89 @@
+"""The head's evidence joined with what other cameras' pictures show of the same hands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.landmarks import SIDES
+from hands.config import HandsConfig
+from hands.evidence import MIRROR, Evidence
+from hands.look_again import OtherCameras
+from hands.proportions import HandShape
+from hands.reconstruct import HandTrack
+from hands.second_views import SecondView
+from hands.several_views import Checked, checked, tick_evidence
+from hands.size_from_views import length_from_views
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """evidence: left and right, with the views.   shape: at the length that the views tell, where
+    nobody measured it.   others: the cameras.   checked: by view's name.   asked_m: ``(K,)`` hand
+    lengths that single frames ask for.
+    """
+
+    evidence: list[Evidence]
+    shape: HandShape
+    others: OtherCameras
+    checked: dict[str, Checked]
+    asked_m: Floats
+
+    @property
+    def helps(self) -> bool:
+        """Whether any hand was seen by a second camera."""
+        return any(view.seen.any() for one in self.evidence for view in one.views)
+
+
+def joined(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    times_s: Floats,
+    config: HandsConfig,
+) -> Joined:
+    """tracks: left and right as the head alone gave them."""
+    lift = config.source == "mediapipe" and config.lifter
+    sigma = config.landmark_sigma
+    joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
+    found = {
+        view.name: checked(view, others.look(view, joints), tracks, shape=shape, sigma=sigma)
+        for view in others.views
+    }
+    joint = [
+        replace(
+            one,
+            views=tuple(
+                tick_evidence(
+                    view, found[view.name], side=s, times_s=times_s, sigma=sigma, lift=lift
+                )
+                for view in others.views
+            ),
+        )
+        for s, one in enumerate(evidence)
+    ]
+    shape, asked = length_from_views(
+        joint, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
+    )
+    if len(asked) and shape.scale_source == "prior":
+        shape = replace(shape, scale_source=_main_kind(others.views, found))
+    return Joined(joint, shape, others, found, asked)
+
+
+def _in_head(track: HandTrack, side: int, shape: HandShape) -> Floats:
+    """``(T,21,3)``, NaN where the hand was not seen."""
+    joints = track.poses.joints(shape) * (MIRROR if side == 0 else 1.0)
+    return np.where((track.state == "measured")[:, None, None], joints, np.nan)
+
+
+def _main_kind(views: Sequence[SecondView], found: dict[str, Checked]) -> str:
+    """The kind of the views that saw most."""
+    used: dict[str, int] = {}
+    for view in views:
+        used[view.kind] = used.get(view.kind, 0) + int(found[view.name].used.sum())
+    return max(used, key=lambda kind: used[kind])
