@@ -10,7 +10,7 @@ from core.errors import BadInputError
 RIGS = (
     "default (head and wrists), small (wrists 320x240), fisheye (150 degrees on the head), stereo "
     "(a second head camera), rgbd (a depth camera beside the head's); head, fisheye-head, "
-    "stereo-head, rgbd-head: the same without wrists"
+    "stereo-head, rgbd-head: the same without wrists; aria-head (two fisheyes 64 degrees apart)"
 )
 
 
