@@ -41,14 +41,12 @@ from vla_train.text import WordTokenizer
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trained:
-    """A run ready to be asked. fps, size_wh: of the robot's data it was trained on."""
+    """A run ready to be asked."""
 
     config: TrainConfig
     policy: Policy
     normalisation: Normalisation
     recall: Recall
-    fps: int
-    size_wh: tuple[int, int]
 
 
 def data_of(run: str | Path, robot: str) -> tuple[int, tuple[int, int]]:
@@ -82,7 +80,6 @@ def open_run(run: str, robot: str) -> Trained:
     folder = RunFolder(Path(run))
     config = folder.config()
     use_cores(config.threads)
-    fps, size_wh = data_of(run, robot)
     normalisation = load_checkpoint(folder).normalisation
     number = [scale.name for scale in normalisation.scales].index(robot)
     return Trained(
@@ -90,8 +87,6 @@ def open_run(run: str, robot: str) -> Trained:
         policy=load_policy(folder, config),
         normalisation=normalisation,
         recall=load_recall(folder.recall(number)),
-        fps=fps,
-        size_wh=size_wh,
     )
 
 

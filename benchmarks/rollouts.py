@@ -1,13 +1,16 @@
 """What the scripted expert and chance score at every task with every robot, in the closed loop.
 
 usage: python benchmarks/rollouts.py [--episodes 20] [--robots alder,birch] [--policies expert]
-       [--workers 2] [--out DIR] [--json FILE]
+       [--workers 2] [--out DIR] [--max-seconds S] [--json FILE]
+
+Hours of processor time in all; --out keeps every episode, so that it can be stopped and gone on with at any time.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,15 @@ from sim.robots.builds import BUILDS
 from sim.robots.controller import Aimless
 from sim.robots.expert import Expert
 from sim.robots.rollout import RolloutReport, RolloutSettings, rollout
-from sim.robots.scoring import RULES
 
+CHEAP_FIRST = (
+    "there_and_back",
+    "dresser",
+    "spice_rack",
+    "blocks_to_tray",
+    "bus_table",
+    "sort_eggs",
+)
 SCRIPTED: dict[str, Any] = {"expert": Expert, "random": Aimless}
 
 
@@ -27,13 +37,15 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--robots", default=",".join(BUILDS))
-    parser.add_argument("--tasks", default=",".join(RULES))
+    parser.add_argument("--tasks", default=",".join(CHEAP_FIRST))
     parser.add_argument("--policies", default="expert,random")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", help="keep the episodes here; a second run goes on")
+    parser.add_argument("--max-seconds", type=float, help="begin no episode after this long")
     parser.add_argument("--json", help="write the figures to this file")
     asked = parser.parse_args()
     root = Path(asked.out or tempfile.mkdtemp())
+    until = time.monotonic() + (asked.max_seconds or float("inf"))
     rows = []
     for policy in asked.policies.split(","):
         for robot in asked.robots.split(","):
@@ -45,9 +57,11 @@ def main() -> None:
                     settings,
                     episodes=asked.episodes,
                     workers=asked.workers,
+                    max_seconds=max(until - time.monotonic(), 0.0) if asked.max_seconds else None,
                 )
-                rows.append(_row(report))
-                print(_line(rows[-1]), flush=True)
+                if report.episodes:
+                    rows.append(_row(report))
+                    print(_line(rows[-1]), flush=True)
     if asked.json:
         Path(asked.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
@@ -74,6 +88,7 @@ def _line(row: dict[str, Any]) -> str:
     error = row["standard_error"] or 0.0
     return (
         f"{row['policy']:<7} {row['robot']:<8} {row['task']:<15} {row['mean']:.3f} ± {error:.3f}  "
+        f"of {row['episodes']} episodes  "
         f"again {row['again_per_episode']:.1f}  unreachable {row['unreachable']}  "
         f"{row['seconds_per_episode']:.0f} s in {row['cpu_s_per_episode']:.1f} CPU s"
     )

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInputError
 from sim.motion.acts import ACTS
 from sim.motion.manner import STEADY, Manner
 from sim.motion.planner import RELEASE_S, Body, Label, Planner
@@ -82,9 +81,7 @@ def make_plan(
 def make_episode(
     task: Task, body: Body, *, rng: np.random.Generator, manner: Manner = STEADY
 ) -> Plan:
-    """Plan the task once, as long as it takes. BadInputError: it is not one for a robot."""
-    if body.above_m > 0 and any(move.kind in TWO_HANDED for move in task.moves):
-        raise BadInputError(f"{task.name} is done by hands, not by robots; give another task")
+    """Plan the task once, as long as it takes."""
     planner = Planner(task, body, seconds=1e9, rng=rng, manner=manner)
     _run_task(planner, task, 0.2)
     end = planner.both_free_at()

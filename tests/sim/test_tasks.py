@@ -15,6 +15,7 @@ from sim.record import Performance, perform
 from sim.rig import find_preset, find_rig
 from sim.robots.arms import Arms
 from sim.robots.builds import BUILDS, SIDES
+from sim.robots.dataset import record_robot
 from sim.robots.gripper import Gripper
 from sim.tasks.task import TASKS, make_task
 from sim.tasks.things import hinge_angle, thing_distance
@@ -195,7 +196,6 @@ def test_free_hands_hold_one_thing_together_hand_it_over_cross_and_leave(seed):
     assert show.human.plan.episodes[0][2]
 
 
-def test_robots_do_not_play():
-    task = make_task("free_play", np.random.default_rng(0))
-    with pytest.raises(BadInputError, match="by hands"):
-        make_episode(task, Gripper(BUILDS["alder"]), rng=np.random.default_rng(0))
+def test_robots_do_not_play(tmp_path):
+    with pytest.raises(BadInputError, match="free_play"):
+        record_robot(tmp_path / "robot", task="free_play", episodes=1)
