@@ -53,7 +53,7 @@ def read_trajectory_file(path: str, *, layout: str | None = None) -> TrajectoryF
     """
     lines = _lines(path)
     if layout == "mps" or (layout is None and lines and is_mps(lines[0])):
-        return _read_mps(path)
+        return _read_mps(path, lines[0] if lines else "")
     rows = [(k, line) for k, line in enumerate(lines, start=1) if _is_data(line)]
     if not rows:
         raise BadInputError(f"{path}: no poses in it; a TUM, EuRoC or MPS trajectory is needed")
@@ -67,8 +67,8 @@ def read_trajectory_file(path: str, *, layout: str | None = None) -> TrajectoryF
     return TrajectoryFile(path, layout, stamps[keep], SE3.from_pose7(poses[keep]))
 
 
-def _read_mps(path: str) -> TrajectoryFile:
-    found = read_mps(path)
+def _read_mps(path: str, header: str) -> TrajectoryFile:
+    found = read_mps(path, header)
     keep = _new_times(path, found.timestamps_ns, lines=range(2, 2 + len(found.timestamps_ns)))
     pose = found.pose7[keep]
     length = np.linalg.norm(pose[:, 3:], axis=1)

@@ -230,6 +230,17 @@ def test_mps_rows_of_no_quality_do_not_count(tmp_path, walk):
         read_trajectory_file(str(path))
 
 
+def test_an_open_loop_file_says_the_same_under_other_names(tmp_path, walk):
+    closed, there = tmp_path / "closed.csv", tmp_path / "open_loop_trajectory.csv"
+    closed.write_text(mps(walk), encoding="utf-8")
+    renamed = mps(walk).replace("graph_uid", "session_uid").replace("_world", "_odometry")
+    there.write_text(renamed, encoding="utf-8")
+    both = [read_trajectory_file(str(path)) for path in (closed, there)]
+    assert both[1].layout == "mps"
+    np.testing.assert_array_equal(*(f.world_from_body.to_pose7() for f in both))
+    np.testing.assert_array_equal(*(f.gravity_in_world for f in both))
+
+
 def test_the_real_mps_file(recordings):
     path = recordings / "aria_gen1_mps_sample" / "trajectory" / "closed_loop_trajectory.csv"
     file = read_trajectory_file(str(path))
