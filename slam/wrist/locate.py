@@ -6,7 +6,7 @@ camera sees. What is not seen clearly enough has no pose.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ from slam.config import SlamConfig
 from slam.estimate import Estimate
 from slam.recording import Recording, grey_of, tracked_camera
 from slam.wrist.landmarks import Picture
-from slam.wrist.start import HandSeen, Starter
+from slam.wrist.start import STANCES, HandSeen, Stance, Starter, usual
 from slam.wrist.surroundings import Surroundings, keyframes_around, surroundings_of, windows
 from slam.wrist.ticks import WristPath, at_ticks
 from slam.wrist.tracking import Sighting, Tracker
@@ -37,6 +37,7 @@ TRY_AT_LEAST_S = 6.0
 HAND_NS = 100_000_000  # a hand seen this long before or after says where its camera may be
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
+ENOUGH_STANCES = 6  # seen, to go by them alone
 WRIST, MIDDLE_MCP = 0, 9
 
 
@@ -123,6 +124,7 @@ class _Finder:
     camera: Camera
     head: FrameReader
     wrist: FrameReader
+    stances: list[Stance] = field(default_factory=list)  # as seen so far
 
     def path(self, side: str) -> WristPath:
         """Where it was at every tick."""
@@ -154,7 +156,9 @@ class _Finder:
                 landmark_ns=around.landmark_ns,
             )
             starter = Starter(around.room, self.recording.camera, self.camera)
-            window = _Window(tracker, starter, around, pictures, times_ns[inside], hands)
+            window = _Window(
+                tracker, starter, around, pictures, times_ns[inside], hands, self.stances
+            )
             before = seen.get(first)
             found = window.find(before)
             seen |= {first + row: sighting for row, sighting in found.items()}
@@ -198,6 +202,7 @@ class _Window:
     pictures: list[np.ndarray]
     times_ns: Ints
     hands: list[tuple[int, HandSeen]]
+    stances: list[Stance]
 
     def find(self, before: Sighting | None) -> dict[int, Sighting]:
         """Sightings by row. before: of the first picture, where the window before ends in one."""
@@ -213,16 +218,20 @@ class _Window:
             if time_ns < due_ns or hand is None:
                 continue
             started = self._start(row, hand)
-            if started is None:
+            if started is not None:
+                self._follow(row, started, seen)
+            if row not in seen:
                 due_ns = time_ns + int(pause_s * 1e9)
                 pause_s = min(TRY_LATER * pause_s, TRY_AT_LEAST_S)
-                continue
-            self._follow(row, started, seen)
         return seen
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:
         looks = self.around.looks_near(int(self.times_ns[row]))
-        for proposed in self.starter.propose(self.pictures[row], hand, looks):
+        likely = STANCES
+        if len(self.stances) >= ENOUGH_STANCES:
+            known = usual(self.stances)
+            likely = (known, replace(known, height_m=known.height_m + 0.04))
+        for proposed in self.starter.propose(self.pictures[row], hand, looks, stances=likely):
             sighting = self.tracker.settle(row, proposed)
             if sighting is not None:
                 return sighting
@@ -236,6 +245,20 @@ class _Window:
             run |= self.tracker.follow(row, start, step=step, stop=set(seen))
         if len(run) >= LEAST_RUN and self._by_hand(run):
             seen |= run
+            self._learn(run)
+
+    def _learn(self, run: dict[int, Sighting]) -> None:
+        """Remember how the camera sat under the hand."""
+        if not self.around.room.planes:
+            return
+        for row, sighting in list(run.items())[::5]:
+            hand = self._hand_at(int(self.times_ns[row]))
+            if hand is None:
+                continue
+            table = self.around.room.planes[0]
+            stance = Stance.of(table, hand, sighting.world_from_camera)
+            if stance is not None:
+                self.stances.append(stance)
 
     def _by_hand(self, run: dict[int, Sighting]) -> bool:
         near = []

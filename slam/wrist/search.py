@@ -23,9 +23,10 @@ LEAST_TEXTURE = 6.0  # grey levels of one standard deviation in a patch
 LEAST_LIKENESS = 0.75
 MOST_POINTS = 200
 CELLS = (20, 15)
-_GRID = np.stack(
-    np.meshgrid(np.arange(-HALF_PX, HALF_PX + 1.0), np.arange(-HALF_PX, HALF_PX + 1.0)), axis=-1
-)
+WARP: dict[str, Any] = {
+    "flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    "borderMode": cv2.BORDER_REPLICATE,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,7 @@ def search(
     drawn = _drawn(landmarks, rows, warp)
     keep = drawn.std(axis=(1, 2)) > LEAST_TEXTURE
     rows, uv, drawn = rows[keep], uv[keep], drawn[keep]
+    grey = grey.astype(np.float32)
     spots, good = np.full((len(rows), 2), np.nan), np.zeros(len(rows), bool)
     for k, (patch, at) in enumerate(zip(drawn, uv, strict=True)):
         spot = _best(grey, patch, at, radius_px=radius_px)
@@ -101,16 +103,13 @@ def _spread(uv: Floats, size_wh: tuple[int, int], most: int) -> Ints:
 
 def _drawn(landmarks: Landmarks, rows: Ints, warp: Floats) -> Any:
     """``(N,S,S)`` float32 patches as seen from the wrist."""
-    at = np.einsum("nij,yxj->nyxi", warp, _GRID) + PATCH_PX
-    at = np.clip(at, 0, 2 * PATCH_PX - 1e-3)
-    whole = at.astype(np.int64)
-    part = at - whole
-    patches, n = landmarks.patches, rows[:, None, None]
-    column, row = whole[..., 0], whole[..., 1]
-    u, v = part[..., 0], part[..., 1]
-    above = (1 - u) * patches[n, row, column] + u * patches[n, row, column + 1]
-    below = (1 - u) * patches[n, row + 1, column] + u * patches[n, row + 1, column + 1]
-    return ((1 - v) * above + v * below).astype(np.float32)
+    side = (2 * HALF_PX + 1,) * 2
+    moves = np.concatenate([warp, np.zeros((len(rows), 2, 1))], axis=2)
+    moves[:, :, 2] = PATCH_PX - warp.sum(axis=2) * HALF_PX
+    drawn = np.zeros((len(rows), *side), np.float32)
+    for k, (row, move) in enumerate(zip(rows, moves, strict=True)):
+        drawn[k] = cv2.warpAffine(landmarks.patches[row], move, side, **WARP)
+    return drawn
 
 
 def _best(grey: Any, patch: Any, at: Floats, *, radius_px: int) -> Floats | None:
@@ -122,8 +121,7 @@ def _best(grey: Any, patch: Any, at: Floats, *, radius_px: int) -> Floats | None
     right, bottom = min(corner[0] + side, width), min(corner[1] + side, height)
     if min(right - left, bottom - top) < 2 * HALF_PX + 4:
         return None
-    window = grey[top:bottom, left:right].astype(np.float32)
-    likeness = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+    likeness = cv2.matchTemplate(grey[top:bottom, left:right], patch, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
     if best < LEAST_LIKENESS or not (
         0 < x < likeness.shape[1] - 1 and 0 < y < likeness.shape[0] - 1

@@ -20,9 +20,8 @@ from slam.rays import rays_of
 from slam.wrist.drawing import Look, Room, draw
 from slam.wrist.surfaces import Plane
 
-HEIGHTS_M, WRIST_ABOVE_M = (0.045, 0.09), 0.05  # of drawn views above the table; the wrist's, more
-TURNS_RAD = (0.0, -0.5, 0.5)  # of drawn views aside from the fingers
-DOWN = 0.35  # how much a drawn view looks down, per length along the table
+WRIST_ABOVE_M = 0.05  # how much higher than its camera a wrist is
+DOWN = 0.15  # how much a drawn view looks down, per length along the table
 FEATURES, CONTRAST, RATIO = 1500, 0.02, 0.85
 SAMPLES, OUTLIER_PX, LEAST_MATCHES = 400, 6.0, 8
 BESIDE_M, FARTHEST_M = 0.15, 1.5  # from the ray to the wrist, and along it
@@ -45,6 +44,57 @@ class HandSeen:
         return (beside < BESIDE_M) & (along > 0) & (along < FARTHEST_M)
 
 
+@dataclass(frozen=True)
+class Stance:
+    """How a camera may sit under a hand. height_m: above the table.   turn_rad: of its view aside
+    from the fingers, about up.   behind_m, aside_m: of the wrist, along that view and to its left.
+    """
+
+    height_m: float
+    turn_rad: float = 0.0
+    behind_m: float = 0.05
+    aside_m: float = 0.0
+
+    def view(self, table: Plane, hand: HandSeen) -> SE3 | None:
+        """world_from_view of what is drawn; None where the wrist's ray does not meet the height."""
+        up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
+        level = Plane(up, table.centre + (self.height_m + WRIST_ABOVE_M) * up)
+        wrist, met = level.meet(hand.eye[None], hand.ray[None])
+        if not met[0]:
+            return None
+        fingers = unit(hand.ahead - (hand.ahead @ up) * up)
+        ahead = matrix_from_rotvec(self.turn_rad * up) @ fingers
+        z = unit(ahead - DOWN * up)
+        x = unit(np.cross(z, up))
+        eye = wrist[0] - WRIST_ABOVE_M * up - self.behind_m * ahead - self.aside_m * x
+        return SE3(np.stack([x, np.cross(z, x), z], axis=1), eye)
+
+    @classmethod
+    def of(cls, table: Plane, hand: HandSeen, world_from_camera: SE3) -> "Stance | None":
+        """How a camera whose place is known sits under its hand."""
+        up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
+        height = float((world_from_camera.translation - table.centre) @ up)
+        bare = cls(height, behind_m=0.0).view(table, hand)
+        if bare is None:
+            return None
+        fingers = unit(hand.ahead - (hand.ahead @ up) * up)
+        ahead = world_from_camera.rotation[:, 2]
+        ahead = unit(ahead - (ahead @ up) * up)
+        left = np.cross(up, ahead)
+        turn = float(np.arctan2(np.cross(fingers, ahead) @ up, fingers @ ahead))
+        away = bare.translation - world_from_camera.translation
+        return cls(height, turn, float(away @ ahead), float(-away @ left))
+
+
+STANCES = tuple(Stance(h, t) for h in (0.045, 0.09) for t in (0.0, -0.5, 0.5))
+
+
+def usual(stances: Sequence[Stance]) -> Stance:
+    """The median of some stances."""
+    rows = np.array([[s.height_m, s.turn_rad, s.behind_m, s.aside_m] for s in stances])
+    return Stance(*(float(v) for v in np.median(rows, axis=0)))
+
+
 @dataclass(frozen=True, eq=False)
 class _Features:
     uv_px: Floats
@@ -58,16 +108,19 @@ class Starter:
         self._room, self._head, self._camera = room, head, camera
         self._sift = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST)
 
-    def propose(self, grey: Any, hand: HandSeen, looks: Sequence[Look]) -> Iterator[SE3]:
+    def propose(
+        self, grey: Any, hand: HandSeen, looks: Sequence[Look], *, stances: Sequence[Stance]
+    ) -> Iterator[SE3]:
         """world_from_camera candidates, found one at a time.
 
-        looks: head pictures, the nearest in time first.
+        looks: head pictures, the nearest in time first.   stances: to try, likely ones first.
         """
         if not self._room.planes:
             return
         seen = self._features(grey)
-        for view in drawn_views(self._room.planes[0], hand):
-            for _ in range(2):  # once more from where the first answer says
+        for stance in stances:
+            view = stance.view(self._room.planes[0], hand)
+            for _ in range(0 if view is None else 2):  # once more from where the first answer says
                 found = self._compare(seen, hand, looks, view=view)
                 if found is None:
                     break
@@ -92,25 +145,6 @@ class Starter:
             return _Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
         share = words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
         return _Features(np.array([s.pt for s in spots]), np.sqrt(share))
-
-
-def drawn_views(table: Plane, hand: HandSeen) -> list[SE3]:
-    """world_from_view of what is drawn: from near the table under the wrist, along the fingers and
-    aside."""
-    up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
-    ahead = unit(hand.ahead - (hand.ahead @ up) * up)
-    views = []
-    for height in HEIGHTS_M:
-        level = Plane(up, table.centre + (height + WRIST_ABOVE_M) * up)
-        wrist, met = level.meet(hand.eye[None], hand.ray[None])
-        if not met[0]:
-            continue
-        for turn in TURNS_RAD:
-            z = unit(matrix_from_rotvec(turn * up) @ ahead - DOWN * up)
-            x = unit(np.cross(z, up))
-            axes = np.stack([x, np.cross(z, x), z], axis=1)
-            views.append(SE3(axes, wrist[0] - WRIST_ABOVE_M * up))
-    return views
 
 
 def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:

@@ -140,7 +140,7 @@ class Tracker:
             known = _posed(found.view, found.uv_px, guess)
             if known.sighting.inliers < LEAST_SHARE * len(found.row) and radius == radii_px[-1]:
                 return None
-            guess = known.camera_from_world
+            guess, rows = known.camera_from_world, found.row
         enough = known is not None and known.sighting.inliers >= LEAST_INLIERS
         return known if enough else None
 
