@@ -179,25 +179,24 @@ class HandDetector:
         return hand and self.read(image_rgb, crop_of_hand(hand.raw21_px))
 
     def _views(self, image_rgb: Image, seen: int) -> list[Crop]:
-        """Where to look for palms in this image."""
-        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
-        config = self._config
+        """Where to look for palms in this image: around a hand just lost, and what is in turn."""
+        config, image_wh = self._config, (image_rgb.shape[1], image_rgb.shape[0])
+        whole = whole_view(image_wh)
         if self._count == 0 and config.search_every:
-            return [whole_view(image_wh), *(tile_views(image_wh) if seen == 0 else [])]
-        if seen >= WEARERS_HANDS or not config.search_every:
-            return [whole_view(image_wh)] if self._count % config.probe_every == 0 else []
+            return [whole, *tile_views(image_wh)]
         views = [
             Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px)
             for one in self.followed
             if one.unseen == 1
         ]
         if self._worn:
-            return [*views, whole_view(image_wh)] if self._count % OTHER_EVERY == 0 else views
+            return [*views, whole] if self._count % OTHER_EVERY == 0 else views
+        if seen >= WEARERS_HANDS or not config.search_every:
+            return [*views, whole] if self._count % config.probe_every == 0 else views
         if self._count % config.search_every == 0:
-            tiles = tile_views(image_wh)
             turn, self._looks = self._looks, self._looks + 1
-            whole = turn % 2 == 0
-            views.append(whole_view(image_wh) if whole else tiles[(turn // 2) % len(tiles)])
+            tiles = tile_views(image_wh)
+            views.append(whole if turn % 2 == 0 else tiles[(turn // 2) % len(tiles)])
         return views
 
 
