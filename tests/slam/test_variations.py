@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.slam_takes import EurocTake
+from benchmarks.slam_variations import metric_errors, summary, together
 from core.geometry.cameras import PinholeRadtan
 from core.geometry.rotations import matrix_from_rotvec, quat_wxyz_from_matrix, rotvec_from_matrix
 from core.geometry.se3 import SE3
@@ -96,3 +97,28 @@ def test_light_and_noise_change_the_pictures_alone(take):
     noisy = grey.noisy(10.0)
     assert noisy.pictures.std() == pytest.approx(10, rel=0.02)
     assert np.array_equal(noisy.gyro, take.gyro)
+
+
+def test_a_path_two_per_cent_too_long_is_two_sigmas_off(take):
+    truth = SE3.from_pose7(take.truth)
+    turned = SE3(matrix_from_rotvec([0, 0, 1.0]), [3.0, 2, 1]) @ truth  # another world, level
+    mine = SE3(turned.rotation, turned.translation[0] + 1.02 * (turned.translation - [3, 2, 1]))
+    sigma_m = np.full((len(truth), 3), 0.01)
+    every = np.ones(len(truth), bool)
+    figures = together([metric_errors(mine, truth, sigma=(0.01, sigma_m))], [every])
+    assert figures["scale_error"] == pytest.approx(1 / 1.02 - 1, abs=1e-4)
+    assert figures["scale_sigmas"] == pytest.approx(2.0, abs=1e-3)
+    assert figures["gravity_error_deg"] == pytest.approx(0, abs=1e-3)
+    assert figures["ate_similarity_m"] == 0
+    moved = truth.translation - truth.translation[0]
+    expected = 0.02 * np.sqrt(np.mean(moved**2)) / 0.01
+    assert figures["error_over_sigma"] == pytest.approx(expected, abs=0.01)
+
+
+def test_the_summary_names_the_worst():
+    runs = {"original": 0.01, "dark": -0.03, "noisy": 0.02, "short": 0.01}
+    lines = summary({
+        name: {"scale_error": value, "tracked": 1 - value} for name, value in runs.items()
+    })
+    assert lines["scale_error"] == "original 0.01, median of 3 0.02, worst 0.03 (dark)"
+    assert lines["tracked"].endswith("(noisy)")
