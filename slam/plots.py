@@ -12,8 +12,11 @@ LOST = "#e0b0a0"
 BREAK_S = 0.5  # a line is not drawn over a longer hole in the frames themselves
 
 
-def path_png(path: Trajectory, *, unit: str) -> bytes:
-    """PNG of a trajectory; the same table gives the same bytes. unit: what its lengths are in."""
+def path_png(path: Trajectory, *, unit: str, level: bool = True) -> bytes:
+    """PNG of a trajectory; the same table gives the same bytes. unit: what its lengths are in.
+
+    level: z is known to point up; without it the picture says that it does not.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,8 +24,9 @@ def path_png(path: Trajectory, *, unit: str) -> bytes:
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(3, 2, width_ratios=(1.1, 1))
     seconds = (path.timestamp_ns - path.timestamp_ns[0]) * 1e-9
-    _top_view(figure.add_subplot(grid[:, 0]), path, unit=unit)
-    _height(figure.add_subplot(grid[0, 1]), path, seconds=seconds, unit=unit)
+    _top_view(figure.add_subplot(grid[:, 0]), path, unit=unit, level=level)
+    height = f"height in {unit}" if level else "z, up not known"
+    _height(figure.add_subplot(grid[0, 1]), path, seconds=seconds, label=height)
     for row, (name, sigma) in enumerate(
         (("mm", 1e3 * path.sigma_m), ("degrees", np.rad2deg(path.sigma_rad))), start=1
     ):
@@ -33,7 +37,7 @@ def path_png(path: Trajectory, *, unit: str) -> bytes:
     return picture.getvalue()
 
 
-def _top_view(axes: Any, path: Trajectory, *, unit: str) -> None:
+def _top_view(axes: Any, path: Trajectory, *, unit: str, level: bool) -> None:
     position = np.where(path.tracked[:, None], path.world_from_head[:, :3], np.nan)
     for map_id in np.unique(path.map_id[path.tracked]):
         mine = np.where((path.map_id == map_id)[:, None], position, np.nan)
@@ -41,20 +45,21 @@ def _top_view(axes: Any, path: Trajectory, *, unit: str) -> None:
         first = int(np.flatnonzero(np.isfinite(mine[:, 0]))[0])
         axes.plot(mine[first, 0], mine[first, 1], "o", color=f"C{map_id % 10}", ms=5)
     share = float(path.tracked.mean())
+    side = "from above" if level else "the first picture taken as upright"
     axes.set(
         xlabel=f"x in {unit}", ylabel=f"y in {unit}", aspect="equal",
-        title=f"from above; the dot is the start; {100 * share:.1f} % tracked",
+        title=f"{side}; the dot is the start; {100 * share:.1f} % tracked",
     )  # fmt: skip
     axes.set_adjustable("datalim")
     if len(axes.lines):
         axes.legend(loc="best", fontsize="small")
 
 
-def _height(axes: Any, path: Trajectory, *, seconds: Floats, unit: str) -> None:
+def _height(axes: Any, path: Trajectory, *, seconds: Floats, label: str) -> None:
     height = np.where(path.tracked, path.world_from_head[:, 2], np.nan)
     rows = _breaks(seconds, path.map_id)
     axes.plot(np.insert(seconds, rows, np.nan), np.insert(height, rows, np.nan), color="C0", lw=1)
-    axes.set(ylabel=f"height in {unit}")
+    axes.set(ylabel=label)
     _shade_lost(axes, path.tracked, seconds)
 
 

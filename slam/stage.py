@@ -53,7 +53,10 @@ class Slam:
         trajectory = replace(trajectory, **wrist_columns(wrists))
         outputs = [trajectory.write(folder), points.write(folder)]
         outputs.append(write_document(folder, SLAM_REPORT, report))
-        folder.write_bytes(SLAM_PICTURE, path_png(trajectory, unit=report["length_unit"]))
+        picture = path_png(
+            trajectory, unit=report["length_unit"], level=report["gravity_source"] != "none"
+        )
+        folder.write_bytes(SLAM_PICTURE, picture)
         folder.write_bytes(POINTS_PLY, ply_bytes(points))
         outputs += [SLAM_PICTURE, POINTS_PLY]
         tracked = int(result.path.tracked.sum())

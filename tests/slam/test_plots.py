@@ -65,6 +65,10 @@ def test_unknown_lengths_have_no_bars():
     assert path_png(walk(sigma_m=np.inf), unit="m") != path_png(walk(), unit="m")
 
 
+def test_the_picture_says_where_up_is_not_known():
+    assert path_png(walk(), unit="m", level=False) != path_png(walk(), unit="m")
+
+
 def some_points(count=5):
     points = np.arange(3 * count, dtype=np.float32).reshape(count, 3)
     seen = np.arange(2, 2 + count, dtype=np.int32)
