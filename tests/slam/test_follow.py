@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from core.geometry.cameras import pinhole
 from core.session.tables import Detections
@@ -56,6 +57,17 @@ def test_an_even_wall_has_no_corners():
     for _ in range(3):
         follower.add(np.full((240, 320), 128, np.uint8))
     assert len(follower.tracks(np.arange(3)).frame) == 0
+
+
+@pytest.mark.parametrize(("level", "noise"), [(3, 1.5), (170, 4.0)])
+def test_noise_alone_has_no_corners(level, noise):
+    """Flow would carry them along with the gyro's turn, as if the dark were far away."""
+    rng = np.random.default_rng(0)
+    follower = Follower(CAMERA, SlamConfig())
+    for _ in range(3):
+        picture = rng.normal(level, noise, CAMERA.size_wh[::-1])
+        follower.add(np.clip(picture, 0, 255).astype(np.uint8))
+    assert not len(follower.tracks(np.arange(3)).frame)
 
 
 def test_hand_mask_covers_hand_and_forearm_at_neighbouring_ticks():
