@@ -123,16 +123,11 @@ def head_figures(points: Points, hands: Hands, camera: Camera) -> dict[str, Any]
 
 def nearest(px: Floats, truths: Floats, hidden: NDArray[np.bool_]) -> tuple[float, bool]:
     """The nearest true hand of ``(H,21,2)``: how many of its palms off; whether it is hidden."""
-    off = [
-        np.linalg.norm(px - one, axis=-1).mean() / palm_size_px(one)
-        if np.isfinite(one).all()
-        else np.inf
-        for one in truths
-    ]
-    if not off:
+    off = np.linalg.norm(px - truths, axis=-1).mean(axis=-1)  # NaN for a hand behind the camera
+    if not np.isfinite(off).any():
         return np.inf, False
-    best = int(np.argmin(off))
-    return float(off[best]), bool(hidden[best])
+    best = int(np.nanargmin(off))
+    return float(off[best] / palm_size_px(truths[best])), bool(hidden[best])
 
 
 def longest_run(wanted: WantedHands, lost: NDArray[np.bool_]) -> int:
