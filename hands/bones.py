@@ -27,9 +27,16 @@ LENGTH_SIGMA = 0.01  # how firmly the middle ray keeps the stated hand length
 
 
 def own_bones(
-    evidence: list[Evidence], shape: HandShape, *, guess_sigma_m: tuple[float, float], frames: int
+    evidence: list[Evidence],
+    shape: HandShape,
+    *,
+    guess_sigma_m: tuple[float, float],
+    frames: int,
+    palm_sigma: float = PALM_BONE_SIGMA,
 ) -> HandShape:
-    """The shape with bones fitted to at most ``frames`` frames of both hands (as right hands)."""
+    """The shape with bones fitted to at most ``frames`` frames of both hands (as right hands).
+    palm_sigma: of the log lengths of the palm's bones; a second view may ask for others.
+    """
     sample = spread_sample(evidence, frames)
     if len(sample) < FEWEST_FRAMES:
         return shape
@@ -40,7 +47,7 @@ def own_bones(
         poses, _ = fit_frames(terms)
         terms = robustified(terms, poses, sample.sigma_rad)
         information, gradient = _bone_equations(terms, poses)
-        prior = np.diag(1.0 / _bone_sigmas() ** 2)
+        prior = np.diag(1.0 / _bone_sigmas(palm_sigma) ** 2)
         length = _length_row(shape)
         information += prior + np.outer(length, length)
         gradient += prior @ change + length * (length @ change)
@@ -80,12 +87,13 @@ def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:
     return np.asarray(information[:, :20]), np.asarray(information[:, 20])
 
 
-def _bone_sigmas() -> Floats:
-    """``(20,)`` of log lengths. The palm stays average: a hand that leans more than the fit
-    believes looks like one with another palm, and the palm's size is what tells its distance.
+def _bone_sigmas(palm_sigma: float) -> Floats:
+    """``(20,)`` of log lengths. To one camera the palm stays average: a hand that leans more than
+    the fit believes looks like one with another palm, and the palm's size is what tells its
+    distance.
     """
     sigma = np.full((5, 4), BONE_SIGMA)
-    sigma[:, 0] = PALM_BONE_SIGMA
+    sigma[:, 0] = palm_sigma
     return sigma.ravel()
 
 

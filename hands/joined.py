@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
+from hands.bones import own_bones
 from hands.config import HandsConfig
 from hands.evidence import MIRROR, Evidence
 from hands.look_again import OtherCameras
@@ -14,9 +15,11 @@ from hands.proportions import HandShape
 from hands.reconstruct import HandTrack
 from hands.second_views import SecondView
 from hands.several_views import Checked, checked, tick_evidence
-from hands.size_from_views import length_from_views
+from hands.size_from_views import length_from_views, seen_twice
 
 Floats = NDArray[np.float64]
+
+PALM_SIGMA = 0.03  # of log lengths: how far palms differ in proportion at one hand length
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,16 @@ def joined(
     shape, asked = length_from_views(
         joint, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
-    if len(asked) and shape.scale_source == "prior":
-        shape = replace(shape, scale_source=_main_kind(others.views, found))
+    if len(asked):
+        shape = own_bones(
+            [seen_twice(one) for one in joint],
+            shape,
+            guess_sigma_m=config.guess_sigma_m,
+            frames=config.bone_frames,
+            palm_sigma=PALM_SIGMA,
+        )
+        if shape.scale_source == "prior":
+            shape = replace(shape, scale_source=_main_kind(others.views, found))
     return Joined(joint, shape, others, found, asked)
 
 

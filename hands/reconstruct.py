@@ -34,7 +34,7 @@ class HandTrack:
     missing.
     reason: ``(T,)`` None or why.   offset: ``(T,)`` median landmark miss of measured frames in
     palms, NaN elsewhere.   information: ``(T,27,27)`` of the evidence at the solution; zero where
-    not measured.
+    not measured.   twice: ``(T,)`` whether a second camera saw the hand too.
     """
 
     poses: HandPoses
@@ -42,6 +42,7 @@ class HandTrack:
     reason: NDArray[np.object_]
     offset: Floats
     information: Floats
+    twice: Bools
 
 
 def reconstruct(
@@ -269,4 +270,7 @@ def _track(
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
         terms = robustified(terms, poses.rows(part), evidence.sigma_rad[part])
         information[part], _, _ = terms.normal_equations(poses.rows(part))
-    return HandTrack(poses, state, reason, offset, information)
+    twice = np.zeros(len(seen), dtype=bool)
+    for view in evidence.views:
+        twice |= view.seen & seen
+    return HandTrack(poses, state, reason, offset, information, twice)

@@ -30,7 +30,7 @@ def length_from_views(
     """The shape at the length that the views ask for, its prior in mind, and what the single
     frames asked for ``(N,)``, metres. The same shape where too few frames were seen twice.
     """
-    sample = spread_sample([_seen_twice(one) for one in evidence], frames)
+    sample = spread_sample([seen_twice(one) for one in evidence], frames)
     if len(sample) < LEAST_FRAMES:
         return shape, np.zeros(0)
     prior_m = shape.length_m
@@ -55,7 +55,8 @@ def length_from_views(
     )
 
 
-def _seen_twice(evidence: Evidence) -> Evidence:
+def seen_twice(evidence: Evidence) -> Evidence:
+    """The evidence of frames in which another camera saw the hand too."""
     twice = np.any([view.seen for view in evidence.views], axis=0)
     return replace(evidence, seen=evidence.seen & twice)
 

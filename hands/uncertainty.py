@@ -16,12 +16,15 @@ from hands.kinematics import ROTATION
 from hands.proportions import HandShape
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
 # err together. Set so that 68 % of the errors lie inside one sigma, on synthetic takes with truth.
 ACROSS_FACTOR = 2.5
 ALONG_FACTOR = 1.9
 TURN_FACTOR = 2.5
+# Where a second camera helps, shared errors are in the fit, and size no longer decides on distance.
+TWICE_FACTOR = 1.6
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
 
@@ -36,9 +39,11 @@ class Sigmas:
     palm_rad: Floats
 
 
-def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s: Floats) -> Sigmas:
+def sigmas(
+    poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s: Floats, twice: Bools
+) -> Sigmas:
     """Of T poses. ``information`` ``(T,27,27)``; ``unseen_s`` ``(T,)`` seconds to the nearest
-    evidence.
+    evidence; ``twice`` ``(T,)`` whether two cameras gave that.
     """
     covariance = np.linalg.inv(information)
     points, jacobian = _landmarks_and_slopes(poses, shape)
@@ -48,9 +53,9 @@ def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s:
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
-    size = (distance * shape.length_sigma_m / shape.length_m) ** 2
-    across = ACROSS_FACTOR**2 * across + drift
-    along = ALONG_FACTOR**2 * along + drift + size
+    size = np.where(twice[:, None], 0.0, distance * shape.length_sigma_m / shape.length_m) ** 2
+    across = np.where(twice, TWICE_FACTOR, ACROSS_FACTOR)[:, None] ** 2 * across + drift
+    along = np.where(twice, TWICE_FACTOR, ALONG_FACTOR)[:, None] ** 2 * along + drift + size
     palm_ray = rays[:, 1] ** 2
     turn = np.einsum("tii->ti", covariance[:, ROTATION, ROTATION])
     turn_drift = (DRIFT_RAD_S * unseen_s[:, None]) ** 2
@@ -58,7 +63,9 @@ def sigmas(poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s:
         lateral_m=np.sqrt(across),
         ray_m=np.sqrt(along),
         palm_m=np.sqrt(across[:, 1:2] * (1 - palm_ray) + along[:, 1:2] * palm_ray),
-        palm_rad=np.sqrt(TURN_FACTOR**2 * turn + turn_drift),
+        palm_rad=np.sqrt(
+            np.where(twice, TWICE_FACTOR, TURN_FACTOR)[:, None] ** 2 * turn + turn_drift
+        ),
     )
 
 

@@ -137,6 +137,7 @@ def _described(
             track.information[nearest[part]],
             shape,
             unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
+            twice=track.twice[nearest[part]],
         )
         lateral[part], ray[part] = found.lateral_m, found.ray_m
         palm_m[part], palm_rad[part] = found.palm_m, found.palm_rad
@@ -194,7 +195,11 @@ def still_sigmas(track: HandTrack, shape: HandShape) -> tuple[Floats, Floats]:
     rows = np.flatnonzero(track.state == "measured")
     lateral, ray = np.full((len(track.state), 17), np.nan), np.full((len(track.state), 17), np.nan)
     found = sigmas(
-        track.poses.rows(rows), track.information[rows], shape, unseen_s=np.zeros(len(rows))
+        track.poses.rows(rows),
+        track.information[rows],
+        shape,
+        unseen_s=np.zeros(len(rows)),
+        twice=track.twice[rows],
     )
     lateral[rows], ray[rows] = found.lateral_m, found.ray_m
     return lateral, ray
