@@ -24,7 +24,7 @@ ANCHOR_FRAMES = 12
 # A corner's smaller eigenvalue of the gradient matrix must reach a share of the upper quartile over
 # the image's cells, within bounds: a bare wall gives what it has, a rich scene only its good ones.
 CONTRAST_SHARE, CONTRAST_BOUNDS = 0.05, (2e-5, 5e-4)
-# Pictures whose best corners stand out of their middling pixels by less show nothing but noise.
+# A picture whose best corners are weak, and less than this above middling pixels, is noise alone.
 PLAIN = 10.0
 
 LIGHT_JUMP = 15.0  # grey levels between two frames that only a lamp or the exposure can change
@@ -190,8 +190,9 @@ class Follower:
         blocks = blocks.transpose(0, 2, 1, 3).reshape(rows * columns, cell * cell)
         best = blocks.argmax(axis=1)
         contrast = blocks[np.arange(len(best)), best]
-        if np.quantile(contrast, 0.95) < PLAIN * np.median(strength[::4, ::4]):
-            return  # noise alone: darkness, a bare wall
+        noise = min(PLAIN * float(np.median(strength[::4, ::4])), CONTRAST_BOUNDS[1])
+        if np.quantile(contrast, 0.95) < noise:
+            return  # darkness, a bare wall
         strong = contrast > np.clip(CONTRAST_SHARE * np.quantile(contrast, 0.75), *CONTRAST_BOUNDS)
         index = np.arange(rows * columns)
         uv = np.stack(
