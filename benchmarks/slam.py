@@ -2,6 +2,7 @@
 
     python benchmarks/slam.py [--data ../shared/data] [--json figures.json] [--repeats 3]
     python benchmarks/slam.py --truth-rig --cache takes [--seconds 60]
+    python benchmarks/slam.py --long --cache takes [--seconds 600]
 
 `euroc_*`: one camera and IMU, through ingest, capture and the whole slam stage. `rgbd_*`: colour
 pictures alone. All frames count. The peer is COLMAP's incremental mapper as `slam.colmap_mapper`
@@ -9,7 +10,7 @@ runs it, on every fourth (every tenth) of the same frames: given calibration hel
 picture matched with its neighbours in time, largest model. It draws lots, so its median run of
 `--repeats` counts. --no-pycolmap leaves it out. --spacings: how much the errors scatter with the
 spacing of keyframes. Seconds: processor time, and by the clock.
-`--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py).
+`--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py); `--long`: one of ten minutes.
 """
 
 import argparse
@@ -30,7 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.euroc import read_truth, write_rig
-from benchmarks.slam_truth import TAKES, recorded, run_take
+from benchmarks.slam_truth import LONG, TAKES, recorded, run_take
 from capture.config import CaptureConfig
 from capture.ingest import ingest
 from capture.stage import CAPTURE
@@ -67,18 +68,23 @@ def main() -> int:
     )
     parser.add_argument("--repeats", type=int, default=1, help="runs of the peer")
     parser.add_argument("--truth-rig", action="store_true", help="synthetic takes instead")
+    parser.add_argument("--long", action="store_true", help="one synthetic take of ten minutes")
     parser.add_argument("--cache", type=Path, default=Path("takes"), help="where those are kept")
-    parser.add_argument("--seconds", type=float, default=60.0, help="their length")
+    parser.add_argument(
+        "--seconds", type=float, default=None, help="their length: 60, or 600 with --long"
+    )
     args = parser.parse_args()
     repeats = 0 if args.no_pycolmap else args.repeats
     figures: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1)}
     }
     print(f"machine: {json.dumps(figures['machine'])}", flush=True)
-    for take in TAKES if args.truth_rig else ():
-        figures[take.name] = run_take(recorded(take, args.cache, seconds=args.seconds), Clock)
+    synthetic = (TAKES if args.truth_rig else ()) + ((LONG,) if args.long else ())
+    for take in synthetic:
+        seconds = args.seconds or (600.0 if take is LONG else 60.0)
+        figures[take.name] = run_take(recorded(take, args.cache, seconds=seconds), Clock)
         print(f"{take.name}: {json.dumps(figures[take.name])}", flush=True)
-    for folder in () if args.truth_rig else sorted(args.data.iterdir()):
+    for folder in () if synthetic else sorted(args.data.iterdir()):
         if (folder / "cam0.mp4").exists() and (folder / "groundtruth.csv").exists():
             if args.spacings:
                 figures[folder.name] = spacings(folder)

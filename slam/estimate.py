@@ -23,7 +23,7 @@ from slam.mapping import SceneMap
 from slam.markers import Sighting, scale_by_markers
 from slam.metric import make_metric, scale_by_ranges
 from slam.path import CameraPath
-from slam.pillars import choose_pillars, on_pillars, take_back
+from slam.pillars import adjust_joined, on_pillars
 from slam.poses import pose_frames
 from slam.regain import regain
 from slam.scene import Scene
@@ -191,12 +191,7 @@ def close_loops(
         scene.points,
         scene.known & (new_id == np.arange(len(new_id))),
     )
-    pillars = choose_pillars(merged, posed)
-    covered = np.setdiff1d(posed, pillars)
-    merged.posed[covered] = False
-    growth.pull_together(merged, config, pillars)
-    take_back(merged, config, covered)
-    scene_map.scene, scene_map.posed = merged, np.flatnonzero(merged.posed)
+    scene_map.scene, scene_map.posed = merged, adjust_joined(merged, config, posed)
     scene_map.covariance = np.zeros((len(scene_map.posed), 6, 6))
     return tracks, renamed(places, new_id)
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.se3 import SE3
-from slam import growth
 from slam.config import SlamConfig
 from slam.localise import View, errors_px, ransac_pose, refine_pose
 from slam.loops import Look, Place, Seen, joined, localised, match, relabelled, renamed
 from slam.mapping import SceneMap
+from slam.pillars import adjust_joined
 from slam.recognise import best_first, likeness
 from slam.scene import Scene
 from slam.tracks import Tracks
@@ -235,8 +235,7 @@ def _joined(
     new_id = joined(pairs, tracks.n_tracks)
     tracks = relabelled(tracks, new_id)
     scene, frames = _common_scene(tracks, pair, new_id, similarity=similarity)
-    posed = np.flatnonzero(scene.posed)
-    growth.pull_together(scene, config, posed)
+    posed = adjust_joined(scene, config, np.flatnonzero(scene.posed))
     of_first = np.isin(frames, known.frames[known.posed])
     if _held(scene, new_id[pairs[:, 0]], of_first=of_first) < MIN_HELD:
         return None

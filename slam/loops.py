@@ -7,6 +7,7 @@ points. Drift must be less than about the scene's depth; whole maps are joined i
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -129,11 +130,12 @@ def _meetings(
     for later, place in enumerate(places):
         around = np.array(tree.query_ball_point(position[later], REACH * depth), np.int64)
         around = around[(around < later) & (ahead[around] @ ahead[later] > MAX_VIEW_COS)]
-        around = np.array([k for k in around if _shared(places[k], place) < FEW_SHARED], np.int64)
         far = np.linalg.norm(position[around] - position[later], axis=1) / depth
         turned = np.arccos(np.clip(ahead[around] @ ahead[later], -1, 1))
-        for k in around[np.argsort(far + turned)][:CANDIDATES]:
-            yield places[k], place
+        nearest = (places[k] for k in around[np.argsort(far + turned)])
+        met = (early for early in nearest if _shared(early, place) < FEW_SHARED)
+        for early in islice(met, CANDIDATES):
+            yield early, place
 
 
 def _shared(first: Place, second: Place) -> int:

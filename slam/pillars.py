@@ -50,6 +50,16 @@ def _points_of(scene: Scene, frame: int) -> Ints:
     return tracks[scene.known[tracks]]
 
 
+def adjust_joined(scene: Scene, config: SlamConfig, posed: Ints) -> Ints:
+    """Adjust a map whose tracks were joined, by its pillars; returns the keyframes it then has."""
+    pillars = choose_pillars(scene, posed)
+    covered = np.setdiff1d(posed, pillars)
+    scene.posed[covered] = False
+    growth.pull_together(scene, config, pillars)
+    take_back(scene, config, covered)
+    return np.flatnonzero(scene.posed)
+
+
 def take_back(scene: Scene, config: SlamConfig, covered: Ints) -> dict[int, Localised]:
     """Pose covered keyframes in the finished map and place what they alone see; returns those that
     found their pose."""

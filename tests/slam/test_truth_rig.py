@@ -1,9 +1,11 @@
 """The figures of the truth rig: right for a path whose errors are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from benchmarks.slam_truth import TAKES, path_errors
+from benchmarks.slam_truth import LONG, TAKES, errors_since_start, path_errors
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
@@ -52,6 +54,17 @@ def test_a_turned_world_is_no_error_but_shows_in_the_sigmas():
 
 
 def test_the_takes_name_rigs_and_presets_there_are():
-    for take in TAKES:
+    for take in (*TAKES, LONG):
         assert find_rig(take.rig).name == take.rig
         assert find_preset(take.preset).name == take.preset
+
+
+def test_drift_shows_at_the_end_and_minute_by_minute():
+    still = table(SE3(np.tile(np.eye(3), (N, 1, 1)), np.zeros((N, 3))), 0.01)
+    drifting = np.zeros((N, 3))
+    drifting[:, 0] = np.linspace(0, 0.04, N)
+    path = table(SE3(np.tile(np.eye(3), (N, 1, 1)), drifting), 0.01)
+    slow = np.arange(N) * 450_000_000  # three minutes
+    figures = errors_since_start(replace(path, timestamp_ns=slow), still)
+    assert figures["end_error_m"] == 0.04
+    assert figures["worst_by_minute_m"] == pytest.approx([0.0133, 0.0267, 0.04], abs=2e-4)
