@@ -19,6 +19,24 @@ def size_wh(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def from_zero(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 0 is needed")
+    return int(text)
+
+
+def above_zero(text: str) -> float:
+    """A number above 0, such as a time."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number above 0 is needed")
+    return value
+
+
 def at_least_one(text: str) -> int:
     """A whole number from 1."""
     if not text.isdigit() or int(text) < 1:

@@ -3,7 +3,8 @@
 usage: python benchmarks/rollouts.py [--episodes 20] [--robots alder,birch] [--policies expert]
        [--workers 2] [--out DIR] [--max-seconds S] [--json FILE]
 
-Hours of processor time in all; --out keeps every episode, so that it can be stopped and gone on with at any time.
+Hours of processor time in all; --out keeps every episode, so that it can be stopped and gone on
+with at any time.
 """
 
 import argparse

@@ -161,6 +161,8 @@ def hold_board(
         raise BadInputError(
             f"seconds is {seconds:g}; a calibration recording lasts {SHORTEST_S:g} to {LONGEST_S:g}"
         )
+    if seed < 0:
+        raise BadInputError(f"seed is {seed}; give 0 or more")
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence([seed, 1]).spawn(4)]
     board, stand = Board(), Stand(seconds, rngs[0])
     path = BoardPath(rig, stand, board, seconds=seconds, rng=rngs[1])

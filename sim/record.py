@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
+from core.session.documents import write_document
+from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from sim.hand.grasp import HAND_SCALES, HumanHands
+from sim.hand.skeleton import REFERENCE_LENGTH_MM
 from sim.motion.human import Human
 from sim.motion.manner import find_manner
 from sim.motion.plan import make_plan
@@ -34,11 +38,12 @@ from sim.sensors.sound import knocks
 from sim.shooting import shoot
 from sim.tasks.task import Task, make_task
 from sim.truth.tables import TruthWriter
-from sim.variation import AS_IT_COMES, Variation
+from sim.variation import AS_IT_COMES, Variation, chosen
 
 Array = NDArray[np.float64]
 
 SHORTEST_S, LONGEST_S = 4.0, 7200.0
+ABOUT = f"{TRUTH}/sim/take.json"
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ def record(
     folder = SessionFolder(str(out))
     if folder.exists("rig.toml"):
         raise BadInputError(f"{out}: already holds a take (rig.toml); give an empty folder")
+    _check(seconds, seed)
     behaviour = find_preset(preset).with_values(sensor or {})
     show = perform(
         task,
@@ -113,6 +119,7 @@ def record(
         company=invite(bystanders, screens, seed=seed),
     )
     write_truth(folder, show)
+    write_document(folder, ABOUT, about(show, variation))
     shoot(folder, show, progress, workers=workers)
     write_preview(folder, [f"{s}.{spec.suffix}" for s, spec in show.rig.cameras.items()])
     write_rig_folder(folder, take_of(show), rig=show.rig, preset=show.preset, wrong=show.wrong)
@@ -149,12 +156,7 @@ def perform(
     company: Company = NOBODY,
 ) -> Performance:
     """The take that a seed stands for. Needs no renderer."""
-    if not SHORTEST_S <= seconds <= LONGEST_S:
-        raise BadInputError(
-            f"seconds is {seconds}; a take lasts {SHORTEST_S:.0f} to {LONGEST_S:.0f}"
-        )
-    if seed < 0:
-        raise BadInputError(f"seed is {seed}; give 0 or more")
+    _check(seconds, seed)
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
     look = random_look(rngs[0], variation)
     layout = make_task(task, rngs[1], variation=variation, scene=look.scene)
@@ -167,6 +169,39 @@ def perform(
         sounds=knocks(human),
     )  # fmt: skip
     return Performance(**sensing, task=layout, look=look, company=company)
+
+
+def _check(seconds: float, seed: int) -> None:
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise BadInputError(
+            f"seconds is {seconds}; a take lasts {SHORTEST_S:.0f} to {LONGEST_S:.0f}"
+        )
+    if seed < 0:
+        raise BadInputError(f"seed is {seed}; give 0 or more")
+
+
+def about(show: Performance, variation: Variation) -> dict[str, Any]:
+    """What was drawn by name, asked for or by the seed: to choose takes by."""
+    objects, variant = chosen(show.task.name, variation)
+    look = show.look
+    return {
+        "task": show.task.name,
+        "task_variant": variant,
+        "objects": objects,
+        "things": [thing.name for thing in show.task.things if thing.movable],
+        "scene": look.scene,
+        "table_height_m": round(look.table_height, 4),
+        "manner": variation.manner,
+        "hand_length_mm": round(REFERENCE_LENGTH_MM * show.human.scale, 1),
+        "skin_tone": look.skin_tone,
+        "sleeve": look.sleeve,
+        "gloves": look.gloves,
+        "onlookers": [member.kind for member in show.company.members],
+        "rig": show.rig.name,
+        "preset": show.preset.name,
+        "seed": show.seed,
+        "seconds": show.seconds,
+    }
 
 
 def write_truth(folder: SessionFolder, show: Performance) -> None:

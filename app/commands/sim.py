@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from app.commands.sim_rollout import add_rollout, robot_names
-from app.numbers import at_least_one, size_wh, whole_numbers
+from app.numbers import at_least_one, from_zero, size_wh, whole_numbers
 from app.page import Page, add_command, add_json
 from app.rig_options import add_rig_options, rig_options
 from app.scene_options import add_scene_options, scene_options
@@ -73,10 +73,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = add_command(commands, PAGE, run=lambda _: _which(parser))
     kinds = parser.add_subparsers(title="what to make", metavar="KIND")
     record = add_command(kinds, RECORD, run=run_record)
-    record.add_argument("out", metavar="FOLDER", help="the rig folder to make")
+    _add_folder(record, "the rig folder to make")
     record.add_argument("--seconds", type=float, metavar="S", help="length of the take (10)")
     seeds = record.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+    seeds.add_argument("--seed", type=from_zero, metavar="N", help="scene, task and noise (0)")
     seeds.add_argument(
         "--seeds", type=whole_numbers, metavar="A-B",
         help="many takes, as 1-20 or 3,5,9: a folder each in FOLDER, --workers of them at a time; "
@@ -88,23 +88,34 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     add_rig_options(record)
     add_json(record)
     board = add_command(kinds, BOARD, run=run_board)
-    board.add_argument("out", metavar="FOLDER", help="the rig folder to make")
+    _add_folder(board, "the rig folder to make")
     board.add_argument("--seconds", type=float, metavar="S", help="length of the recording (40)")
-    board.add_argument("--seed", type=int, metavar="N", help="motion and noise (0)")
+    board.add_argument("--seed", type=from_zero, metavar="N", help="motion and noise (0)")
     add_rig_options(board)
     add_json(board)
     robot = add_command(kinds, ROBOT, run=run_robot)
-    robot.add_argument("out", metavar="FOLDER", help="the dataset folder to make")
+    _add_folder(robot, "the dataset folder to make")
     robot.add_argument("--episodes", type=at_least_one, metavar="N", help="how many (4)")
     robot.add_argument("--robot", metavar="NAME", help=f"its build: {robot_names()} (alder)")
     robot.add_argument("--fps", type=at_least_one, metavar="N", help="frames per second (10)")
     robot.add_argument(
         "--size", dest="size_wh", type=size_wh, metavar="WxH", help="pictures (320x240)"
     )
-    robot.add_argument("--seed", type=int, metavar="N", help="scene, task and noise (0)")
+    robot.add_argument("--seed", type=from_zero, metavar="N", help="scene, task and noise (0)")
     add_scene_options(robot, hands=False)
     add_json(robot)
     add_rollout(kinds)
+
+
+def _add_folder(parser: argparse.ArgumentParser, what: str) -> None:
+    """Where results go: by place, or by name as `rollout` has it."""
+    folder = parser.add_mutually_exclusive_group(required=True)
+    folder.add_argument("folder", metavar="FOLDER", nargs="?", help=what)
+    folder.add_argument("--out", metavar="FOLDER", help="the same, by name")
+
+
+def _folder(arguments: argparse.Namespace) -> str:
+    return str(arguments.folder or arguments.out)
 
 
 def _which(parser: argparse.ArgumentParser) -> int:
@@ -133,14 +144,14 @@ def run_record(arguments: argparse.Namespace) -> int:
             | scene_options(arguments)
             | rig_options(arguments)
         )
-        report = record(arguments.out, **asked, progress=bar)
+        report = record(_folder(arguments), **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 0
     pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
     print(f"{report.folder}: {report.task}, {report.seconds:g} s, pictures: {pictures}")
     print(f"{report.episodes} episodes, {report.subtasks} subtasks labelled")
-    print(f"next: handoff ingest {arguments.out}")
+    print(f"next: handoff ingest {_folder(arguments)}")
     return 0
 
 
@@ -155,7 +166,7 @@ def _run_batch(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in asked_for.items() if value is not None}
     with Bar("sim record", quiet=arguments.json) as bar, needing("sim"):
         asked = given | scene_options(arguments) | rig_options(arguments)
-        report = record_batch(arguments.out, arguments.seeds, **asked, progress=bar)
+        report = record_batch(_folder(arguments), arguments.seeds, **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 1 if report.failed else 0
@@ -177,13 +188,13 @@ def run_board(arguments: argparse.Namespace) -> int:
         from sim.board_take import record_board
     with Bar("sim board", quiet=arguments.json) as bar, needing("sim"):
         asked = _asked(arguments, "seconds") | rig_options(arguments)
-        report = record_board(arguments.out, **asked, progress=bar)
+        report = record_board(_folder(arguments), **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 0
     pictures = ", ".join(f"{n} {stream}" for stream, n in report.frames.items())
     print(f"{report.folder}: a calibration board, {report.seconds:g} s, pictures: {pictures}")
-    print(f"next: handoff ingest {arguments.out}")
+    print(f"next: handoff ingest {_folder(arguments)}")
     return 0
 
 
@@ -196,7 +207,7 @@ def run_robot(arguments: argparse.Namespace) -> int:
         from sim.robots.dataset import record_robot
     with Bar("sim robot", quiet=arguments.json) as bar, needing("sim"):
         asked = _asked(arguments, "episodes", "robot", "fps", "size_wh") | scene_options(arguments)
-        report = record_robot(arguments.out, **asked, progress=bar)
+        report = record_robot(_folder(arguments), **asked, progress=bar)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 0

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from typing import Any
 
-from app.numbers import at_least_one
+from app.numbers import above_zero, at_least_one, from_zero
 from app.page import Page, add_command, add_json
 from app.scene_options import add_scene_options, scene_options
 
@@ -46,16 +46,21 @@ def add_rollout(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--robot", metavar="NAME", default="alder", help=f"its build: {robot_names()} (alder)"
     )
-    parser.add_argument("--seed", type=int, metavar="N", default=0, help="scenes and chance (0)")
+    parser.add_argument(
+        "--seed", type=from_zero, metavar="N", default=0, help="scenes and chance (0)"
+    )
     parser.add_argument(
         "--episodes", type=at_least_one, metavar="N", default=20, help="how many (20)"
     )
     parser.add_argument(
-        "--execute", type=float, metavar="S", default=0.3, help="seconds done of a chunk (0.3)"
+        "--execute", type=above_zero, metavar="S", default=0.3, help="seconds done of a chunk (0.3)"
     )
     parser.add_argument(
-        "--limit", type=float, metavar="S", help="an episode's longest time (by number of moves)"
-    )
+        "--limit",
+        type=above_zero,
+        metavar="S",
+        help="an episode's longest time (by number of moves)",
+    )  # fmt: skip
     parser.add_argument(
         "--text", choices=("subtask", "task"), default="subtask",
         help="what a policy is told: the next subtask too, from the truth, or the task alone "
@@ -66,7 +71,7 @@ def add_rollout(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--workers", type=at_least_one, metavar="N", default=1, help="processes (1)"
     )
     parser.add_argument(
-        "--max-seconds", type=float, metavar="S", help="begin no episode after this long"
+        "--max-seconds", type=above_zero, metavar="S", help="begin no episode after this long"
     )
     add_json(parser)
 

@@ -57,6 +57,8 @@ class RolloutSettings:
         find_build(self.robot)
         if self.task not in RULES:
             raise BadInputError(f"no score for task {self.task!r}; there are: {', '.join(RULES)}")
+        if self.seed < 0:
+            raise BadInputError(f"seed is {self.seed}; give 0 or more")
         if self.execute_s <= 0 or (self.limit_s is not None and self.limit_s <= 0):
             raise BadInputError(f"execute_s {self.execute_s}, limit_s {self.limit_s} must be > 0")
 

@@ -135,3 +135,21 @@ def test_doctor_says_cures_and_is_readable_by_scripts(capsys):
     assert checks["python"]["state"] == "ok"
     assert {"FFmpeg libraries", "hand model", "disk", "browser"} <= set(checks)
     assert all(check["cure"] for check in checks.values() if check["state"] != "ok")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["record"],
+        ["record", "take", "--out", "take"],
+        ["record", "take", "--seed", "-1"],
+        ["robot", "robot", "--seed", "-1"],
+        ["rollout", "--policy", "expert", "--out", "r", "--limit", "0"],
+    ],
+)
+def test_sim_refuses_at_the_door(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["sim", *words])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"handoff sim {words[0]}: error: ")

@@ -1,6 +1,7 @@
 """The truth tables: the stages' own schemas, the project's world, the same bytes for a seed."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from core.geometry.landmarks import LANDMARKS
 from core.session.calibration import Calibration
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Hands, Segments, Trajectory
-from sim.record import perform, write_truth
+from sim.record import about, perform, write_truth
 from sim.rig import find_preset, find_rig
+from sim.scene.company import invite
 from sim.truth.tables import TruthWriter
 from sim.variation import Variation
 
@@ -110,6 +112,22 @@ def test_refuses_what_it_cannot_do(change, word):
     given = {"task": "blocks_to_tray", "seconds": 5.0, "seed": 0} | change
     with pytest.raises(BadInputError, match=word):
         perform(given.pop("task"), rig=find_rig("head"), preset=find_preset("clean"), **given)
+
+
+def test_a_take_says_what_was_drawn_so_that_it_can_be_chosen_by():
+    asked = Variation(scene="bedroom", task_variant="rubbish")
+    show = perform(
+        "bus_table", seconds=4.0, seed=2, rig=find_rig("head"), preset=find_preset("harsh"),
+        variation=asked, company=invite(1, 0, seed=2),
+    )  # fmt: skip
+    told = about(show, asked)
+    assert (told["scene"], told["task_variant"], told["objects"]) == (
+        "bedroom", "rubbish", "dinnerware",
+    )  # fmt: skip
+    assert "cup" in told["things"]
+    assert told["onlookers"] == ["face"]
+    assert (told["sleeve"], told["seed"], told["preset"]) == (show.look.sleeve, 2, "harsh")
+    json.dumps(told)
 
 
 def test_unknown_rig_and_preset_name_the_choices():
