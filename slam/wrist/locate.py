@@ -33,7 +33,7 @@ from slam.wrist.tracking import Sighting, Tracker
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_LATER = 0.7, 2.0  # starts that fail are tried again ever later, up to
-TRY_AT_LEAST_S = 6.0
+TRY_AT_LEAST_S = 10.0
 HAND_NS = 100_000_000  # a hand seen this long before or after says where its camera may be
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
@@ -114,6 +114,27 @@ def hand_seen(
     return HandSeen(world_from_camera.translation, axes @ ray, axes @ ahead)
 
 
+@dataclass
+class _Tries:
+    """When to look for a lost camera from nothing again: that costs a second or two."""
+
+    next_ns: int = -(2**62)
+    pause_s: float = TRY_EVERY_S
+
+    def due(self, time_ns: int) -> bool:
+        """Whether it is time."""
+        return time_ns >= self.next_ns
+
+    def failed(self, time_ns: int) -> None:
+        """Wait, every time longer."""
+        self.next_ns = time_ns + int(self.pause_s * 1e9)
+        self.pause_s = min(TRY_LATER * self.pause_s, TRY_AT_LEAST_S)
+
+    def found(self, time_ns: int) -> None:
+        """The camera is known here; wait a little once it is lost."""
+        self.pause_s, self.next_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
+
+
 @dataclass(eq=False)
 class _Finder:
     """One wrist camera. wrist, head: readers of the pictures."""
@@ -125,6 +146,7 @@ class _Finder:
     head: FrameReader
     wrist: FrameReader
     stances: list[Stance] = field(default_factory=list)  # as seen so far
+    tries: _Tries = field(default_factory=_Tries)
 
     def path(self, side: str) -> WristPath:
         """Where it was at every tick."""
@@ -157,7 +179,14 @@ class _Finder:
             )
             starter = Starter(around.room, self.recording.camera, self.camera)
             window = _Window(
-                tracker, starter, around, pictures, times_ns[inside], hands, self.stances
+                tracker,
+                starter,
+                around,
+                pictures,
+                times_ns[inside],
+                hands,
+                self.stances,
+                self.tries,
             )
             before = seen.get(first)
             found = window.find(before)
@@ -203,26 +232,25 @@ class _Window:
     times_ns: Ints
     hands: list[tuple[int, HandSeen]]
     stances: list[Stance]
+    tries: _Tries
 
     def find(self, before: Sighting | None) -> dict[int, Sighting]:
         """Sightings by row. before: of the first picture, where the window before ends in one."""
         seen: dict[int, Sighting] = {}
         if before is not None:
             self._follow(0, before, seen)
-        pause_s, due_ns = TRY_EVERY_S, int(self.times_ns[0])
         for row, time_ns in enumerate(self.times_ns.tolist()):
             if row in seen:
-                pause_s, due_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
+                self.tries.found(time_ns)
                 continue
             hand = self._hand_at(time_ns)
-            if time_ns < due_ns or hand is None:
+            if hand is None or not self.tries.due(time_ns):
                 continue
             started = self._start(row, hand)
             if started is not None:
                 self._follow(row, started, seen)
             if row not in seen:
-                due_ns = time_ns + int(pause_s * 1e9)
-                pause_s = min(TRY_LATER * pause_s, TRY_AT_LEAST_S)
+                self.tries.failed(time_ns)
         return seen
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.geometry.arrays import Bools, Floats, Ints, unit
 from core.geometry.cameras import Camera
-from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from core.geometry.se3 import SE3
 from slam.localise import View, refine_pose
 from slam.rays import rays_of
@@ -22,8 +22,9 @@ from slam.wrist.surfaces import Plane
 
 WRIST_ABOVE_M = 0.05  # how much higher than its camera a wrist is
 DOWN = 0.15  # how much a drawn view looks down, per length along the table
-FEATURES, CONTRAST, RATIO = 1500, 0.02, 0.85
-SAMPLES, OUTLIER_PX, LEAST_MATCHES = 400, 6.0, 8
+FEATURES, CONTRAST, RATIO, ROUNDS = 1200, 0.02, 0.85, 3
+SAMPLES, OUTLIER_PX = 600, 6.0
+LEAST_HINT, LEAST_MATCHES = 5, 12  # that agree: to draw again from there, and to propose
 BESIDE_M, FARTHEST_M = 0.15, 1.5  # from the ray to the wrist, and along it
 
 
@@ -86,7 +87,7 @@ class Stance:
         return cls(height, turn, float(away @ ahead), float(-away @ left))
 
 
-STANCES = tuple(Stance(h, t) for h in (0.045, 0.09) for t in (0.0, -0.5, 0.5))
+STANCES = tuple(Stance(h, t) for t in (0.0, -0.5, 0.5) for h in (0.03, 0.05, 0.09))
 
 
 def usual(stances: Sequence[Stance]) -> Stance:
@@ -120,16 +121,17 @@ class Starter:
         seen = self._features(grey)
         for stance in stances:
             view = stance.view(self._room.planes[0], hand)
-            for _ in range(0 if view is None else 2):  # once more from where the first answer says
+            for _ in range(0 if view is None else ROUNDS):  # again from where the answer says
                 found = self._compare(seen, hand, looks, view=view)
                 if found is None:
                     break
-                yield found
-                view = found
+                if found[1] >= LEAST_MATCHES:
+                    yield found[0]
+                view = found[0]
 
     def _compare(
         self, seen: _Features, hand: HandSeen, looks: Sequence[Look], *, view: SE3
-    ) -> SE3 | None:
+    ) -> tuple[SE3, int] | None:
         drawn, shown = draw(self._room, looks, self._head, view=(self._camera, view))
         there = self._features(drawn, cv2.erode(shown.astype(np.uint8), np.ones((9, 9))))
         here, match = _matches(seen.words, there.words)
@@ -160,36 +162,39 @@ def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:
     return rows[good], best[good]
 
 
-def pose_near(view: View, hand: HandSeen) -> SE3 | None:
-    """world_from_camera near a hand that most points agree on; None if too few do.
+def pose_near(view: View, hand: HandSeen) -> tuple[SE3, int] | None:
+    """world_from_camera near a hand that most points agree on, and how many do; None if too few.
 
     Three points at a time (Ke and Roumeliotis 2017), the same samples every time.
     """
     front = np.flatnonzero(view.rays[:, 2] > 0.2)
-    if len(front) < LEAST_MATCHES:
+    if len(front) < LEAST_HINT:
         return None
     flat = view.rays[front, :2] / view.rays[front, 2:]
     rng = np.random.default_rng(0)
-    rotations, shifts = [], []
-    for _ in range(SAMPLES):
-        three = rng.choice(len(front), 3, replace=False)
-        count, turns, moves = cv2.solveP3P(
+    turns, moves = [], []
+    for three in rng.permuted(np.tile(np.arange(len(front)), (SAMPLES, 1)), axis=1)[:, :3]:
+        _, rotvecs, shifts = cv2.solveP3P(
             view.points[front[three]], flat[three], np.eye(3), None, flags=cv2.SOLVEPNP_AP3P
         )
-        rotations += [matrix_from_rotvec(turns[k][:, 0]) for k in range(count)]
-        shifts += [moves[k][:, 0] for k in range(count)]
-    if not rotations:
+        turns += rotvecs
+        moves += shifts
+    if not turns:
         return None
-    rotation, shift = np.stack(rotations), np.stack(shifts)
-    at = -np.einsum("hji,hj->hi", rotation, shift)
-    near = hand.near(at)
+    rotation, shift = matrix_from_rotvec(np.stack(turns)[..., 0]), np.stack(moves)[..., 0]
+    near = hand.near(-np.einsum("hji,hj->hi", rotation, shift))
     if not near.any():
         return None
     best = _most_agreed(view, rotation[near], shift[near])
     found = refine_pose(view, best, sigma_px=2.0, outlier_px=OUTLIER_PX)
-    pose = found.camera_from_world.inverse()
-    agree = found.inlier.sum() >= LEAST_MATCHES and hand.near(pose.translation[None])[0]
-    return pose if agree else None
+    pose = SE3(
+        nearest_rotation(found.camera_from_world.rotation), found.camera_from_world.translation
+    )
+    agree = int(found.inlier.sum())
+    placed = pose.inverse()
+    return (
+        (placed, agree) if agree >= LEAST_HINT and hand.near(placed.translation[None])[0] else None
+    )
 
 
 def _most_agreed(view: View, rotation: Floats, shift: Floats) -> SE3:

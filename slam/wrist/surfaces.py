@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from core.geometry.arrays import Bools, Floats, Ints, unit
 from slam.mapping import SceneMap
 
-PLANES, SAMPLES = 4, 300
+PLANES, SAMPLES = 4, 400
+NEIGHBOURS = 25  # points around a first one that the others of a sample are drawn from
 THICKNESS = 0.016  # of the typical depth: how far off its plane a point may lie
 ALIKE_COS = 0.95
+MOST_THICKNESS = 2.5  # times that, for points that are less certain
 GRAZING = 0.1  # cosine of ray and normal below which a plane says nothing about a point
-LEAST_SHARE, LEAST_POINTS = 0.06, 30  # of all points, to be called a plane
+LEAST_SHARE, LEAST_POINTS = 0.03, 30  # of all points, to be called a plane
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,10 @@ class Surfaces:
         rows = rows[np.isin(scene.views.frame[rows], keyframes)]
         track = np.unique(scene.views.track[rows])
         spread = np.maximum(scene.spread(rows)[track], 1e-4)
-        sigma = depth * float(np.median(scene.views.rad_per_px)) / spread
+        middle = scene.position[keyframes].mean(axis=0)
+        away = np.linalg.norm(scene.points[track] - middle, axis=1)
+        seen = np.bincount(scene.views.track[rows], minlength=scene.n_tracks)[track]
+        sigma = away * float(np.median(scene.views.rad_per_px)) / spread / np.sqrt(seen)
         plane_of = np.full(scene.n_tracks, -1)
         planes, plane_of[track] = find_planes(scene.points[track], sigma, depth=depth)
         return cls(scene_map, planes, plane_of)
@@ -93,14 +99,18 @@ def _largest_plane(
     points: Floats, sigma: Floats, *, rng: np.random.Generator, thickness: float
 ) -> tuple[Plane, Bools] | None:
     """The plane that most points lie on, and those points; certain points weigh more in it."""
-    corners = points[rng.integers(len(points), size=(SAMPLES, 3))]
+    first = rng.integers(len(points), size=SAMPLES)
+    _, near = cKDTree(points).query(points[first], k=min(NEIGHBOURS, len(points)))
+    others = rng.integers(near.shape[1], size=(2, SAMPLES))
+    corners = points[np.stack([first, *np.take_along_axis(near, others.T, axis=1).T], axis=1)]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     good = np.linalg.norm(across, axis=1) > thickness**2
     if not good.any():
         return None
     normals = unit(across[good])
     offset = np.sum(normals * corners[good, 0], axis=1)
-    near = np.abs(points @ normals.T - offset) < thickness
+    reach = np.clip(2 * sigma, thickness, MOST_THICKNESS * thickness)
+    near = np.abs(points @ normals.T - offset) < reach[:, None]
     inside = near[:, int(near.sum(axis=0).argmax())]
     weight = 1 / (sigma**2 + (thickness / 4) ** 2)
     for _ in range(4):
@@ -111,6 +121,6 @@ def _largest_plane(
         away = np.sqrt(share)[:, None] * (points[inside] - centre)
         plane = Plane(np.linalg.svd(away, full_matrices=False)[2][2], centre)
         off = (points - centre) @ plane.normal
-        inside = np.abs(off) < thickness
+        inside = np.abs(off) < reach
         weight = 1 / (sigma**2 + (thickness / 4) ** 2) / (1 + (4 * off / thickness) ** 2)
     return plane, inside

@@ -12,7 +12,7 @@ from slam.wrist.tracking import Sighting
 
 MAX_GAP_S = 0.11  # sightings further apart are not joined
 ACCELERATION_M_S2, ACCELERATION_RAD_S2 = 4.0, 15.0  # of a hand between two sightings
-SURFACE_SHARE, SURFACE_RAD = 0.004, 0.007  # what the map's surfaces are wrong by: of the distance
+SURFACE_SHARE, SURFACE_RAD = 0.007, 0.008  # what the map's surfaces are wrong by: of the distance
 
 
 @dataclass(frozen=True, eq=False)
