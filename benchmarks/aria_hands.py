@@ -23,6 +23,7 @@ from core.geometry.metrics import mpjpe, procrustes, rotation_error_deg, wrist_r
 from core.geometry.palm import palm_frame
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detector import HandDetector
+from hands.hindsight import hands_with_hindsight
 from hands.model_file import hand_model_path
 from hands.proportions import hand_shape
 from hands.sources import SourceHands
@@ -90,12 +91,12 @@ def find(images: list[NDArray[np.uint8]]) -> SourceHands:
     """Every hand in the pictures, followed through them."""
     rows, hands = [], []
     with HandDetector(hand_model_path(), HandsDetectConfig()) as detector:
-        for _ in range(WARM_UP):
-            detector.detect(images[0])
-        for row, image in enumerate(images):
-            found = detector.detect(image)
-            rows += [row] * len(found)
-            hands += found
+        pictures = [images[0]] * WARM_UP + images
+        every = hands_with_hindsight(pictures, detector, HandsDetectConfig())
+        for row, found in enumerate(every, start=-WARM_UP):
+            if row >= 0:
+                rows += [row] * len(found)
+                hands += found
     return SourceHands(
         np.array(rows, dtype=np.int64),
         np.array([h.score if h.side == "left" else 1 - h.score for h in hands]),
