@@ -1,4 +1,4 @@
-"""What the `hands_detect` stage found with MediaPipe: the default."""
+"""What the `hands_detect` stage found with MediaPipe's networks: the default."""
 
 import numpy as np
 
