@@ -1,11 +1,14 @@
 """How accurate every stage is, on synthetic takes with exact truth.
 
-    python benchmarks/accuracy.py [--seeds 1 2] [--rigs head fisheye-head] [--json figures.json]
+    python benchmarks/accuracy.py [--seeds 1 2] [--tasks sort_eggs] [--rigs head fisheye-head]
+        [--workers 2] [--cache DIR] [--json figures.json]
 
 Records takes (`sim`), takes them in, runs every stage with its defaults and compares the results
 with the truth, as `handoff evaluate` does; each take in a process of its own. Figures are medians
-and means over the takes of one rig and preset. `--cache DIR` keeps the recorded takes: one is used
-again as long as nothing it was made with has changed. The stages always run anew.
+and means over the takes of one rig and preset, in brackets the least and the greatest.
+
+`--cache DIR` keeps recorded takes and figures: a take is used again as long as nothing it was made
+with has changed, figures as long as no code at all has. So a run that was stopped goes on.
 
 "detected": of the hands that are at least half visible and over 60 px, those on which a detection
 lies; "MediaPipe alone" is the plain landmarker on whole pictures, "measured" what is left when the
@@ -21,7 +24,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -41,9 +44,12 @@ from sim.record import record
 
 ROOT = Path(__file__).resolve().parents[1]
 TAKE_IS_MADE_OF = ("sim", "core/geometry", "core/session")
+ROOMS = ("core", "capture", "slam", "hands", "annotate", "sim", "pipeline")
+FIGURES_ARE_MADE_OF = (*ROOMS, "app/evaluate", "benchmarks")
 ALONE = ("hands_detect", "found by MediaPipe alone")
 VERDICT_OF = {"mediapipe_alone": ALONE, "detector": ("hands_detect", "found")}
 ENOUGH_DETECTED = 0.9
+CELL = 36  # characters
 
 SHOWN = (
     ALONE,
@@ -99,10 +105,10 @@ class Take:
         return "-".join(words).replace("_", "-").replace(".", "-").lower()
 
 
-def code_hash() -> str:
-    """Of everything a recorded take depends on beside its settings."""
+def code_hash(places: Sequence[str] = TAKE_IS_MADE_OF) -> str:
+    """Of everything a recorded take, or its figures, depend on beside its settings."""
     digest = hashlib.sha256()
-    for place in TAKE_IS_MADE_OF:
+    for place in places:
         for path in sorted((ROOT / place).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -118,6 +124,20 @@ def recorded(take: Take, cache: Path) -> Path:
         record(part, **settings)
         part.rename(folder)
     return folder
+
+
+def result_of(take: Take, cache: Path) -> dict[str, Any]:
+    """The figures of a take; measured if the cache has none. Failures are not kept."""
+    kept = cache / "figures" / f"{take.name}-{code_hash(FIGURES_ARE_MADE_OF)}.json"
+    if kept.is_file():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
+    result = measured(take, cache)
+    if "error" not in result:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(result), encoding="utf-8")
+        part.replace(kept)
+    return result
 
 
 def measured(take: Take, cache: Path) -> dict[str, Any]:
@@ -162,32 +182,42 @@ def groups(results: Iterable[dict[str, Any]], *keys: str) -> dict[str, list[dict
 
 
 def table(rig: str, results: Sequence[dict[str, Any]]) -> str:
-    """Figures down, presets across: median | mean over the takes that could measure one.
+    """Figures down, presets across: median | mean (least to greatest) over the takes that have one.
 
     Figures that the rig has no use for, as those of wrist cameras it lacks, have no line.
     """
     columns = {}
     for name, part in groups(results, "preset").items():
         whole = [figures_of(one) for one in part if "error" not in one]
-        cells = {(a.stage, a.name): _both(a, b) for a, b in over_all(whole)}
+        cells = {(a.stage, a.name): _cell(a, b, whole) for a, b in over_all(whole)}
         columns[name] = cells | {("", "takes"): str(len(whole))}
     keys = [("", "takes"), *SHOWN]
     width = max(len(f"{stage}: {name}") for stage, name in keys)
-    title = f"{rig}: median | mean"
-    lines = [f"{title:<{width}}" + "".join(f"{name:>20}" for name in columns)]
+    title = f"{rig}: median | mean (least to greatest)"
+    lines = [f"{title:<{width}}" + "".join(f"{name:>{CELL}}" for name in columns)]
     for key in keys:
         if not any(key in column for column in columns.values()):
             continue
         word = f"{key[0]}: {key[1]}" if key[0] else key[1]
-        cells = "".join(f"{column.get(key, 'none'):>20}" for column in columns.values())
+        cells = "".join(f"{column.get(key, 'none'):>{CELL}}" for column in columns.values())
         lines.append(f"{word:<{width}}{cells}")
     return "\n".join(lines)
 
 
-def _both(middle: Figure, average: Figure) -> str:
-    """Two values of one unit, which is said once."""
-    number, _, _ = middle.shown().partition(" ")
-    return f"{number} | {average.shown()}"
+def _cell(middle: Figure, average: Figure, takes: Sequence[Sequence[Figure]]) -> str:
+    """Values of one unit, which is said once."""
+    key = (middle.stage, middle.name)
+    values = [f.value for take in takes for f in take if (f.stage, f.name) == key]
+    values = sorted(value for value in values if value == value)
+    text = f"{_number(middle)} | {average.shown()}"
+    if len(values) < 2:
+        return text
+    low, high = (_number(replace(middle, value=value)) for value in (values[0], values[-1]))
+    return f"{text} ({low} to {high})"
+
+
+def _number(figure: Figure) -> str:
+    return figure.shown().partition(" ")[0]
 
 
 def verdicts(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -221,9 +251,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", default=["blocks_to_tray"])
     parser.add_argument("--rigs", nargs="+", default=["head", "fisheye-head"])
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="takes at a time")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="takes at a time")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the recorded takes here")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep takes and figures here")
     return parser.parse_args(words)
 
 
@@ -241,8 +271,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temp:
         cache = given.cache or Path(temp)
         cache.mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
-            jobs = {pool.submit(measured, take, cache): take for take in takes}
+        with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
+            jobs = {pool.submit(result_of, take, cache): take for take in takes}
             for job in as_completed(jobs):
                 result = job.result()
                 results.append(result)
