@@ -16,6 +16,7 @@ from slam.inertial import ImuData, integrate
 from slam.tracks import Tracks
 
 STEPS = 8  # turns are integrated at this many rows and interpolated between them
+BLOCK = 100_000  # rays turned at a time, so that long recordings need no more memory
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,11 @@ def unrolled(tracks: Tracks, shutter: Shutter, imu: ImuData) -> Tracks:
 
 def turned(rays: Floats, rotvec: Floats) -> Floats:
     """Rays ``(N,3)``, each turned by its own rotation vector ``(N,3)``."""
-    return np.asarray(np.einsum("nij,nj->ni", matrix_from_rotvec(rotvec), rays))
+    result = np.empty_like(rays)
+    for start in range(0, len(rays), BLOCK):
+        some = slice(start, start + BLOCK)
+        result[some] = np.einsum("nij,nj->ni", matrix_from_rotvec(rotvec[some]), rays[some])
+    return result
 
 
 def _turns(times_ns: Ints, imu: ImuData, readout_s: float) -> Floats:
