@@ -28,6 +28,7 @@ from slam.inertial import ImuData, integrate
 from slam.keyframes import choose_keyframes
 from slam.loops import Place
 from slam.markers import EVERY, Sighting, Spotter
+from slam.pair_turn import PICTURES, bent, straightened
 from slam.ranges import DepthCamera, with_ranges
 from slam.rolling_shutter import Shutter, unrolled
 from slam.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, with_stereo
@@ -119,13 +120,30 @@ class Recording:
             second = tracked_camera(known.camera, self.config)
             keyframes = choose_keyframes(tracks, self.config)
             pictures = self._pairs(name, keyframes, size_wh=second.size_wh)
-            pair = StereoPair(self.camera, second, camera_from_other)
+            pair = self._straightened(
+                StereoPair(self.camera, second, camera_from_other), tracks, (name, keyframes)
+            )
             tracks = with_stereo(tracks, pictures, pair)
             self.warnings.extend(stereo_doubts(tracks, f"{name} beside {self.config.stream}"))
             return tracks
         depth = DepthCamera(known.camera, camera_from_other)
         self.progress.note("reading depth")
         return with_ranges(tracks, depth_pictures(self.folder, name), depth)
+
+    def _straightened(self, pair: StereoPair, tracks: Tracks, seen: tuple[str, Ints]) -> StereoPair:
+        """The pair as the pictures of a few keyframes say, with a warning where it was bent."""
+        name, keyframes = seen
+        few = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, PICTURES).astype(int))]
+        starts = tracks.starts
+        found = straightened(
+            pair,
+            [
+                (grey, beside, tracks.uv_px[starts[tick] : starts[tick + 1]])
+                for tick, grey, beside in self._pairs(name, few, size_wh=pair.second_size_wh)
+            ],
+        )
+        self.warnings.extend(bent(pair, found, f"{name} beside {self.config.stream}"))
+        return found
 
     def _pairs(
         self, second: str, ticks: Ints, *, size_wh: tuple[int, int]

@@ -6,7 +6,7 @@ a processor per pair of VGA pictures; only keyframes are compared.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -66,6 +66,23 @@ def stereo_doubts(tracks: Tracks, cameras: str) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Corners of one picture found again in the other, all in the first camera's axes.
+
+    rays, towards ``(N,3)``: from the first and the second camera.   rad_per_px ``(N,)``.
+    normals ``(N,3)``: of the epipolar planes.   slip_rad ``(N,)``: by which the second ray misses
+    its plane.   good ``(N,)``: where one place, and only one, looks like the corner.
+    """
+
+    rays: Floats
+    towards: Floats
+    rad_per_px: Floats
+    normals: Floats
+    slip_rad: Floats
+    good: Bools
+
+
 class StereoPair:
     """Two cameras. camera: the one whose corners are followed.   second: the other one's model.
 
@@ -73,14 +90,21 @@ class StereoPair:
     """
 
     def __init__(self, camera: Camera, second: Camera, camera_from_second: SE3) -> None:
-        self._camera = camera
+        self._camera, self._second, self.place = camera, second, camera_from_second
+        self._turn_sigma_rad = TURN_SIGMA_RAD
         self.baseline = camera_from_second.translation
         width, height = camera.size_wh
         v, u = np.mgrid[0:height, 0:width]
         rays, valid = camera.unproject(np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float64))
         uv, seen = second.project(rays @ camera_from_second.rotation)
-        uv = np.where((valid & seen)[:, None], uv, -1e4).astype(np.float32)
-        self._source = uv.reshape(height, width, 2)
+        seen &= valid & second.in_image(uv)
+        uv = np.where(seen[:, None], uv, -1e4).astype(np.float32)
+        self._source, self._common = uv.reshape(height, width, 2), seen.reshape(height, width)
+
+    @property
+    def second_size_wh(self) -> tuple[int, int]:
+        """Of the second camera's pictures."""
+        return self._second.size_wh
 
     def turned(self, second_grey: Any) -> Any:
         """The second picture as the first camera would see it, standing at the second's place."""
@@ -89,19 +113,34 @@ class StereoPair:
     def ranges(self, grey: Any, second_grey: Any, uv_px: Floats) -> tuple[Floats, Floats, Floats]:
         """Metres from the first camera along the rays of its pixels ``(N,2)``, their sigma and by
         what angle they missed their epipolar planes ``(N,)``; NaN where nothing is told."""
+        seen = self.matches(grey, second_grey, uv_px)
+        range_m, sigma_m = self._triangulated(seen.rays, seen.towards, seen.rad_per_px)
+        good = seen.good & (np.abs(seen.slip_rad) < EPIPOLAR_PX * seen.rad_per_px)
+        good &= (range_m > 0) & (sigma_m < MAX_SIGMA_SHARE * range_m)
+        range_m, sigma_m, slip_rad = np.where(good, [range_m, sigma_m, seen.slip_rad], np.nan)
+        return range_m, sigma_m, slip_rad
+
+    def matches(
+        self, grey: Any, second_grey: Any, uv_px: Floats, *, across_px: tuple[float, ...] = (0.0,)
+    ) -> "Matches":
+        """Pixels ``(N,2)`` found again, also this far beside their epipolar curves."""
         rays, rad_per_px, valid = rays_of(self._camera, uv_px)
         other = self.turned(second_grey)
-        guess, found = self._search(grey, other, uv_px=uv_px, rays=rays)
+        guess, found = self._search(grey, other, uv_px=uv_px, rays=rays, across_px=across_px)
         there, good = _refined(grey, other, uv_px=uv_px, guess=guess)
-        good &= found & valid
         towards, _, seen = rays_of(self._camera, there.astype(np.float64))
         across = np.cross(rays, unit(self.baseline))
-        slip_rad = np.sum(towards * across, axis=1) / np.linalg.norm(across, axis=1)
-        good &= seen & (np.abs(slip_rad) < EPIPOLAR_PX * rad_per_px)
-        range_m, sigma_m = self._triangulated(rays, towards, rad_per_px)
-        good &= (range_m > 0) & (sigma_m < MAX_SIGMA_SHARE * range_m)
-        range_m, sigma_m, slip_rad = np.where(good, [range_m, sigma_m, slip_rad], np.nan)
-        return range_m, sigma_m, slip_rad
+        normals = across / np.linalg.norm(across, axis=1, keepdims=True)
+        slip_rad = np.sum(towards * normals, axis=1)
+        good &= found & valid & seen
+        return Matches(rays, towards, rad_per_px, normals, slip_rad, good)
+
+    def with_turn(self, turn: Floats, sigma_rad: float) -> "StereoPair":
+        """The same two cameras, the second turned by ``(3,3)`` in the first one's axes."""
+        place = SE3(turn @ self.place.rotation, self.place.translation)
+        pair = StereoPair(self._camera, self._second, place)
+        pair._turn_sigma_rad = max(sigma_rad, TURN_SIGMA_RAD)
+        return pair
 
     def bias_share(self, range_m: Floats, slip_rad: Floats) -> float:
         """By which all these ranges may be wrong together.
@@ -109,26 +148,38 @@ class StereoPair:
         A wrong turn between the cameras shows across the epipolar planes; along them, where it
         changes the ranges, it does not, and is taken to be as large.
         """
-        turn = np.hypot(TURN_SIGMA_RAD, np.median(slip_rad))
+        turn = np.hypot(self._turn_sigma_rad, np.median(slip_rad))
         length = np.linalg.norm(self.baseline)
         return float(np.hypot(BASELINE_SHARE, turn * np.median(range_m) / length))
 
     def _search(
-        self, grey: Any, other: Any, *, uv_px: Floats, rays: Floats
+        self, grey: Any, other: Any, *, uv_px: Floats, rays: Floats, across_px: tuple[float, ...]
     ) -> tuple[Floats, Bools]:
         """Where on its curve every corner looks most alike, and whether one place clearly does."""
-        places, inside = self._places(rays)
-        here = _patches(grey, uv_px[:, None].astype(np.float32))
-        there = _patches(other, places.astype(np.float32))
-        likeness = np.einsum("nkp,np->nk", there, here[:, 0])
-        likeness[~inside] = -1
-        height = _peaks(likeness)
+        curve, inside = self._places(rays)
+        common = np.flatnonzero(inside.any(axis=1))
+        found, guess = np.zeros(len(rays), bool), curve[:, 0].copy()
+        if not len(common):
+            return guess, found
+        curve, inside = curve[common], inside[common]
+        here = _patches(grey, uv_px[common, None].astype(np.float32))
+        heights, curves = [], []
+        for offset_px in across_px:
+            places = curve + offset_px * _normals(curve) if offset_px else curve
+            there = _patches(other, places.astype(np.float32))
+            likeness = np.einsum("nkp,np->nk", there, here[:, 0])
+            likeness[~inside] = -1
+            heights.append(_peaks(likeness))
+            curves.append(places)
+        height, places = np.concatenate(heights, axis=1), np.concatenate(curves, axis=1)
         best = height.argmax(axis=1)
         rows = np.arange(len(best))
         top = height[rows, best]
         apart = np.linalg.norm(places - places[rows, best][:, None], axis=2) > PATCH_PX / 2
         second = np.where(apart, height, -1).max(axis=1)
-        return places[rows, best], (top > MIN_LIKENESS) & (top - second > CLEARLY)
+        guess[common] = places[rows, best]
+        found[common] = (top > MIN_LIKENESS) & (top - second > CLEARLY)
+        return guess, found
 
     def _places(self, rays: Floats) -> tuple[Floats, Bools]:
         """Pixels ``(N,K,2)`` of points along the rays, infinity first, and which are in sight."""
@@ -138,8 +189,11 @@ class StereoPair:
         inverse = np.linspace(0, 1 / NEAREST_M, steps)
         towards = rays[:, None] - inverse[:, None] * self.baseline
         uv, valid = self._camera.project(towards.reshape(-1, 3))
+        uv = np.nan_to_num(uv)
         valid &= self._camera.in_image(uv)
-        return np.nan_to_num(uv).reshape(len(rays), steps, 2), valid.reshape(len(rays), steps)
+        column, row = np.clip(np.rint(uv).astype(int), 0, np.array(self._camera.size_wh) - 1).T
+        valid &= self._common[row, column]
+        return uv.reshape(len(rays), steps, 2), valid.reshape(len(rays), steps)
 
     def _triangulated(
         self, rays: Floats, towards: Floats, rad_per_px: Floats
@@ -153,6 +207,13 @@ class StereoPair:
             ahead = np.sum((range_m[:, None] * rays - self.baseline) * towards, axis=1) > 0
             sigma_m = distance * SIGMA_PX * rad_per_px / sine
         return np.where(ahead, range_m, np.nan), sigma_m
+
+
+def _normals(curve: Floats) -> Floats:
+    """``(N,K,2)`` unit vectors across curves of pixels."""
+    along = np.gradient(curve, axis=1)
+    length = np.maximum(np.linalg.norm(along, axis=2, keepdims=True), 1e-9)
+    return np.asarray(np.stack([-along[..., 1], along[..., 0]], axis=2) / length)
 
 
 def _peaks(likeness: Floats) -> Floats:

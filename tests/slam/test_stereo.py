@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from core.geometry.cameras import camera_from_dict, pinhole
-from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.follow import Follower
+from slam.pair_turn import straightened
 from slam.rays import rays_of
 from slam.stereo import StereoPair
 
@@ -42,13 +43,18 @@ def speckled():
     return cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 
 
-def compare(paint, *, first=FIRST, second=WIDE, mounted=BESIDE, given=None, normal=NORMAL):
-    """Corners of the wall: true ranges, and what a pair says whose place is ``given``."""
+def seen(paint, *, first=FIRST, second=WIDE, mounted=BESIDE, normal=NORMAL):
+    """Both pictures of the wall, and corners of the first."""
     grey = wall(first, SE3.identity(), paint=paint, normal=normal)
     beside = wall(second, mounted, paint=paint, normal=normal)
     follower = Follower(first, SlamConfig())
     follower.add(grey)
-    uv = follower.tracks(np.array([0])).uv_px
+    return grey, beside, follower.tracks(np.array([0])).uv_px
+
+
+def compare(paint, *, first=FIRST, second=WIDE, mounted=BESIDE, given=None, normal=NORMAL):
+    """Corners of the wall: true ranges, and what a pair says whose place is ``given``."""
+    grey, beside, uv = seen(paint, first=first, second=second, mounted=mounted, normal=normal)
     rays, _, _ = rays_of(first, uv.astype(float))
     pair = StereoPair(first, second, mounted if given is None else given)
     return AWAY_M / (rays @ normal), pair.ranges(grey, beside, uv)
@@ -73,6 +79,29 @@ def test_ranges_are_right_and_know_how_right(eyes, mounted, share):
     assert abs(np.median(off)) < 2e-3
     assert np.sqrt(np.mean((off * true_m[told] / sigma_m[told]) ** 2)) < 1.5
     assert np.isnan(sigma_m[~told]).all()
+
+
+def bent(angles_deg):
+    """BESIDE as a calibration has it that got the turn wrong."""
+    return SE3(matrix_from_rotvec(np.deg2rad(angles_deg)) @ BESIDE.rotation, BESIDE.translation)
+
+
+def test_a_second_camera_that_was_bent_is_straightened():
+    given = bent([0.6, -0.3, 0.5])
+    true_m, (blind_m, _, _) = compare(speckled(), given=given)
+    pictures = [seen(speckled())]
+    pair = straightened(StereoPair(FIRST, WIDE, given), pictures)
+    assert angle_between(pair.place.rotation, BESIDE.rotation) < np.deg2rad(0.25)
+    range_m, _, slip_rad = pair.ranges(*pictures[0])
+    told = np.isfinite(range_m)
+    assert told.sum() > 2 * np.isfinite(blind_m).sum()
+    off = abs(np.median(range_m[told] / true_m[told] - 1))
+    assert off < 2 * pair.bias_share(range_m[told], slip_rad[told]) < 0.2
+
+
+def test_a_right_pair_stays():
+    pair = StereoPair(FIRST, WIDE, BESIDE)
+    assert straightened(pair, [seen(speckled())]) is pair
 
 
 def test_a_pattern_that_repeats_tells_nothing():
