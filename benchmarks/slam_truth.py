@@ -77,6 +77,7 @@ def run_take(folder: Path, clock: Any) -> dict[str, Any]:
         SLAM.run(session, SlamConfig(), NO_PROGRESS)
         spent = started.seconds()
         path, truth = Trajectory.read(session), Trajectory.read(session, TRUTH)
+        truth = truth.take(np.isin(truth.timestamp_ns, path.timestamp_ns))  # not of lost frames
         report = read_document(session, SLAM_REPORT)
     offsets = [m["imu_offset_ms"] for m in report["maps"] if "imu_offset_ms" in m]
     seconds = float(path.timestamp_ns[-1] - path.timestamp_ns[0]) * 1e-9

@@ -3,7 +3,7 @@
 Arrays in, arrays out; the stage does the files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from core.geometry.alignment import rotation_between
 from core.geometry.arrays import Bools, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
+from core.session.stage import NO_PROGRESS, Progress
 from slam import growth, still, world
 from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
@@ -63,7 +64,7 @@ def estimate(
     places: list[Place] | None = None,
     sightings: Sequence[Sighting] = (),
     camera_from_head: SE3 | None = None,
-    note: Callable[[str], None] = lambda _: None,
+    progress: Progress = NO_PROGRESS,
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
@@ -72,8 +73,10 @@ def estimate(
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
     keyframes = choose_keyframes(tracks, config)
-    note(f"mapping from {len(keyframes)} keyframes")
-    maps, leftover = build_maps(tracks, keyframes, config)
+    progress.total(len(keyframes), "keyframe")
+    progress.note("mapping")
+    maps, leftover = build_maps(tracks, keyframes, config, progress=progress)
+    progress.note("closing loops")
     if config.loop_closure and places:
         tracks, maps, places = close_and_join(tracks, maps, config, places=places)
         tracks, leftover = _regain(
@@ -86,6 +89,7 @@ def estimate(
     if config.refine and camera is not None:
         tracks, imu, calibrated = self_calibrated(tracks, maps, config, camera=camera, imu=imu)
     path = CameraPath(len(tracks.timestamps_ns))
+    progress.note("metres, up and every frame")
     for scene_map in maps:
         with on_pillars(scene_map, config):
             if imu is not None:
@@ -108,7 +112,7 @@ def estimate(
 
 
 def build_maps(
-    tracks: Tracks, keyframes: Ints, config: SlamConfig
+    tracks: Tracks, keyframes: Ints, config: SlamConfig, *, progress: Progress = NO_PROGRESS
 ) -> tuple[list[SceneMap], list[Ints]]:
     """Grow maps until no stretch of keyframes gives another one; they are still to be finished.
 
@@ -121,7 +125,8 @@ def build_maps(
             leftover.append(run)
             continue
         scene = Scene(tracks.of_frames(keyframes[run]), tracks.n_tracks)
-        posed = growth.grow(scene, config, among=np.arange(len(run)))
+        rows = np.arange(len(run))
+        posed = growth.grow(scene, config, among=rows, advance=progress.advance)
         if len(posed) < config.min_map_keyframes:
             leftover.append(run)
             continue

@@ -25,7 +25,7 @@ class Builtin:
             places=places,
             sightings=recording.sightings,
             camera_from_head=recording.head_from_camera.inverse(),
-            note=recording.progress.note,
+            progress=recording.progress,
         )
 
 
