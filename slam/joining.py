@@ -25,6 +25,7 @@ MAX_TRIES = 150  # pairs of places looked at for one pair of maps
 ENOUGH_PLACES = 6  # agreeing places after which no more are looked for
 MIN_INLIERS, MIN_SHARE = 15, 0.4  # of the matches between two places
 MIN_PLACES, MANY_INLIERS = 2, 60  # agreeing places; or one with so many inliers
+MANY_MATCHES = 40  # at one distance, with which no other is tried
 MIN_HELD = 0.5  # share of the joined points that the common map must keep
 
 
@@ -166,7 +167,7 @@ def meet(scene: Scene, early: Place, late: Look, *, config: SlamConfig) -> Meeti
     if known.sum() < MIN_INLIERS:
         return None
     there = early.track[known]
-    old, here = match(early.descriptors[known], late.place.descriptors)
+    old, here = match_at_any_distance(early, late.place, known)
     if len(old) < MIN_INLIERS:
         return None
     view = View(scene.points[there[old]], late.observed.rays[here], late.observed.rad_per_px[here])
@@ -179,6 +180,17 @@ def meet(scene: Scene, early: Place, late: Look, *, config: SlamConfig) -> Meeti
         return None
     pairs = np.stack([there[old], late.place.track[here]], axis=1)[good]
     return Meeting(late, pairs, view.points[good], here[good], found.camera_from_world.inverse())
+
+
+def match_at_any_distance(early: Place, late: Place, known: Bools) -> tuple[Ints, Ints]:
+    """Rows among the known corners of the earlier place and rows of the later one; where few match,
+    either picture is taken at its smaller sizes, as if from as far away as the other."""
+    best = match(early.descriptors[known], late.descriptors)
+    if len(best[0]) >= MANY_MATCHES:
+        return best
+    smaller = [(size[known], late.descriptors) for size in early.coarse]
+    smaller += [(early.descriptors[known], size) for size in late.coarse]
+    return max([best, *(match(*pair) for pair in smaller)], key=lambda rows: len(rows[0]))
 
 
 def _similarity(meeting: Meeting, late: Seen, scene: Scene) -> Similarity | None:

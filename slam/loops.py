@@ -29,16 +29,23 @@ FEW_SHARED = 30  # places that still share this many corners are no loop
 MIN_INLIERS, MIN_SHARE = 15, 0.4
 RATIO = 0.85  # best over second-best descriptor distance
 MAX_BITS = 70  # of 256 that may differ
+SHRUNK = (0.8, 0.64)
+EDGE_PX = 16  # nearer to a picture's edge corners have no descriptor
 GATE_RAD = 0.12  # how far drift may have moved a point in the later view
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """What a frame looked like. track ``(n,)`` rising; descriptors ``(n,32)`` binary, alike."""
+    """What a frame looked like. track ``(n,)`` rising; descriptors ``(n,32)`` binary, alike.
+
+    coarse: the same corners in pictures shrunk by `SHRUNK`, as if seen from farther away, where
+    places are to be recognised from any distance.
+    """
 
     frame: int
     track: Ints
     descriptors: Any
+    coarse: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,22 +62,37 @@ class Drift:
 
 
 class Describer:
-    """Binary descriptors of given corners, upright: heads seldom lie on their side."""
+    """Binary descriptors of given corners, at three sizes. Upright: heads seldom lie on their
+    side."""
 
     def __init__(self) -> None:
         self._orb = cv2.ORB_create()
-        self._orb.setEdgeThreshold(16)
+        self._orb.setEdgeThreshold(EDGE_PX)
 
     def __call__(self, frame: int, grey: Any, *, track: Ints, uv_px: Floats) -> Place:
         """The place seen in an image; corners too near its edge are left out."""
+        sizes = [self._describe(grey, uv_px)]
+        for shrunk in SHRUNK:
+            small = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+            small = cv2.copyMakeBorder(small, *[EDGE_PX] * 4, cv2.BORDER_REPLICATE)
+            sizes.append(self._describe(small, (uv_px + 0.5) * shrunk - 0.5 + EDGE_PX))
+        rows = sizes[0][0]  # nearer to the edge than all the others allow
+        order = rows[np.argsort(track[rows])]
+        found, *coarse = (
+            descriptors[np.searchsorted(known, order)] for known, descriptors in sizes
+        )
+        return Place(frame, track[order], found, tuple(coarse))
+
+    def _describe(self, grey: Any, uv_px: Floats) -> tuple[Ints, Any]:
+        """Rising rows of the corners that are not too near the edge, and their descriptors."""
         points = [
             cv2.KeyPoint(float(u), float(v), 31, 0, 1, 0, int(k)) for k, (u, v) in enumerate(uv_px)
         ]
         kept, descriptors = self._orb.compute(cv2.GaussianBlur(grey, (0, 0), 1.0), points)
         rows = np.array([p.class_id for p in kept], np.int64)
-        order = np.argsort(track[rows])
+        order = np.argsort(rows)
         found = np.zeros((0, 32), np.uint8) if descriptors is None else descriptors
-        return Place(frame, track[rows][order], found[order])
+        return rows[order], found[order]
 
 
 def find_loops(
@@ -247,7 +269,8 @@ def renamed(places: list[Place], new_id: Ints) -> list[Place]:
     result = []
     for place in places:
         track, first = np.unique(new_id[place.track], return_index=True)
-        result.append(Place(place.frame, track, place.descriptors[first]))
+        coarse = tuple(size[first] for size in place.coarse)
+        result.append(Place(place.frame, track, place.descriptors[first], coarse))
     return result
 
 

@@ -37,7 +37,7 @@ def best_first(row: Floats, count: int) -> Ints:
 
 
 def _words(places: Sequence[Place]) -> csr_matrix:
-    """``(places, words)`` counts; places with hardly any corner have none."""
+    """``(places, words)`` counts, corners at all their sizes; none for places with hardly any."""
     chosen = np.random.default_rng(0).permuted(
         np.tile(np.arange(DESCRIPTOR_BITS), (TABLES, 1)), axis=1
     )[:, :WORD_BITS]
@@ -47,9 +47,10 @@ def _words(places: Sequence[Place]) -> csr_matrix:
     shape = (len(places), TABLES << WORD_BITS)
     if not kept:
         return csr_matrix(shape)
-    bits = np.unpackbits(np.concatenate([p.descriptors for p in kept]), axis=1)
+    sizes = [size for p in kept for size in (p.descriptors, *p.coarse)]
+    bits = np.unpackbits(np.concatenate(sizes), axis=1)
     word = np.stack([bits[:, c] @ powers for c in chosen], axis=1)
     word += np.arange(TABLES) << WORD_BITS
-    owner = np.repeat(row, [len(p.track) for p in kept])
+    owner = np.repeat(row, [len(p.track) * (1 + len(p.coarse)) for p in kept])
     ones = np.ones(word.size)
     return csr_matrix((ones, (np.repeat(owner, TABLES), word.ravel())), shape=shape)

@@ -11,7 +11,8 @@ from core.geometry.cameras import pinhole
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.follow import Follower
-from slam.loops import Place
+from slam.joining import match_at_any_distance
+from slam.loops import Describer, Place, match
 from slam.recognise import likeness
 
 CONFIG = SlamConfig()
@@ -51,6 +52,27 @@ def test_places_with_the_same_corners_look_alike():
     assert alike.shape == (1, 3)
     assert alike[0].argmax() == 1
     assert alike[0, 1] > 5 * alike[0, [0, 2]].max()
+
+
+def test_corners_are_recognised_from_twice_as_far():
+    rng = np.random.default_rng(3)
+    blots = sum(
+        cv2.resize(rng.uniform(0, 255, (h, 2 * h)).astype(np.float32), (640, 320), interpolation=3)
+        for h in (10, 40, 80)
+    )
+    near = cv2.normalize(blots, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    shrink = np.array([[0.5, 0, 160], [0, 0.5, 80]])
+    far = cv2.warpAffine(cv2.GaussianBlur(near, (0, 0), 1.0), shrink, (640, 320))
+    uv = cv2.goodFeaturesToTrack(near, 150, 0.01, 15)[:, 0].astype(float)
+    describe, rows = Describer(), np.arange(len(uv))
+    early = describe(0, near, track=rows, uv_px=uv)
+    late = describe(1, far, track=rows, uv_px=uv @ shrink[:, :2].T + shrink[:, 2])
+    every = np.ones(len(early.track), bool)
+    for found, least, most in (
+        (match(early.descriptors, late.descriptors), 0, 10),
+        (match_at_any_distance(early, late, every), 50, 150),
+    ):
+        assert least <= (early.track[found[0]] == late.track[found[1]]).sum() <= most
 
 
 def test_a_place_without_corners_is_like_nothing():
