@@ -32,7 +32,7 @@ from slam.wrist.tracking import Sighting, Tracker
 
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
-TRY_EVERY_S, TRY_LATER = 0.7, 2.0  # starts that fail are tried again ever later, up to
+TRY_EVERY_S, TRY_LATER = 1.0, 2.0  # starts that fail are tried again ever later, up to
 TRY_AT_LEAST_S = 10.0
 HAND_NS = 100_000_000  # a hand seen this long before or after says where its camera may be
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
@@ -55,12 +55,13 @@ def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath
     hands = _Hands.of(recording, result)
     for stream in wrist_streams(folder, recording.config):
         recording.progress.note(f"placing {stream}")
-        camera = tracked_camera(Calibration.read(folder).stream(stream).camera, recording.config)
+        known = Calibration.read(folder).stream(stream)
+        camera = tracked_camera(known.camera, recording.config)
         with (
             open_frames(folder, recording.config.stream, redact=False) as head,
             open_frames(folder, stream, redact=False) as wrist,
         ):
-            finder = _Finder(recording, result, hands, camera, head, wrist)
+            finder = _Finder(recording, result, hands, camera, head, wrist, known.readout_ns * 1e-9)
             found[stream] = finder.path(stream.removesuffix("_wrist"))
     return found
 
@@ -145,6 +146,7 @@ class _Finder:
     camera: Camera
     head: FrameReader
     wrist: FrameReader
+    readout_s: float
     stances: list[Stance] = field(default_factory=list)  # as seen so far
     tries: _Tries = field(default_factory=_Tries)
 
@@ -159,7 +161,7 @@ class _Finder:
         maps = self._maps_at(times_ns)
         hands = [(int(ticks_ns[tick]), hand) for tick, hand in self.hands.seen[side]]
         seen: dict[int, Sighting] = {}
-        for first, last in windows(times_ns, maps, longest_s=WINDOW_S):
+        for first, last in windows(times_ns, maps, longest_s=WINDOW_S) if hands else ():
             around = self._around(int(maps[first]), (int(times_ns[first]), int(times_ns[last])))
             if around is None:
                 continue
@@ -191,7 +193,9 @@ class _Finder:
             before = seen.get(first)
             found = window.find(before)
             seen |= {first + row: sighting for row, sighting in found.items()}
-        return at_ticks(seen, (times_ns, maps), ticks_ns, path=self.result.path)
+        return at_ticks(
+            seen, (times_ns, maps), ticks_ns, path=self.result.path, readout_s=self.readout_s
+        )
 
     def _maps_at(self, times_ns: Ints) -> Ints:
         """``(N,)`` the metric map that the head is in at these times; -1 for none."""

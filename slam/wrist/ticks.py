@@ -12,7 +12,8 @@ from slam.wrist.tracking import Sighting
 
 MAX_GAP_S = 0.11  # sightings further apart are not joined
 ACCELERATION_M_S2, ACCELERATION_RAD_S2 = 4.0, 15.0  # of a hand between two sightings
-SURFACE_SHARE, SURFACE_RAD = 0.007, 0.008  # what the map's surfaces are wrong by: of the distance
+CLOCK_S = 0.002  # of the wrist camera's stamps
+SURFACE_SHARE, SURFACE_RAD = 0.009, 0.010  # what the map's surfaces are wrong by: of the distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +29,18 @@ class WristPath:
 
 
 def at_ticks(
-    seen: dict[int, Sighting], pictures: tuple[Ints, Ints], ticks_ns: Ints, *, path: CameraPath
+    seen: dict[int, Sighting],
+    pictures: tuple[Ints, Ints],
+    ticks_ns: Ints,
+    *,
+    path: CameraPath,
+    readout_s: float = 0.0,
 ) -> WristPath:
     """Between the sightings before and after each tick, where both are near and on its map.
 
     seen: by row of ``pictures``: their times, and the maps they were looked for in.   path: the
-    head's, for its maps and how sure they are.
+    head's, for its maps and how sure they are.   readout_s: of the wrist camera's pictures, whose
+    rows are taken to be of one time.
     """
     times_ns, maps = pictures
     n = len(ticks_ns)
@@ -45,29 +52,41 @@ def at_ticks(
         on_map = {int(maps[rows[before]]), int(maps[rows[after]])} == {int(path.map_id[tick])}
         if not path.tracked[tick] or not on_map:
             continue
-        first, second = seen[int(rows[before])], seen[int(rows[after])]
-        span_s = float(times_ns[rows[after]] - times_ns[rows[before]]) * 1e-9
-        part = 0.0
-        if span_s > 0:
-            part = float(ticks_ns[tick] - times_ns[rows[before]]) * 1e-9 / span_s
-        pose = _between(first.world_from_camera, second.world_from_camera, part)
-        rotation[tick], position[tick] = pose.rotation, pose.translation
-        own = np.maximum(np.diagonal(first.covariance), np.diagonal(second.covariance))
-        swing = 0.5 * part * (1 - part) * span_s**2
-        depth = max(first.depth, second.depth)
-        sigma_m[tick] = np.sqrt(
-            own[3:] + (SURFACE_SHARE * depth) ** 2 + (ACCELERATION_M_S2 * swing) ** 2
-            + path.sigma_m[tick] ** 2
-        )  # fmt: skip
-        sigma_rad[tick] = np.sqrt(
-            own[:3]
-            + SURFACE_RAD**2
-            + (ACCELERATION_RAD_S2 * swing) ** 2
-            + path.sigma_rad[tick] ** 2
+        both = seen[int(rows[before])], seen[int(rows[after])]
+        span_s, since_s = (
+            float(end - times_ns[rows[before]]) * 1e-9
+            for end in (times_ns[rows[after]], ticks_ns[tick])
         )
-        points[tick] = min(first.inliers, second.inliers)
+        part = since_s / span_s if span_s > 0 else 0.0
+        pose = _between(both[0].world_from_camera, both[1].world_from_camera, part)
+        rotation[tick], position[tick] = pose.rotation, pose.translation
+        own_m, own_rad = _sigmas(both, (part, span_s), readout_s=readout_s)
+        sigma_m[tick] = np.hypot(own_m, path.sigma_m[tick])
+        sigma_rad[tick] = np.hypot(own_rad, path.sigma_rad[tick])
+        points[tick] = min(sighting.inliers for sighting in both)
     valid = np.isfinite(position).all(axis=1)
     return WristPath(SE3(rotation, position), valid, sigma_m, sigma_rad, points)
+
+
+def _sigmas(
+    both: tuple[Sighting, Sighting], at: tuple[float, float], *, readout_s: float
+) -> tuple[Floats, Floats]:
+    """``(3,)`` metres and radians of a pose between two sightings, in the map.
+
+    at: share of the way, and the seconds between the two.
+    """
+    (first, second), (part, span_s) = both, at
+    variance = np.maximum(np.diagonal(first.covariance), np.diagonal(second.covariance))
+    surface_m = SURFACE_SHARE * max(first.depth, second.depth)
+    swing_s2 = 0.5 * part * (1 - part) * span_s**2
+    late_s = CLOCK_S + readout_s / 4
+    turned, moved = _speeds(first.world_from_camera, second.world_from_camera, span_s)
+    off_m = np.hypot(ACCELERATION_M_S2 * swing_s2, late_s * moved)
+    off_rad = np.hypot(ACCELERATION_RAD_S2 * swing_s2, late_s * turned)
+    return (
+        np.sqrt(variance[3:] + surface_m**2 + off_m**2),
+        np.sqrt(variance[:3] + SURFACE_RAD**2 + off_rad**2),
+    )
 
 
 def _neighbours(seen_ns: Ints, ticks_ns: Ints) -> list[tuple[int, tuple[int, int]]]:
@@ -80,6 +99,14 @@ def _neighbours(seen_ns: Ints, ticks_ns: Ints) -> list[tuple[int, tuple[int, int
         elif 0 < after < len(seen_ns) and seen_ns[after] - seen_ns[after - 1] <= MAX_GAP_S * 1e9:
             found.append((tick, (after - 1, after)))
     return found
+
+
+def _speeds(first: SE3, second: SE3, span_s: float) -> tuple[float, float]:
+    """Radians and metres per second from one pose to the next."""
+    turn = np.linalg.norm(rotvec_from_matrix(first.rotation.T @ second.rotation))
+    shift = np.linalg.norm(second.translation - first.translation)
+    per_s = 1 / span_s if span_s > 0 else 0.0
+    return float(turn) * per_s, float(shift) * per_s
 
 
 def _between(first: SE3, second: SE3, part: float) -> SE3:
