@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluate.detections import found_of, wanted_hands
+from core.errors import MissingExtraError
 from core.session.calibration import Calibration
 from core.session.frames import open_video
 from core.session.storage import SessionFolder
@@ -31,8 +32,11 @@ def found_alone(take: Path) -> dict[str, Any]:
 
 def points_alone(video: Path) -> tuple[dict[int, NDArray[np.float64]], float]:
     """The hands of every picture, row -> ``(D,21,2)`` pixels, and CPU seconds with decoding."""
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
+    try:
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise MissingExtraError("the peer is mediapipe: pip install 'handoff-ego[bench]'") from error
 
     options = vision.HandLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(hand_model_path())),
