@@ -36,7 +36,9 @@ def points_alone(video: Path) -> tuple[dict[int, NDArray[np.float64]], float]:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
-        raise MissingExtraError("the peer is mediapipe: pip install 'handoff-ego[bench]'") from error
+        raise MissingExtraError(
+            "the peer is mediapipe: pip install 'handoff-ego[bench]'"
+        ) from error
 
     options = vision.HandLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(hand_model_path())),
