@@ -16,13 +16,12 @@ from slam.inertial import GRAVITY_M_S2, ImuData, Start, deltas, integrate, linea
 from slam.mapping import SceneMap
 from slam.visual_inertial import Inertial, with_mounting
 
-ROUNDS = 3
+ROUNDS, MOST_ROUNDS = 3, 6  # more while a sensor's noise is still being found
 GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
 # Accelerometer datasheets leave out vibration, scale and axis errors; gyros mostly keep theirs.
 ACCEL_FACTOR = 10.0
 LEAST_GYRO_NOISE, LEAST_ACCEL_NOISE = 1e-4, 1e-2  # where a calibration claims less
-DOUBTFUL = 10.0  # a gyro this many times worse than it says is taken at what it shows
-DOUBTFUL_ACCEL = 3.0  # likewise an accelerometer, of which more is guessed
+DOUBTFUL = 2.5  # a sensor this many times worse than believed is taken at what it shows
 LONG_S = 2.0  # spans over which the gyro is compared: the camera's own noise counts little there
 # And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
 SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
@@ -78,7 +77,7 @@ def _refined(
     """
     scene, posed, noisy = scene_map.scene, scene_map.posed, _guessed_noise(imu)
     times_ns = scene.views.timestamps_ns[posed]
-    for _ in range(ROUNDS):
+    for round_ in range(MOST_ROUNDS):
         used = noisy
         states, graph, values = visual_inertial.refine(
             scene, used, posed, inertial=states, config=config
@@ -89,10 +88,12 @@ def _refined(
         pushes = accel_noise(used, times_ns, scene.world_from_camera[posed], states=states)
         if turns > DOUBTFUL * used.gyro_noise:
             noisy = replace(noisy, gyro_noise=turns)
-        if pushes > DOUBTFUL_ACCEL * used.accel_noise:
+        if pushes > DOUBTFUL * used.accel_noise:
             noisy = replace(noisy, accel_noise=pushes)
         scene.drop_outliers(config.outlier_px)
         growth.replace_points(scene, config, posed)
+        if noisy is used and round_ >= ROUNDS - 1:
+            break
     worse = max(1.0, pushes / used.accel_noise)  # than weighed with: then the sigmas grow
     return states, noisy, worse**2 * covariances(graph, values, posed)
 

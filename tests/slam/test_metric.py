@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.geometry.alignment import umeyama
+from slam.config import SlamConfig
+from slam.estimate import estimate
 from slam.metric import UNMEASURED, accel_noise
 from slam.visual_inertial import Inertial
 
@@ -37,3 +40,16 @@ def test_a_quiet_sensor_is_found_quieter_than_claimed(make_world, motion):
 def test_a_short_recording_shows_nothing_and_is_not_trusted(make_world, motion):
     short = _seen(make_world(motion, seconds=1.2), density=0.0)
     assert short == pytest.approx(UNMEASURED * 0.01, rel=0.01)
+
+
+def test_an_imu_far_noisier_than_it_says_is_found_out(make_world, motion):
+    world = make_world(motion, seconds=6.0)
+    rng = np.random.default_rng(5)
+    gyro, accel = (rng.standard_normal(world.imu.gyro.shape) for _ in range(2))
+    noisy = replace(world.imu, gyro=world.imu.gyro + 0.1 * gyro, accel=world.imu.accel + 2 * accel)
+    result = estimate(world.tracks, SlamConfig(), imu=noisy)
+    found, there = result.maps[0], world.truth.translation
+    assert 0.3 < found.imu.gyro_noise / (0.1 / np.sqrt(200)) < 1.5  # it says 0.014 of that
+    assert 0.5 < found.imu.accel_noise / (2 / np.sqrt(200)) < 1.5  # and 0.007
+    _, scale = umeyama(result.path.position, there, with_scale=True)
+    assert abs(1 / scale - 1) < 3 * found.scale_sigma
