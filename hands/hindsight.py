@@ -32,12 +32,14 @@ def hands_with_hindsight(
 ) -> Iterator[list[FoundHand]]:
     """The hands of every picture ``(H,W,3)``, in order."""
     memory: deque[Seen] = deque()
+    done: set[int] = set()
     for image in pictures:
         detector.detect(image)
         there = {one.number: one.hand for one in detector.followed if not one.unseen}
         memory.append(Seen(image, there))
         for one in detector.followed:
-            if one.age == config.confirm_frames:
+            if one.age >= config.confirm_frames and not one.unseen and one.number not in done:
+                done.add(one.number)
                 _follow_back(memory, one, detector)
         if len(memory) * image.nbytes > config.memory_mib << 20:
             yield list(memory.popleft().hands.values())

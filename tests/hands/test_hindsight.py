@@ -45,6 +45,8 @@ class Detector:
             if found is not None:
                 old = before.get(k)
                 self.followed.append(old.seen(found) if old else Followed.new(k, found))
+            elif k in before and before[k].unseen < self.patience_frames:
+                self.followed.append(before[k].missed())
 
     def read(self, image, crop):
         self.reads += 1
@@ -89,8 +91,12 @@ def test_what_drifted_off_a_hand_that_is_found_again_goes():
 
 
 def test_a_hand_lost_at_once_is_not_followed_back():
-    _, detector = hands_of(Hand(found=12, go=13))
-    assert detector.reads == 0
+    for go in (12, 13):
+        found, detector = hands_of(Hand(found=12, go=go))
+        assert detector.reads == 0
+        assert sum(map(len, found)) == go - 11
+    found, _ = hands_of(Hand(found=12, come=4, hidden=(14,)))  # hidden when it would be confirmed
+    assert [len(hands) for hands in found] == [0] * 4 + [1] * 10 + [0] + [1] * 5
 
 
 def test_pictures_are_forgotten_in_time():
