@@ -41,9 +41,9 @@ def _peaks(job, folder, lengths):
 
 
 def test_truth_of_a_long_take_fits_where_that_of_a_short_one_does(tmp_path):
-    """Tables in the stages' own schemas are written whole: some 0.12 MiB per second of a take."""
+    """What grows is the plan and the head's spline: some 0.03 MiB per second of a take."""
     short, long = _peaks(_peak_of_truth, str(tmp_path), (10.0, 60.0))
-    assert long - short < 30
+    assert long - short < 12
 
 
 @pytest.mark.slow
