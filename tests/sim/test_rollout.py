@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sim.robots.scoring import Outcome, done, score
 from sim.robots.workcell import Command, Workcell, container_of, turned
 from sim.tasks.task import make_task
 from sim.tasks.things import block, egg, tray
+from sim.variation import Variation
 
 pytestmark = pytest.mark.usefixtures("can_draw")  # mujoco itself fails to load without its GL
 ALDER = BUILDS["alder"]
@@ -274,3 +276,15 @@ def test_a_rollout_resumes_and_refuses_other_settings(tmp_path):
     other = RolloutSettings(policy="expert", task="there_and_back", limit_s=2.0, fps=5)
     with pytest.raises(BadInputError, match="another --out"):
         rollout(out, Expert, other, episodes=1)
+
+
+def test_two_processes_score_what_one_does(tmp_path):
+    one_block = Variation(task_variant="one")
+    settings = RolloutSettings(policy="expert", task="blocks_to_tray", variation=one_block)
+    found = []
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        report = rollout(out, Expert, settings, episodes=2, workers=workers)
+        found.append([replace(episode, cpu_s=0.0) for episode in report.episodes])
+    assert found[0] == found[1]
+    assert [episode.value for episode in found[0]] == [1.0, 1.0]
