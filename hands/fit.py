@@ -102,6 +102,12 @@ class Terms:
             shared=None if self.shared is None else self.shared[rows],
         )
 
+    @property
+    def twice(self) -> NDArray[np.bool_]:
+        """``(N,)`` whether another camera saw the hand too."""
+        seen = [view.view.seen for view in self.views]
+        return np.any(seen, axis=0) if seen else np.zeros(len(self.rays), dtype=bool)
+
     def residuals(self, poses: HandPoses) -> Floats:
         """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture,
         42 across the rays of each other view.
@@ -277,9 +283,9 @@ def with_views(terms: Terms, points: Floats, sigma_rad: Floats) -> Terms:
     """The same terms with the other views weighed for landmarks ``(N,21,3)`` about here.
 
     One camera alone needs its landmarks' mean for direction and their spread for distance. Where
-    another camera tells both, what the head's landmarks may have wrong in common is left open.
+    another camera tells both, in this frame or in those around, what the head's landmarks may have
+    wrong in common is left open.
     """
-    helped = np.any([view.view.seen for view in terms.views], axis=0)
     modes = shared_modes(terms.rays, terms.across, sigma_rad=sigma_rad)
     modes = modes * np.repeat(terms.weight, 2, axis=1)[..., None]
     covariance = covariance_of(np.ones_like(sigma_rad), modes)
@@ -287,6 +293,6 @@ def with_views(terms: Terms, points: Floats, sigma_rad: Floats) -> Terms:
     return replace(
         terms,
         views=tuple(view.weighed(points) for view in terms.views),
-        shared=np.where(helped[:, None, None], whitening, np.eye(42)),
-        distance_weight=np.where(helped, terms.distance_weight / TOGETHER, terms.distance_weight),
+        shared=whitening,
+        distance_weight=terms.distance_weight / TOGETHER,
     )

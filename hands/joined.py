@@ -38,7 +38,7 @@ class Joined:
     @property
     def helps(self) -> bool:
         """Whether any hand was seen by a second camera."""
-        return any(view.seen.any() for one in self.evidence for view in one.views)
+        return any(one.views for one in self.evidence)
 
 
 def joined(
@@ -70,12 +70,14 @@ def joined(
         )
         for s, one in enumerate(evidence)
     ]
+    joint = [one if _any_seen(one) else replace(one, views=()) for one in joint]
+    twice = [seen_twice(one) for one in joint if one.views]
     shape, asked = length_from_views(
-        joint, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
+        twice, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
     if len(asked):
         shape = own_bones(
-            [seen_twice(one) for one in joint],
+            twice,
             shape,
             guess_sigma_m=config.guess_sigma_m,
             frames=config.bone_frames,
@@ -84,6 +86,10 @@ def joined(
         if shape.scale_source == "prior":
             shape = replace(shape, scale_source=_main_kind(others.views, found))
     return Joined(joint, shape, others, found, asked)
+
+
+def _any_seen(evidence: Evidence) -> bool:
+    return any(view.seen.any() for view in evidence.views)
 
 
 def _in_head(track: HandTrack, side: int, shape: HandShape) -> Floats:

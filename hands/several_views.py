@@ -26,9 +26,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NOT_READ, CONTRADICTS, OTHER_HAND = "not seen", "contradicts the head camera", "the other hand"
-HEAD_SINGLE_M = 0.012  # error of single landmarks that the head alone leaves
+HEAD_SINGLE_M = 0.008  # error of single landmarks that the head alone leaves
 HEAD_DISTANCE = 0.05  # and of the whole hand's distance, beside the sigma of its size
-MISFIT = 2.5  # sigmas of what all landmarks miss together, or of half of them by themselves
+MISFIT = 2.0  # sigmas of what all landmarks miss together, or of half of them by themselves
 UNUSUAL = 4.0  # how much worse hands are read from beside another hand than from a head or a palm
 NEIGHBOUR_S = 0.11  # readings so near in time can be interpolated
 MIDDLE_OF_RAYLEIGH = 1.177  # median length of a vector with two normal parts

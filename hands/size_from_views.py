@@ -27,12 +27,12 @@ SHARED_SIGMA = 0.02  # of log length: what a detector's idea of a hand and a rig
 def length_from_views(
     evidence: list[Evidence], shape: HandShape, *, guess_sigma_m: tuple[float, float], frames: int
 ) -> tuple[HandShape, Floats]:
-    """The shape at the length that the views ask for, its prior in mind, and what the single
-    frames asked for ``(N,)``, metres. The same shape where too few frames were seen twice.
+    """The shape at the length that the views ask for, its prior in mind, and what the single frames
+    asked for ``(N,)``, metres. The same shape for too few frames. evidence: of frames seen twice.
     """
-    sample = spread_sample([seen_twice(one) for one in evidence], frames)
-    if len(sample) < LEAST_FRAMES:
+    if sum(int(one.seen.sum()) for one in evidence) < LEAST_FRAMES:
         return shape, np.zeros(0)
+    sample = spread_sample(evidence, frames)
     prior_m = shape.length_m
     prior_sigma = np.hypot(shape.length_sigma_m / shape.length_m, MODEL_SIGMA)
     poses: HandPoses | None = None

@@ -11,6 +11,7 @@ from core.geometry.palm import palm_frame
 from core.geometry.se3 import SE3
 from hands.association import Association, associate
 from hands.bones import own_bones
+from hands.carried import carried, distances
 from hands.config import HandsConfig
 from hands.evidence import MIRROR
 from hands.joined import Joined, joined
@@ -96,10 +97,16 @@ def wearer_hands(
     tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
     together = None
     if others is not None and others.views:
+        alone = [distances(track, shape) / shape.length_m for track in tracks]
         together = joined(evidence, tracks, shape, others=others, times_s=times_s, config=config)
         evidence, shape = together.evidence, together.shape
     if together is not None and together.helps:
         tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
+        for s, one in enumerate(evidence):
+            alone_m = alone[s] * shape.length_m
+            more = carried(one, alone_m, tracks[s], shape=shape, times_s=times_s)
+            if more is not one:
+                tracks[s] = reconstruct(more, shape, times_s=times_s, config=config)
     result = {}
     for s, side in enumerate(SIDES):
         track = tracks[s]

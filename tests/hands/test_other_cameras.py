@@ -129,6 +129,26 @@ def test_what_is_not_read_is_counted(scene, camera, rng):
     assert (report["used"]["right"], report["rejected"]) == (TICKS // 2, {NOT_READ: TICKS // 2})
 
 
+def test_distances_are_carried_to_frames_seen_once(scene, camera, rng):
+    known, fitted = scene
+    look = reading(known, 1, rng=rng)
+
+    def first_half(view, joints):
+        found = look(view, joints)
+        found.raw21_px[TICKS // 2 :] = np.nan
+        return found
+
+    alone = fitted(length_mm=178.0)  # shorter than it is, and said to be sure
+    both = fitted(OtherCameras([second_view(camera)], first_half), length_mm=178.0)
+    later = slice(TICKS // 2 + 5, None)
+    true = np.linalg.norm(known.joints, axis=-1).mean(axis=1)[later]
+    errors = [
+        np.abs(np.linalg.norm(w.hands["right"].joints, axis=-1).mean(axis=1)[later] - true).mean()
+        for w in (alone, both)
+    ]
+    assert errors[1] < 0.5 * errors[0]
+
+
 def test_pictures_of_other_moments_are_brought_to_the_ticks():
     own_s = np.arange(6) / 30 + 0.010
     px = np.broadcast_to((300.0 * own_s)[:, None, None], (6, 21, 2)).copy()  # 300 px/s

@@ -11,6 +11,7 @@ from hands.fit import fit_frames, robustified, terms_of
 from hands.kinematics import ANGLE_MEAN
 from hands.proportions import hand_shape, scaled_shape
 from hands.size_from_views import length_from_views
+from hands.size_from_views import seen_twice as only_twice
 from hands.view_evidence import ViewEvidence
 
 GUESS = (0.008, 0.05)
@@ -107,7 +108,7 @@ def test_two_views_tell_the_length(seen_twice, length_mm):
     assert len(asked) == 60
     blind = replace(both.views[0], seen=np.zeros(30, dtype=bool))
     unseen = replace(alone, views=(blind,))
-    same, asked = length_from_views([unseen, unseen], short, guess_sigma_m=GUESS, frames=60)
+    same, asked = length_from_views([only_twice(unseen)] * 2, short, guess_sigma_m=GUESS, frames=60)
     assert same is short
     assert not len(asked)
 
