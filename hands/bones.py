@@ -18,6 +18,7 @@ from hands.proportions import BONE_SIGMA, HandShape
 Floats = NDArray[np.float64]
 
 ROUNDS = 3
+FIRST, AGAIN = 5, 2  # iterations of the poses in the first round and, from there, in later ones
 STEP = 1e-4  # relative, of finite differences
 # Frames of one session repeat each other's errors: this many count as independent.
 INDEPENDENT_FRAMES = 4.0
@@ -42,9 +43,10 @@ def own_bones(
         return shape
     start = np.log(shape.bones_m)
     change = np.zeros(20)
+    poses: HandPoses | None = None
     for _ in range(ROUNDS):
         terms = terms_of(sample, shape, guess_sigma_m=guess_sigma_m)
-        poses, _ = fit_frames(terms)
+        poses, _ = fit_frames(terms, poses, iterations=AGAIN if poses else FIRST)
         terms = robustified(terms, poses, sample.sigma_rad)
         information, gradient = _bone_equations(terms, poses)
         prior = np.diag(1.0 / _bone_sigmas(palm_sigma) ** 2)

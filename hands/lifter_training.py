@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 DOF = 4.0  # of the Student-t likelihood: some detections are wild
 FACING_RAD = 0.3  # one sigma, per axis, of the turn of hands that face the camera
-FARTHEST_MISS = 0.45  # palms: farther off, the detector saw something else
+FARTHEST_MISS = 0.8  # palms: farther off, the detector saw something else
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LifterTraining:
     """
 
     hidden: int = 256
-    steps: int = 2500
+    steps: int = 3000
     batch: int = 512
     rate: float = 2e-3
     decay: float = 0.02

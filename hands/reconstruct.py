@@ -5,7 +5,7 @@ neighbours are rejected; short gaps are carried by the motion prior and marked, 
 empty.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ Bools = NDArray[np.bool_]
 WINDOW = 2000  # frames solved at once
 OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 400
+DOUBT = 0.6  # times the usual miss of landmarks: frames that miss by more count less than half
+LEAST_USUAL_MISS = 0.003  # palms
 TOO_FAR = "too far to be the wearer's"
 
 
@@ -216,7 +218,12 @@ def _fit_window(
     for _ in range(3):
         robust = robustified(terms, poses.rows(rows), evidence.sigma_rad[rows])
         poses = fit_track(
-            robust, poses, seen=seen, times_s=times_s, calmness=calmness, iterations=2
+            doubted(robust, poses.rows(rows)),
+            poses,
+            seen=seen,
+            times_s=times_s,
+            calmness=calmness,
+            iterations=2,
         )
     offset = np.full(len(seen), np.nan)
     offset[rows] = misses(terms, poses.rows(rows))
@@ -228,6 +235,25 @@ def misses(terms: Terms, poses: HandPoses) -> Floats:
     distance = np.linalg.norm(poses.position, axis=1)
     palm_m = terms.shape.bones_m[2, 0]
     return np.asarray(np.median(ray_offsets(terms, poses), axis=1) * distance / palm_m)
+
+
+def doubted(terms: Terms, poses: HandPoses) -> Terms:
+    """The same terms, frames that contradict the fit counting less: what misleads a detector, a
+    hand half behind things, misleads all its landmarks together. With other cameras the fit knows
+    what they share, and none is doubted.
+    """
+    if terms.views:
+        return terms
+    miss = misses(terms, poses)
+    usual = max(float(np.median(miss)), LEAST_USUAL_MISS) if len(miss) else LEAST_USUAL_MISS
+    trust = 1.0 / np.hypot(1.0, miss / (DOUBT * usual))
+    trust = np.where(terms.twice, 1.0, trust)  # it may be the other camera that misses
+    return replace(
+        terms,
+        weight=terms.weight * trust[:, None],
+        guess_weight=terms.guess_weight * trust[:, None],
+        distance_weight=terms.distance_weight * trust,
+    )
 
 
 def bridged(poses: HandPoses, seen: Bools, times_s: Floats) -> HandPoses:
@@ -269,6 +295,7 @@ def _track(
         part = rows[start : start + FIT_BATCH]
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
         terms = robustified(terms, poses.rows(part), evidence.sigma_rad[part])
+        terms = doubted(terms, poses.rows(part))
         information[part], _, _ = terms.normal_equations(poses.rows(part))
     twice = np.zeros(len(seen), dtype=bool)
     for view in evidence.views:

@@ -20,9 +20,9 @@ Bools = NDArray[np.bool_]
 
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
 # err together. Set so that 68 % of the errors lie inside one sigma, on synthetic takes with truth.
-ACROSS_FACTOR = 2.5
-ALONG_FACTOR = 1.9
-TURN_FACTOR = 2.5
+ACROSS_FACTOR = 1.25
+ALONG_FACTOR = 0.92
+TURN_FACTOR = 1.2
 # Where a second camera helps, shared errors are in the fit, and size no longer decides on distance.
 TWICE_FACTOR = 1.6
 DRIFT_M_S = 0.15  # growth while a hand is not seen
