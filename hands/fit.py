@@ -102,12 +102,6 @@ class Terms:
             shared=None if self.shared is None else self.shared[rows],
         )
 
-    @property
-    def twice(self) -> NDArray[np.bool_]:
-        """``(N,)`` whether another camera saw the hand too."""
-        seen = [view.view.seen for view in self.views]
-        return np.any(seen, axis=0) if seen else np.zeros(len(self.rays), dtype=bool)
-
     def residuals(self, poses: HandPoses) -> Floats:
         """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture,
         42 across the rays of each other view.
