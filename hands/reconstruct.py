@@ -247,7 +247,6 @@ def doubted(terms: Terms, poses: HandPoses) -> Terms:
     miss = misses(terms, poses)
     usual = max(float(np.median(miss)), LEAST_USUAL_MISS) if len(miss) else LEAST_USUAL_MISS
     trust = 1.0 / np.hypot(1.0, miss / (DOUBT * usual))
-    trust = np.where(terms.twice, 1.0, trust)  # it may be the other camera that misses
     return replace(
         terms,
         weight=terms.weight * trust[:, None],
