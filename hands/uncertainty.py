@@ -43,7 +43,7 @@ def sigmas(
     poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s: Floats, twice: Bools
 ) -> Sigmas:
     """Of T poses. ``information`` ``(T,27,27)``; ``unseen_s`` ``(T,)`` seconds to the nearest
-    evidence; ``twice`` ``(T,)`` whether two cameras gave that.
+    evidence; ``twice`` ``(T,)`` whether a second camera told, then or before, how far the hand was.
     """
     covariance = np.linalg.inv(information)
     points, jacobian = _landmarks_and_slopes(poses, shape)

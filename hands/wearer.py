@@ -144,7 +144,7 @@ def _described(
             track.information[nearest[part]],
             shape,
             unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
-            twice=track.twice[nearest[part]],
+            twice=np.full(len(part), track.twice.any()),  # distances are carried to the rest
         )
         lateral[part], ray[part] = found.lateral_m, found.ray_m
         palm_m[part], palm_rad[part] = found.palm_m, found.palm_rad
