@@ -35,8 +35,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     if not imu.covers(times_ns):
         scene_map.rejected = "imu_gap"
         return
-    asked = "extrinsics" in config.refine.split(",")
-    scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed], mounting=asked)
+    scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed])
     imu = scene_map.clock.applied(imu)
     scene_map.doubt = axes_doubt(imu, times_ns, scene.rotation[posed])
     start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
-from core.geometry.rotations import rotvec_from_matrix
 from slam.estimate import Estimate
 from slam.imu_clock import ImuClock
 from slam.mapping import SceneMap
@@ -69,6 +68,10 @@ def _calibration(found: Calibrated | None) -> dict[str, Any]:
         figures["camera_in_imu_off_mm"] = _vector(1e3 * found.place.off)
         figures["camera_in_imu_sigma_mm"] = _vector(1e3 * found.place.sigma)
         figures["camera_in_imu_used"] = found.place.used
+    if found.turn is not None:
+        figures["camera_in_imu_turn_deg"] = _vector(np.rad2deg(found.turn.off))
+        figures["camera_in_imu_turn_sigma_deg"] = _vector(np.rad2deg(found.turn.sigma))
+        figures["camera_in_imu_turn_used"] = found.turn.used
     return {"calibration": figures}
 
 
@@ -120,17 +123,10 @@ def _map_figures(scene_map: SceneMap) -> dict[str, Any]:
 
 
 def _clock(clock: ImuClock) -> dict[str, Any]:
-    """What was found between the IMU and the camera; turns only where they were asked for."""
-    figures = {
+    """What was found between the clocks of IMU and camera."""
+    return {
         "imu_offset_ms": _round(1e3 * clock.offset_s),
         "imu_offset_sigma_ms": _round(1e3 * clock.sigma_s),
-    }
-    if clock.turn_sigma_rad is None:
-        return figures
-    turn_deg = np.rad2deg(rotvec_from_matrix(clock.turn))
-    return figures | {
-        "imu_turn_deg": _vector(turn_deg),
-        "imu_turn_sigma_deg": _round(np.rad2deg(clock.turn_sigma_rad)),
     }
 
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from core.geometry.arrays import Bools, Floats, Ints, unit
 from core.geometry.cameras import Camera
-from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam import growth, visual_inertial
 from slam.bundle import adjust
 from slam.config import SlamConfig
+from slam.imu_clock import fit_clock
 from slam.inertial import ImuData
 from slam.mapping import SceneMap
 from slam.marginal import Marginal
@@ -25,14 +26,16 @@ from slam.metric import make_metric
 from slam.rays import rays_of, tangent_rotations
 from slam.scene import Scene
 from slam.tracks import Tracks
+from slam.visual_inertial import MOUNTING_SIGMA_RAD
 
 ROUNDS = 5
-FOCAL, PLACE = slice(0, 1), slice(1, 4)  # of the parameters: log focal, place in the IMU's frame
-TURN_SIGMA_RAD = 2e-3  # of the mounting, which `imu_clock` refines; left free here, not moved
+# Of the parameters: log focal, place and turn of the camera in the IMU's frame.
+FOCAL, PLACE, TURN = slice(0, 1), slice(1, 4), slice(4, 7)
+COARSE_RAD = 0.03  # of a mounting: so far off it is turned first, by what camera and gyro saw
 # What no residual shows of a focal length: a gyro's own scale, a lens shape that fits no better;
 # without a gyro the errors of corners, which are alike in neighbouring frames.
-HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 1e-3, 8e-3
-CLEARLY = 2.0  # sigmas by which a calibration must be off before it is changed
+HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 2e-3, 8e-3
+CLEARLY = 2.5  # sigmas by which a calibration must be off before it is changed
 FAR_OFF = 3.0  # prior sigmas beyond which it is no refinement any more
 CAUCHY = 3.0  # the kernel of `bundle.Projections`
 
@@ -41,8 +44,9 @@ CAUCHY = 3.0  # the kernel of `bundle.Projections`
 class Told:
     """What a recording says of one part of its calibration: how far it is ``off``, with sigmas.
 
-    focal: ``(1,)`` logarithm of the factor.   place: ``(3,)`` metres that the camera moved in the
-    IMU's frame.   used: whether it was so clearly off that the path was made with it.
+    focal: ``(1,)`` logarithm of the factor.   place, turn: ``(3,)`` metres and radians that the
+    camera moved and turned along the IMU's axes.   used: whether it was so clearly off that the
+    path was made with it.
     """
 
     off: Floats
@@ -56,6 +60,7 @@ class Calibrated:
 
     focal: Told | None = None
     place: Told | None = None
+    turn: Told | None = None
     doubts: list[str] = field(default_factory=list)
 
 
@@ -99,6 +104,9 @@ def self_calibrated(
             "slam.refine knows one camera alone: calibrate the two together, or use_stereo=false"
         )
         return tracks, imu, Calibrated(doubts=[doubt])
+    coarse: list[str] = []
+    if imu is not None and "extrinsics" in config.refine.split(","):
+        imu, coarse = _coarsely_turned(scene_map, imu)
     if imu is not None:
         make_metric(scene_map, imu, config)
     found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
@@ -108,9 +116,28 @@ def self_calibrated(
         for other in maps:
             if other is not scene_map:
                 other.scene.views = refocused(other.scene.views, camera, factor)
-    if imu is not None and found.place is not None and found.place.used:
-        imu = moved_camera(imu, found.place.off)
-    return tracks, imu, found
+    if imu is not None:
+        moved, turned = (
+            told.off if told is not None and told.used else np.zeros(3)
+            for told in (found.place, found.turn)
+        )
+        imu = moved_camera(imu, moved, turned)
+    return tracks, imu, replace(found, doubts=coarse + found.doubts)
+
+
+def _coarsely_turned(scene_map: SceneMap, imu: ImuData) -> tuple[ImuData, list[str]]:
+    """The IMU as camera and gyro saw it turn, where its mounting is degrees off."""
+    scene, posed = scene_map.scene, scene_map.posed
+    times_ns, rotation = scene.views.timestamps_ns[posed], scene.rotation[posed]
+    if not imu.covers(times_ns):
+        return imu, []
+    turn = fit_clock(imu, times_ns, rotation, mounting=True).turn
+    angle_rad = float(np.linalg.norm(rotvec_from_matrix(turn)))
+    if angle_rad < COARSE_RAD:
+        return imu, []
+    mounting = SE3(imu.camera_from_imu.rotation @ turn, imu.camera_from_imu.translation)
+    doubt = f"head_from_imu was {np.rad2deg(angle_rad):.1f} degrees off, which is taken out"
+    return replace(imu, camera_from_imu=mounting), [doubt]
 
 
 def refocused(tracks: Tracks, camera: Camera, factor: float, *, before: float = 1.0) -> Tracks:
@@ -128,10 +155,10 @@ def refocused(tracks: Tracks, camera: Camera, factor: float, *, before: float = 
     )
 
 
-def moved_camera(imu: ImuData, moved_m: Floats) -> ImuData:
-    """The same samples with the camera moved by this much along the IMU's axes."""
-    imu_from_camera = imu.camera_from_imu.inverse()
-    moved = SE3(imu_from_camera.rotation, imu_from_camera.translation + moved_m)
+def moved_camera(imu: ImuData, moved_m: Floats, turned_rad: Floats | None = None) -> ImuData:
+    """The same samples with the camera moved, and turned about the IMU, along the IMU's axes."""
+    turn = np.eye(3) if turned_rad is None else matrix_from_rotvec(turned_rad)
+    moved = SE3(turn, np.asarray(moved_m)) @ imu.camera_from_imu.inverse()
     return replace(imu, camera_from_imu=moved.inverse())
 
 
@@ -165,17 +192,24 @@ def _place_doubt(off: Floats, sigma: Floats) -> str:
     )
 
 
+def _turn_doubt(off: Floats, sigma: Floats) -> str:
+    degrees, sure = np.rad2deg(np.linalg.norm(off)), np.rad2deg(sigma.max())
+    return f"the IMU's turn stays as calibrated: {degrees:.1f} +- {sure:.1f} degrees is no answer"
+
+
 class _Refinement:
     """One map, adjusted again and again while its calibration moves."""
 
     def __init__(self, scene_map: SceneMap, config: SlamConfig, *, camera: Camera) -> None:
         self._map, self._config, self._camera = scene_map, config, camera
-        self._imu, self._states = scene_map.imu, scene_map.inertial
-        self._off = np.zeros(4)
+        self._given = self._imu = scene_map.imu
+        self._states = scene_map.inertial
+        self._off = np.zeros(7)
         hidden = HIDDEN_FOCAL_ALONE if self._states is None else HIDDEN_FOCAL
         self._parts = {
             "focal": _Part(FOCAL, 0.05, 0.01, hidden, _focal_doubt),
             "place": _Part(PLACE, 0.03, 0.015, 0.0, _place_doubt),
+            "turn": _Part(TURN, 0.02, 0.01, MOUNTING_SIGMA_RAD, _turn_doubt),
         }
 
     def run(self, asked: list[str]) -> Calibrated:
@@ -185,10 +219,10 @@ class _Refinement:
         found: dict[str, Told | None] = {}
         doubts: dict[str, str] = {}
         if "extrinsics" in asked and self._states is not None:
-            names.append("place")
+            names += ["place", "turn"]
         elif "extrinsics" in asked:
             why = self._map.rejected or "there is none"
-            doubts["place"] = f"the IMU's place stays as calibrated: no metres by the IMU ({why})"
+            doubts["place"] = f"the IMU's pose stays as calibrated: no metres by the IMU ({why})"
         while names:
             sigmas = self._settle(names)
             for name in names:
@@ -201,14 +235,15 @@ class _Refinement:
                 break
             self._give_back([name for name in names if name not in left])
             names = left
-        return Calibrated(found.get("focal"), found.get("place"), list(doubts.values()))
+        parts = (found.get(name) for name in ("focal", "place", "turn"))
+        return Calibrated(*parts, doubts=list(doubts.values()))
 
     def _settle(self, names: list[str]) -> Floats:
-        """Refine these parts; returns sigmas ``(4,)``, infinite for what is held."""
-        free = np.zeros(4, bool)
+        """Refine these parts; returns sigmas ``(7,)``, infinite for what is held."""
+        free = np.zeros(7, bool)
         for name in names:
             free[self._parts[name].rows] = True
-        sigmas = np.full(4, np.inf)
+        sigmas = np.full(7, np.inf)
         for _ in range(ROUNDS):
             step, sigmas = self._step(free)
             self._move(step)
@@ -217,7 +252,7 @@ class _Refinement:
         return sigmas
 
     def _give_back(self, names: list[str]) -> None:
-        step = np.zeros(4)
+        step = np.zeros(7)
         for name in names:
             rows = self._parts[name].rows
             step[rows] = -self._off[rows]
@@ -229,15 +264,15 @@ class _Refinement:
         if step[FOCAL].any():
             scene.views = refocused(scene.views, self._camera, self._factor, before=before)
             scene.used[:] = True  # what did not fit the lens before may now
-        if step[PLACE].any() and self._imu is not None:
-            self._imu = moved_camera(self._imu, step[PLACE])
+        if self._given is not None:
+            self._imu = moved_camera(self._given, self._off[PLACE], self._off[TURN])
 
     @property
     def _factor(self) -> float:
         return float(np.exp(self._off[0]))
 
     def _step(self, free: Bools) -> tuple[Floats, Floats]:
-        """Gauss-Newton step and sigmas ``(4,)`` after adjusting all the rest."""
+        """Gauss-Newton step and sigmas ``(7,)`` after adjusting all the rest."""
         scene, posed, config = self._map.scene, self._map.posed, self._config
         scene.drop_outliers(2 * config.outlier_px)
         growth.replace_points(scene, config, posed)
@@ -254,13 +289,8 @@ class _Refinement:
         problem = Marginal.of(
             graph, values, self._by_focal(scene, rows), through_camera=2 * len(rows) + ranges
         )
-        priors = np.repeat([part.prior for part in self._parts.values()], [1, 3])
-        step, sigmas = problem.solve(
-            np.concatenate([free, np.repeat(free[1:2], 3)]),
-            so_far=np.concatenate([self._off, np.zeros(3)]),
-            sigmas=np.concatenate([priors, np.full(3, TURN_SIGMA_RAD)]),
-        )
-        return step[:4], sigmas[:4]
+        priors = np.repeat([part.prior for part in self._parts.values()], [1, 3, 3])
+        return problem.solve(free, so_far=self._off, sigmas=priors)
 
     def _by_focal(self, scene: Scene, rows: Ints) -> Floats:
         """``(2n,)`` slope of every whitened corner residual in the focal length's logarithm."""
