@@ -74,7 +74,7 @@ def test_known_hands_come_out_of_the_stage(
     for k, side in enumerate(("left", "right")):
         wrist = hands.landmarks_in_head[k::2, :3]
         np.testing.assert_allclose(wrist, np.tile(places[side], (30, 1)), atol=0.008)
-        assert hands.visible[k::2].mean() > 0.6  # fingertips curl behind their knuckles
+        assert hands.visible[k::2].mean() > 0.5  # tips, and knuckles that lean away, are hidden
     assert palms.head_from_palm_valid.all()
     assert np.isfinite(palms.sigma_m).all()
     report = json.loads(folder.read_bytes(HANDS_REPORT))
