@@ -8,37 +8,32 @@ camera sees. What is not seen clearly enough has no pose.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
-from core.geometry.arrays import Floats, Ints
+from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.geometry.landmarks import SIDES
-from core.geometry.rotations import matrix_from_rotvec
-from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
-from core.session.layout import CALIBRATION, DETECTIONS
+from core.session.layout import CALIBRATION
 from core.session.storage import SessionFolder
-from core.session.tables import Detections
 from slam.config import SlamConfig
 from slam.estimate import Estimate
 from slam.recording import Recording, grey_of, tracked_camera
+from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
-from slam.wrist.start import STANCES, HandSeen, Stance, Starter, usual
+from slam.wrist.start import STANCES, Stance, Starter, usual
 from slam.wrist.surroundings import Surroundings, keyframes_around, surroundings_of, windows
 from slam.wrist.ticks import WristPath, at_ticks
 from slam.wrist.tracking import Sighting, Tracker
 
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
-TRY_EVERY_S, TRY_LATER = 1.0, 2.0  # starts that fail are tried again ever later, up to
+TRY_EVERY_S, TRY_LATER = 0.8, 1.5  # starts that fail are tried again ever later, up to
 TRY_AT_LEAST_S = 10.0
-HAND_NS = 100_000_000  # a hand seen this long before or after says where its camera may be
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
 ENOUGH_STANCES = 6  # seen, to go by them alone
-WRIST, MIDDLE_MCP = 0, 9
 
 
 def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
@@ -52,9 +47,9 @@ def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
 def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath]:
     """By stream: where its camera was at every tick. Only in maps whose lengths are metres."""
     folder, found = recording.folder, {}
-    hands = _Hands.of(recording, result)
     for stream in wrist_streams(folder, recording.config):
         recording.progress.note(f"placing {stream}")
+        hands = hand_track(recording, result, stream.removesuffix("_wrist"))
         known = Calibration.read(folder).stream(stream)
         camera = tracked_camera(known.camera, recording.config)
         with (
@@ -62,57 +57,8 @@ def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath
             open_frames(folder, stream, redact=False) as wrist,
         ):
             finder = _Finder(recording, result, hands, camera, head, wrist, known.readout_ns * 1e-9)
-            found[stream] = finder.path(stream.removesuffix("_wrist"))
+            found[stream] = finder.path()
     return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Hands:
-    """Hands of the head's pictures in the world, by side: tick and what was seen."""
-
-    seen: dict[str, list[tuple[int, HandSeen]]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, recording: Recording, result: Estimate) -> "_Hands":
-        """Of the ticks that have a head pose; none where `hands_detect` has not run."""
-        hands: dict[str, list[tuple[int, HandSeen]]] = {side: [] for side in SIDES}
-        if not recording.folder.exists(DETECTIONS):
-            return cls(hands)
-        table = Detections.read(recording.folder)
-        valid = result.path.valid
-        row_of = {int(tick): row for row, tick in enumerate(recording.ticks.tick)}
-        for row in np.flatnonzero(table.stream == recording.config.stream).tolist():
-            tick = row_of.get(int(table.tick[row]), -1)
-            if tick < 0 or not valid[tick] or not table.raw21_in_hand_valid[row]:
-                continue
-            pixels = table.raw21_px[row].reshape(21, 2).astype(np.float64)
-            model = table.raw21_in_hand[row].reshape(21, 3).astype(np.float64)
-            hand = hand_seen(
-                recording.recorded, result.path.world_from_camera[tick], (pixels, model)
-            )
-            if hand is not None:
-                hands[str(table.side[row])].append((tick, hand))
-        return cls(hands)
-
-
-def hand_seen(
-    camera: Camera, world_from_camera: SE3, points: tuple[Floats, Floats]
-) -> HandSeen | None:
-    """Wrist and fingers of a detected hand in the world. points: 21 pixels, and 21 places in the
-    hand's own frame, of any size."""
-    pixels, model = points
-    rays, valid = camera.unproject(pixels)
-    front = valid & (rays[:, 2] > 0.1)
-    if front.sum() < 8 or not front[WRIST]:
-        return None
-    flat = rays[front, :2] / rays[front, 2:]
-    good, turn, _ = cv2.solvePnP(model[front], flat, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
-    if not good:
-        return None
-    ahead = matrix_from_rotvec(turn[:, 0]) @ (model[MIDDLE_MCP] - model[WRIST])
-    ray = rays[WRIST] / np.linalg.norm(rays[WRIST])
-    axes = world_from_camera.rotation
-    return HandSeen(world_from_camera.translation, axes @ ray, axes @ ahead)
 
 
 @dataclass
@@ -142,7 +88,7 @@ class _Finder:
 
     recording: Recording
     result: Estimate
-    hands: _Hands
+    hands: HandTrack
     camera: Camera
     head: FrameReader
     wrist: FrameReader
@@ -150,7 +96,7 @@ class _Finder:
     stances: list[Stance] = field(default_factory=list)  # as seen so far
     tries: _Tries = field(default_factory=_Tries)
 
-    def path(self, side: str) -> WristPath:
+    def path(self) -> WristPath:
         """Where it was at every tick."""
         times_ns, ticks_ns = self.wrist.timestamps_ns, self.recording.ticks.timestamp_ns
         step = 1
@@ -159,9 +105,8 @@ class _Finder:
         rows = np.arange(0, len(times_ns), step)
         times_ns = times_ns[rows]
         maps = self._maps_at(times_ns)
-        hands = [(int(ticks_ns[tick]), hand) for tick, hand in self.hands.seen[side]]
         seen: dict[int, Sighting] = {}
-        for first, last in windows(times_ns, maps, longest_s=WINDOW_S) if hands else ():
+        for first, last in windows(times_ns, maps, longest_s=WINDOW_S) if self.hands else ():
             around = self._around(int(maps[first]), (int(times_ns[first]), int(times_ns[last])))
             if around is None:
                 continue
@@ -186,7 +131,7 @@ class _Finder:
                 around,
                 pictures,
                 times_ns[inside],
-                hands,
+                self.hands,
                 self.stances,
                 self.tries,
             )
@@ -234,7 +179,7 @@ class _Window:
     around: Surroundings
     pictures: list[np.ndarray]
     times_ns: Ints
-    hands: list[tuple[int, HandSeen]]
+    hands: HandTrack
     stances: list[Stance]
     tries: _Tries
 
@@ -247,7 +192,7 @@ class _Window:
             if row in seen:
                 self.tries.found(time_ns)
                 continue
-            hand = self._hand_at(time_ns)
+            hand = self.hands.at(time_ns)
             if hand is None or not self.tries.due(time_ns):
                 continue
             started = self._start(row, hand)
@@ -284,7 +229,7 @@ class _Window:
         if not self.around.room.planes:
             return
         for row, sighting in list(run.items())[::5]:
-            hand = self._hand_at(int(self.times_ns[row]))
+            hand = self.hands.at(int(self.times_ns[row]))
             if hand is None:
                 continue
             table = self.around.room.planes[0]
@@ -295,14 +240,7 @@ class _Window:
     def _by_hand(self, run: dict[int, Sighting]) -> bool:
         near = []
         for row, sighting in run.items():
-            hand = self._hand_at(int(self.times_ns[row]))
+            hand = self.hands.at(int(self.times_ns[row]))
             if hand is not None:
                 near.append(hand.near(sighting.world_from_camera.translation[None])[0])
         return not near or float(np.mean(near)) >= LEAST_BY_HAND
-
-    def _hand_at(self, time_ns: int) -> HandSeen | None:
-        if not self.hands:
-            return None
-        when = np.array([time for time, _ in self.hands])
-        nearest = int(np.argmin(np.abs(when - time_ns)))
-        return self.hands[nearest][1] if abs(when[nearest] - time_ns) < HAND_NS else None

@@ -11,13 +11,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from core.geometry.arrays import Bools, Floats, Ints, unit
+from core.geometry.arrays import Floats, Ints, unit
 from core.geometry.cameras import Camera
 from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from core.geometry.se3 import SE3
 from slam.localise import View, refine_pose
 from slam.rays import rays_of
 from slam.wrist.drawing import Look, Room, draw
+from slam.wrist.hands_seen import HandSeen
 from slam.wrist.surfaces import Plane
 
 WRIST_ABOVE_M = 0.05  # how much higher than its camera a wrist is
@@ -25,24 +26,6 @@ DOWN = 0.15  # how much a drawn view looks down, per length along the table
 FEATURES, CONTRAST, RATIO, ROUNDS = 1200, 0.02, 0.85, 3
 SAMPLES, OUTLIER_PX = 600, 6.0
 LEAST_HINT, LEAST_MATCHES = 5, 12  # that agree: to draw again from there, and to propose
-BESIDE_M, FARTHEST_M = 0.15, 1.5  # from the ray to the wrist, and along it
-
-
-@dataclass(frozen=True, eq=False)
-class HandSeen:
-    """A hand as the head camera saw it, in the world. eye ``(3,)``: the camera.   ray ``(3,)``:
-    unit, to the wrist.   ahead ``(3,)``: from the wrist to the fingers."""
-
-    eye: Floats
-    ray: Floats
-    ahead: Floats
-
-    def near(self, places: Floats) -> Bools:
-        """``(N,)`` whether a wrist camera may be at these places ``(N,3)``."""
-        away = places - self.eye
-        along = away @ self.ray
-        beside = np.linalg.norm(away - along[:, None] * self.ray, axis=1)
-        return (beside < BESIDE_M) & (along > 0) & (along < FARTHEST_M)
 
 
 @dataclass(frozen=True)

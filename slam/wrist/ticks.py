@@ -10,6 +10,7 @@ from core.geometry.se3 import SE3
 from slam.path import CameraPath
 from slam.wrist.tracking import Sighting
 
+MOST_SIGMA_M = 0.012  # along any axis; a pose less certain is none
 MAX_GAP_S = 0.11  # sightings further apart are not joined
 ACCELERATION_M_S2, ACCELERATION_RAD_S2 = 4.0, 15.0  # of a hand between two sightings
 CLOCK_S = 0.002  # of the wrist camera's stamps
@@ -58,9 +59,11 @@ def at_ticks(
             for end in (times_ns[rows[after]], ticks_ns[tick])
         )
         part = since_s / span_s if span_s > 0 else 0.0
+        own_m, own_rad = _sigmas(both, (part, span_s), readout_s=readout_s)
+        if own_m.max() > MOST_SIGMA_M:
+            continue
         pose = _between(both[0].world_from_camera, both[1].world_from_camera, part)
         rotation[tick], position[tick] = pose.rotation, pose.translation
-        own_m, own_rad = _sigmas(both, (part, span_s), readout_s=readout_s)
         sigma_m[tick] = np.hypot(own_m, path.sigma_m[tick])
         sigma_rad[tick] = np.hypot(own_rad, path.sigma_rad[tick])
         points[tick] = min(sighting.inliers for sighting in both)

@@ -13,19 +13,20 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
-from core.geometry.rotations import nearest_rotation
+from core.geometry.rotations import nearest_rotation, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.localise import View, ransac_pose, refine_pose
 from slam.rays import rays_of
 from slam.wrist.landmarks import Landmarks, project
 from slam.wrist.search import search
 
-LEAST_INLIERS, LEAST_SHARE = 25, 0.55  # agreeing points, and their share of those found
+LEAST_INLIERS, LEAST_SHARE = 30, 0.55  # agreeing points, and their share of those found
 OUTLIER_PX, SIGMA_PX = 4.0, 1.5
 START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (10, 5)
 WIDE_PX = 16  # from this radius on the points found are sampled, not averaged
 LOOK_EVERY = 2  # frames between are posed by flow alone
 MOST_MISSED = 4  # frames in a row that may show too little before the camera is lost
+APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
 LEAST_FLOW, ROUND_TRIP_PX = 8, 1.0
 FLOW: dict[str, Any] = {
     "winSize": (21, 21),
@@ -116,6 +117,9 @@ class Tracker:
             guess = flowed.camera_from_world
         wide = flowed is None or lost
         found = self._look(frames[1], guess, WIDE_RADII_PX if wide else RADII_PX)
+        if found is not None and not wide:
+            assert flowed is not None
+            found = found if _agree(found.sighting, flowed.sighting) else None
         return (flowed, False) if found is None else (found, True)
 
     def _look(self, frame: int, guess: SE3, radii_px: Sequence[int]) -> _Known | None:
@@ -181,6 +185,14 @@ def _posed(view: View, uv_px: Floats, guess: SE3) -> _Known:
         float(np.median(depth[agree])) if agree.any() else float("nan"),
     )
     return _Known(camera_from_world, uv_px[agree], view.points[agree], sighting)
+
+
+def _agree(first: Sighting, second: Sighting) -> bool:
+    """Whether two ways to one frame's pose lead to the same."""
+    one, other = first.world_from_camera, second.world_from_camera
+    turn = np.linalg.norm(rotvec_from_matrix(one.rotation.T @ other.rotation))
+    apart = np.linalg.norm(one.translation - other.translation)
+    return bool(apart < APART_SHARE * first.depth and turn < APART_RAD)
 
 
 def _clean(pose: SE3) -> SE3:

@@ -7,7 +7,7 @@ from core.geometry.arrays import unit
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.path import CameraPath
-from slam.wrist.start import HandSeen
+from slam.wrist.hands_seen import HandSeen
 from slam.wrist.surfaces import find_planes
 from slam.wrist.ticks import at_ticks
 from slam.wrist.tracking import Sighting

@@ -12,8 +12,9 @@ from slam.mapping import SceneMap
 from slam.rays import rays_of
 from slam.scene import Scene
 from slam.tracks import Tracks
+from slam.wrist.hands_seen import HandSeen
 from slam.wrist.landmarks import Picture
-from slam.wrist.start import STANCES, HandSeen, Starter
+from slam.wrist.start import STANCES, Starter
 from slam.wrist.surroundings import surroundings_of
 from slam.wrist.tracking import Tracker
 
