@@ -33,7 +33,7 @@ def straightened(pair: StereoPair, pictures: Sequence[Picture]) -> StereoPair:
     The sigma of the turn is that of its loosest axis, times what a calibration hides besides.
     """
     pictures = [(grey, second, _some(uv_px)) for grey, second, uv_px in pictures]
-    if not _doubtful(pair, pictures):
+    if not pictures or not _doubtful(pair, pictures):
         return pair
     for round_ in range(ROUNDS):
         across_px = NEAR_PX if round_ else FAR_PX
