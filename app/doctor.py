@@ -139,14 +139,14 @@ def _libraries() -> Iterator[Check]:
 
 
 def _hand_model() -> Check:
-    from hands.model_file import MODEL_VARIABLE, cache_dir, is_whole
+    from hands.detection.model_file import MODEL_VARIABLE, cache_dir, is_whole
 
     own = os.environ.get(MODEL_VARIABLE)
     path = Path(own).expanduser() if own else cache_dir() / "hand_landmarker.task"
     purpose = "finding hands in images"
     if path.is_file() if own else is_whole(path):
         return Check("hands", "hand model", "ok", str(path), purpose)
-    cure = 'python -c "from hands.model_file import hand_model_path; hand_model_path()"'
+    cure = 'python -c "from hands.detection.model_file import hand_model_path; hand_model_path()"'
     if own:
         found = f"{MODEL_VARIABLE}={own}: no such file"
         return Check("hands", "hand model", "missing", found, purpose, cure)

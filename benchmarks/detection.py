@@ -32,10 +32,10 @@ from core.session.frames import open_video
 from core.session.storage import SessionFolder
 from core.session.tables import Hands, Trajectory
 from hands.config import HandsDetectConfig
-from hands.detector import HandDetector
-from hands.hindsight import hands_with_hindsight
-from hands.model_file import hand_model_path
-from hands.views import palm_size_px
+from hands.detection.detector import HandDetector
+from hands.detection.hindsight import hands_with_hindsight
+from hands.detection.model_file import hand_model_path
+from hands.detection.views import palm_size_px
 
 Floats = NDArray[np.float64]
 Points = Mapping[int, Floats]  # row of the picture -> (D,21,2) pixels

@@ -33,16 +33,16 @@ from core.session.layout import HANDS_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Frames, Hands, Ticks
-from hands.bones import own_bones
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.evidence import MIRROR, Evidence
-from hands.lifter import lifted
-from hands.model_file import hand_model_path
-from hands.proportions import HandShape, hand_shape
+from hands.detection.model_file import hand_model_path
+from hands.detection.views import FoundHand
+from hands.model.bones import own_bones
+from hands.model.evidence import MIRROR, Evidence
+from hands.model.lifter import lifted
+from hands.model.proportions import HandShape, hand_shape
 from hands.reconstruct import reconstruct_stills
 from hands.stage import HANDS, HANDS_DETECT
 from hands.stills import StillDetector
-from hands.views import FoundHand
 from hands.wearer import still_sigmas
 
 Floats = NDArray[np.float64]

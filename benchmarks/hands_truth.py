@@ -39,10 +39,10 @@ from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Hands, Ticks
 from hands.config import HandsConfig
-from hands.evidence import MIRROR
 from hands.lift import candidates, evidence_of, raw_in_head
-from hands.lifter import lifted
-from hands.proportions import hand_shape
+from hands.model.evidence import MIRROR
+from hands.model.lifter import lifted
+from hands.model.proportions import hand_shape
 from hands.reconstruct import reconstruct_stills
 from hands.sources import SourceHands
 from hands.sources.mediapipe import hands_of

@@ -37,9 +37,9 @@ from core.session.layout import TRUTH
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks, Trajectory
+from hands.cameras.look_again import other_cameras
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.look_again import other_cameras
-from hands.proportions import hand_shape
+from hands.model.proportions import hand_shape
 from hands.sources.mediapipe import hands_of
 from hands.stage import HANDS_DETECT
 from hands.wearer import Wearer, wearer_hands

@@ -1,7 +1,7 @@
 """Renders hands, asks MediaPipe what it sees, and trains the lifter on its mistakes.
 
     python benchmarks/lifter.py --samples /tmp/portraits [--scenes 1000:1140]
-        [--out hands/lifter.npz] [--json figures.json]
+        [--out hands/model/lifter.npz] [--json figures.json]
 
 Every picture is looked at as it is rendered and as worse cameras would give it: fewer pixels,
 smeared, dark, noisy, compressed. Scenes that are there already are kept, so an interrupted run goes
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hands.config import HandsDetectConfig
-from hands.crops import crop_of_hand
-from hands.detector import HandDetector
-from hands.lifter_training import LifterTraining, error_of, samples_from, save, train
-from hands.model_file import hand_model_path
-from hands.views import FoundHand
+from hands.detection.crops import crop_of_hand
+from hands.detection.detector import HandDetector
+from hands.detection.model_file import hand_model_path
+from hands.detection.views import FoundHand
+from hands.model.lifter_training import LifterTraining, error_of, samples_from, save, train
 from sim.hand_portraits import SIZE_WH, Portrait, portraits
 
 Image = NDArray[np.uint8]
@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=Path, required=True, help="folder of one file per scene")
     parser.add_argument("--scenes", default="1000:1140", help="first:stop seeds")
-    parser.add_argument("--out", type=Path, default=Path("hands/lifter.npz"))
+    parser.add_argument("--out", type=Path, default=Path("hands/model/lifter.npz"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     first, stop = (int(n) for n in arguments.scenes.split(":"))

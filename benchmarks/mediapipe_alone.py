@@ -15,7 +15,7 @@ from core.session.calibration import Calibration
 from core.session.frames import open_video
 from core.session.storage import SessionFolder
 from core.session.tables import Hands
-from hands.model_file import hand_model_path
+from hands.detection.model_file import hand_model_path
 
 FRAME_MS = 33  # MediaPipe wants rising stamps; nothing depends on their size
 

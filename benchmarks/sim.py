@@ -33,8 +33,8 @@ from core.session.frames import open_video
 from core.session.storage import SessionFolder
 from core.session.tables import Hands
 from hands.config import HandsDetectConfig
-from hands.detector import HandDetector
-from hands.model_file import hand_model_path
+from hands.detection.detector import HandDetector
+from hands.detection.model_file import hand_model_path
 from sim.record import perform, record
 from sim.rig import RIGS, CameraSpec, find_preset, find_rig
 

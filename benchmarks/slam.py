@@ -5,11 +5,11 @@
     python benchmarks/slam.py --long --cache takes [--seconds 600]
 
 `euroc_*`: one camera and IMU, through ingest, capture and the whole slam stage. `rgbd_*`: colour
-pictures alone. All frames count. The peer is COLMAP's incremental mapper as `slam.colmap_mapper`
-runs it, on every fourth (every tenth) of the same frames: given calibration held, SIFT, each
-picture matched with its neighbours in time, largest model. It draws lots, so its median run of
-`--repeats` counts. --no-pycolmap leaves it out. --spacings: how much the errors scatter with the
-spacing of keyframes. Seconds: processor time, and by the clock.
+pictures alone. All frames count. The peer is COLMAP's incremental mapper as
+`slam.backends.colmap_mapper` runs it, on every fourth (every tenth) of the same frames: given
+calibration held, SIFT, each picture matched with its neighbours in time, largest model. It draws
+lots, so its median run of `--repeats` counts. --no-pycolmap leaves it out. --spacings: how much the
+errors scatter with the spacing of keyframes. Seconds: processor time, and by the clock.
 `--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py); `--long`: one of ten minutes.
 """
 
@@ -44,11 +44,11 @@ from core.session.frames import open_frames
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Trajectory
-from slam.colmap_mapper import MapperSettings, Picture, map_pictures
+from slam.backends.colmap_mapper import MapperSettings, Picture, map_pictures
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.follow import Follower
 from slam.recording import read_recording
+from slam.sight.follow import Follower
 from slam.stage import SLAM
 
 SPACINGS_S = (0.25, 0.3, 0.35, 0.4, 0.5)

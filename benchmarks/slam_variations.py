@@ -46,7 +46,7 @@ from core.session.stage import NO_PROGRESS
 from core.session.tables import Trajectory
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.follow import Follower
+from slam.sight.follow import Follower
 from slam.stage import SLAM
 
 EUROC: dict[str, Callable[[EurocTake], EurocTake]] = {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from hands.views import is_fragment, is_same
+from hands.detection.views import is_fragment, is_same
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
-from hands.evidence import landmark_mixing
+from hands.detection.views import palm_size_px
+from hands.model.evidence import landmark_mixing
 from hands.sources.protocol import SourceHands
-from hands.views import palm_size_px
 from hands.wearer import WearerHand
 
 Floats = NDArray[np.float64]

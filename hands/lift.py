@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
 from hands.association import Association, Candidates
-from hands.evidence import MIRROR, NO_RAY, Evidence, placed_guess
-from hands.proportions import HandShape, hand_shape
+from hands.model.evidence import MIRROR, NO_RAY, Evidence, placed_guess
+from hands.model.proportions import HandShape, hand_shape
 from hands.sources import SourceHands
 
 Floats = NDArray[np.float64]

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from hands.config import HandsConfig
-from hands.evidence import Evidence
-from hands.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
-from hands.proportions import HandShape
-from hands.temporal import Calmness, fit_track
+from hands.model.evidence import Evidence
+from hands.model.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
+from hands.model.proportions import HandShape
+from hands.model.temporal import Calmness, fit_track
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -30,7 +30,7 @@ TOO_FAR = "too far to be the wearer's"
 
 @dataclass(frozen=True, eq=False)
 class HandTrack:
-    """T ticks of one hand, as a right hand (see `hands.evidence`).
+    """T ticks of one hand, as a right hand (see `hands.model.evidence`).
 
     poses: ``(T,)``, meaningless where state is missing.   state: ``(T,)`` measured, interpolated,
     missing.

@@ -9,7 +9,7 @@ from core.geometry.cameras import Camera
 from core.geometry.landmarks import FINGERS, INDEX
 from core.geometry.rotations import rotvec_from_matrix
 from hands.cross_check import apart_palms
-from hands.evidence import PARENTS, landmark_mixing
+from hands.model.evidence import PARENTS, landmark_mixing
 from hands.sources.protocol import SourceHands
 from hands.wearer import Wearer, WearerHand
 

@@ -18,23 +18,23 @@ from core.session.stage import Progress, StageOutcome
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.association import BYSTANDER
+from hands.cameras.joined import Joined
+from hands.cameras.look_again import cameras_of, other_cameras
+from hands.cameras.views_report import cameras_report
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.contact_sheet import write_contact_sheet, write_view_sheet
 from hands.cross_check import APART
-from hands.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
-from hands.joined import Joined
+from hands.detection.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
+from hands.detection.model_file import hand_model_digest, hand_model_path
 from hands.located import located_wearer, rate_hz
-from hands.look_again import cameras_of, other_cameras
-from hands.model_file import hand_model_digest, hand_model_path
-from hands.overlays import DrawnHands, drawn_hands
-from hands.proportions import hand_shape
+from hands.model.proportions import hand_shape
+from hands.pictures.contact_sheet import write_contact_sheet, write_view_sheet
+from hands.pictures.overlays import DrawnHands, drawn_hands
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
 from hands.sources import LocatedHands
 from hands.sources.mediapipe import hands_of
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
-from hands.views_report import cameras_report
 from hands.wearer import wearer_hands
 
 FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than of other people

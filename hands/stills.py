@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
-from hands.detector import HandDetector
-from hands.evidence import MIRROR
-from hands.views import FoundHand, same_hand
+from hands.detection.detector import HandDetector
+from hands.detection.views import FoundHand, same_hand
+from hands.model.evidence import MIRROR
 
 LOOKS = 2
 

@@ -10,19 +10,19 @@ from core.geometry.landmarks import INDEX, SIDES, landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from core.geometry.se3 import SE3
 from hands.association import Association, associate
-from hands.bones import own_bones
-from hands.carried import carried, distances
+from hands.cameras.carried import carried, distances
+from hands.cameras.joined import Joined, joined
+from hands.cameras.look_again import OtherCameras
 from hands.config import HandsConfig
-from hands.evidence import MIRROR
-from hands.joined import Joined, joined
 from hands.lift import candidates, evidence_of, raw_in_head
-from hands.lifter import lifted
-from hands.look_again import OtherCameras
-from hands.proportions import HandShape
+from hands.model.bones import own_bones
+from hands.model.evidence import MIRROR
+from hands.model.lifter import lifted
+from hands.model.proportions import HandShape
+from hands.model.uncertainty import sigmas
+from hands.model.visibility import visible_landmarks
 from hands.reconstruct import HandTrack, reconstruct
 from hands.sources import SourceHands
-from hands.uncertainty import sigmas
-from hands.visibility import visible_landmarks
 
 Floats = NDArray[np.float64]
 

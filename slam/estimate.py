@@ -13,23 +13,26 @@ from core.geometry.arrays import Bools, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.stage import NO_PROGRESS, Progress
-from slam import growth, still, world
-from slam.bundle import adjust, covariances
 from slam.config import SlamConfig
-from slam.inertial import ImuData
-from slam.joining import join_maps
-from slam.keyframes import choose_keyframes
-from slam.loops import Place, find_loops, joined, relabelled, renamed
-from slam.mapping import SceneMap
-from slam.markers import Sighting, scale_by_markers
-from slam.metric import make_metric, scale_by_ranges
+from slam.imu.inertial import ImuData
+from slam.lengths.markers import Sighting, scale_by_markers
+from slam.map import growth
+from slam.map.bundle import adjust, covariances
+from slam.map.joining import join_maps
+from slam.map.loops import find_loops, joined, relabelled, renamed
+from slam.map.mapping import SceneMap
+from slam.map.metric import make_metric, scale_by_ranges
+from slam.map.pillars import adjust_joined, on_pillars
+from slam.map.poses import pose_frames
+from slam.map.regain import regain
+from slam.map.scene import Scene
+from slam.map.self_calibration import Calibrated, self_calibrated
+from slam.output import world
 from slam.path import CameraPath
-from slam.pillars import adjust_joined, on_pillars
-from slam.poses import pose_frames
-from slam.regain import regain
-from slam.scene import Scene
-from slam.self_calibration import Calibrated, self_calibrated
-from slam.tracks import Tracks
+from slam.sight import still
+from slam.sight.keyframes import choose_keyframes
+from slam.sight.places import Place
+from slam.sight.tracks import Tracks
 
 MIN_STILL_S = 0.5
 

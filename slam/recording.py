@@ -19,20 +19,20 @@ from core.session.layout import CALIBRATION, DETECTIONS, IMU
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Imu, Ticks
-from slam.camera_checks import check_camera
 from slam.config import SlamConfig
-from slam.follow import Follower
-from slam.hand_masks import HandMasks
-from slam.imu_checks import check_imu
-from slam.inertial import ImuData, integrate
-from slam.keyframes import choose_keyframes
-from slam.loops import Place
-from slam.markers import EVERY, Sighting, Spotter
-from slam.pair_turn import PICTURES, bent, straightened
-from slam.ranges import DepthCamera, with_ranges
-from slam.rolling_shutter import Shutter, unrolled
-from slam.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, with_stereo
-from slam.tracks import Tracks
+from slam.imu.imu_checks import check_imu
+from slam.imu.inertial import ImuData, integrate
+from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.lengths.markers import EVERY, Sighting, Spotter
+from slam.lengths.pair_turn import PICTURES, bent, straightened
+from slam.lengths.ranges import DepthCamera, with_ranges
+from slam.lengths.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, with_stereo
+from slam.sight.camera_checks import check_camera
+from slam.sight.follow import Follower
+from slam.sight.hand_masks import HandMasks
+from slam.sight.keyframes import choose_keyframes
+from slam.sight.places import Place
+from slam.sight.tracks import Tracks
 
 LONG_READOUT_S = 0.002
 TOGETHER_NS = 2_000_000  # pictures of two cameras further apart in time are not compared

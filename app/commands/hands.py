@@ -99,7 +99,7 @@ def run_overlay(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from app.sessions import Bar, session_at
-    from hands.overlay_video import write_overlay_video
+    from hands.pictures.overlay_video import write_overlay_video
 
     session, path = session_at(arguments.session), Path(arguments.out)
     with Bar("hands overlay", quiet=arguments.json) as bar:
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     from app.quiet import quiet_libraries
     from app.sessions import Bar
     from core.errors import BadInputError
-    from hands.proportions import hand_shape
+    from hands.model.proportions import hand_shape
     from hands.truth_layouts.layouts import open_layout
 
     pictures = open_layout(Path(arguments.folder), layout=arguments.layout, split=arguments.split)

@@ -125,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     from app.evaluate.path_plot import plot_paths
     from app.evaluate.path_sources import estimate_of, truth_of
     from core.session.documents import located
-    from slam.trajectory_files import read_extrinsics
+    from slam.output.trajectory_files import read_extrinsics
 
     body = arguments.truth_from_camera
     truth = truth_of(
@@ -159,8 +159,8 @@ def run_mesh(arguments: argparse.Namespace) -> int:
 
     from core.errors import BadInputError
     from core.session.storage import SessionFolder, storage_errors
-    from slam.mesh import mesh_ply
-    from slam.session_mesh import mesh_of
+    from slam.output.mesh import mesh_ply
+    from slam.output.session_mesh import mesh_of
 
     if not 2 <= arguments.voxel_mm <= 200:
         raise BadInputError(f"--voxel-mm {arguments.voxel_mm:g}: give 2 to 200")

@@ -15,14 +15,14 @@ from scipy.optimize import linear_sum_assignment
 from core.geometry.cameras import Camera
 from core.session.stage import Progress
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.evidence import MIRROR, Evidence
-from hands.lifter import lifted
-from hands.model_file import hand_model_path
-from hands.proportions import HandShape
+from hands.detection.model_file import hand_model_path
+from hands.detection.views import FoundHand
+from hands.model.evidence import MIRROR, Evidence
+from hands.model.lifter import lifted
+from hands.model.proportions import HandShape
 from hands.reconstruct import reconstruct_stills
 from hands.stills import StillDetector
 from hands.truth_layouts.picture import JOINTS, TrueHand, TruePicture
-from hands.views import FoundHand
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.evaluate.hand_pictures import TruthRow
 from core.errors import StorageError
-from hands.evidence import PARENTS
+from hands.model.evidence import PARENTS
 from hands.truth_layouts.picture import TruePicture
 
 Image = NDArray[np.uint8]

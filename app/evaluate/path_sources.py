@@ -13,7 +13,7 @@ from core.session.documents import read_document
 from core.session.layout import SESSION_JSON, SLAM_REPORT, TRAJECTORY
 from core.session.storage import SessionFolder
 from core.session.tables import Trajectory
-from slam.trajectory_files import read_trajectory_file
+from slam.output.trajectory_files import read_trajectory_file
 
 UNKNOWN = {"unknown", "none", ""}
 

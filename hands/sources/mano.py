@@ -18,7 +18,7 @@ from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Ticks
 from hands.config import HandsConfig
-from hands.evidence import landmark_mixing
+from hands.model.evidence import landmark_mixing
 from hands.sources.mano_network import regress
 from hands.sources.mano_results import read_results
 from hands.sources.mediapipe import hands_of

@@ -17,7 +17,7 @@ from core.session.frames import open_frames
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Ticks
-from hands.evidence import MIRROR
+from hands.model.evidence import MIRROR
 from hands.sources.protocol import SourceHands
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Our own visual-inertial estimation: `slam.follow`, then `slam.estimate`."""
+"""Our own visual-inertial estimation: `slam.sight.follow`, then `slam.estimate`."""
 
 from slam.config import SlamConfig
 from slam.estimate import Estimate, estimate

@@ -10,18 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
-from slam import growth
-from slam.colmap_mapper import ColmapModel, MapperSettings, Picture, load_pycolmap, map_pictures
+from slam.backends.colmap_mapper import (
+    ColmapModel,
+    MapperSettings,
+    Picture,
+    load_pycolmap,
+    map_pictures,
+)
 from slam.config import SlamConfig
 from slam.estimate import Estimate, choose_up, settle_maps
-from slam.keyframes import choose_keyframes
-from slam.localise import refine_pose
-from slam.mapping import SceneMap
+from slam.map import growth
+from slam.map.mapping import SceneMap
+from slam.map.poses import pose_frames
+from slam.map.scene import Scene
 from slam.path import CameraPath
-from slam.poses import pose_frames
 from slam.recording import Recording
-from slam.scene import Scene
-from slam.tracks import Tracks
+from slam.sight.keyframes import choose_keyframes
+from slam.sight.localise import refine_pose
+from slam.sight.tracks import Tracks
 
 
 class Colmap:

@@ -23,7 +23,7 @@ class Backend(Protocol):
         ...
 
     def estimate(self, recording: Recording) -> Estimate:
-        """A pose or a reason for every tick, in a world as `slam.world.settle` leaves it.
+        """A pose or a reason for every tick, in a world as `slam.output.world.settle` leaves it.
 
         Raises BadInputError with one line where the recording cannot be used.
         """

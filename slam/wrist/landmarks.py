@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from core.geometry.arrays import Bools, Floats, Ints, unit
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
-from slam.rays import rays_of, tangent_rotations
+from slam.sight.rays import rays_of, tangent_rotations
 from slam.wrist.surfaces import Surfaces
 
 PATCH_PX = 20  # from a patch's centre to its edge, in the head's picture

@@ -13,8 +13,8 @@ import numpy as np
 from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
-from slam.localise import View
-from slam.rays import rays_of
+from slam.sight.localise import View
+from slam.sight.rays import rays_of
 from slam.wrist.landmarks import PATCH_PX, Landmarks, pixels_per_surface, project
 
 HALF_PX = 10  # of the patch that is compared

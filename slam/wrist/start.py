@@ -15,8 +15,8 @@ from core.geometry.arrays import Floats, Ints, unit
 from core.geometry.cameras import Camera
 from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from core.geometry.se3 import SE3
-from slam.localise import View, refine_pose
-from slam.rays import rays_of
+from slam.sight.localise import View, refine_pose
+from slam.sight.rays import rays_of
 from slam.wrist.drawing import Look, Room, draw
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.surfaces import Plane

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from core.geometry.arrays import Bools, Floats, Ints, unit
-from slam.mapping import SceneMap
+from slam.map.mapping import SceneMap
 
 PLANES, SAMPLES = 4, 400
 NEIGHBOURS = 25  # points around a first one that the others of a sample are drawn from

@@ -8,7 +8,7 @@ import numpy as np
 from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
-from slam.mapping import SceneMap
+from slam.map.mapping import SceneMap
 from slam.wrist.drawing import Look, Room
 from slam.wrist.landmarks import Landmarks, Picture, landmarks_in
 from slam.wrist.surfaces import Surfaces

@@ -15,8 +15,8 @@ from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.rotations import nearest_rotation, rotvec_from_matrix
 from core.geometry.se3 import SE3
-from slam.localise import View, ransac_pose, refine_pose
-from slam.rays import rays_of
+from slam.sight.localise import View, ransac_pose, refine_pose
+from slam.sight.rays import rays_of
 from slam.wrist.landmarks import Landmarks, project
 from slam.wrist.search import search
 

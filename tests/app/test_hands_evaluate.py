@@ -13,9 +13,9 @@ from app.evaluate.hand_pictures import Findings, TruthRow, laid_on, reconstructe
 from app.quiet import quiet_libraries
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec
-from hands.proportions import hand_shape
+from hands.detection.views import FoundHand
+from hands.model.proportions import hand_shape
 from hands.truth_layouts.picture import TrueHand
-from hands.views import FoundHand
 
 CAMERA = pinhole(600.0, (640, 480))
 MIRROR = np.array([-1.0, 1.0, 1.0])

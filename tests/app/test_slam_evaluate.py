@@ -14,7 +14,7 @@ from core.geometry.se3 import SE3
 from core.session.documents import write_document
 from core.session.layout import SLAM_REPORT
 from core.session.tables import Trajectory
-from slam.trajectory_files import read_trajectory_file
+from slam.output.trajectory_files import read_trajectory_file
 
 STEP_NS = 50_000_000
 

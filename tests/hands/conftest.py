@@ -14,10 +14,10 @@ from core.session.frames import open_video
 from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Ticks
-from hands.evidence import MIRROR, landmark_mixing, turn_to
-from hands.fit import HandPoses
-from hands.kinematics import ANGLE_MEAN
-from hands.proportions import hand_shape
+from hands.model.evidence import MIRROR, landmark_mixing, turn_to
+from hands.model.fit import HandPoses
+from hands.model.kinematics import ANGLE_MEAN
+from hands.model.proportions import hand_shape
 from hands.sources import SourceHands
 
 LENGTH_MM = 190.0

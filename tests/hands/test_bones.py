@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hands.association import associate
-from hands.bones import own_bones
 from hands.config import HandsConfig
-from hands.evidence import Evidence
 from hands.lift import candidates, evidence_of
-from hands.proportions import hand_shape
+from hands.model.bones import own_bones
+from hands.model.evidence import Evidence
+from hands.model.proportions import hand_shape
 
 GUESS = HandsConfig().guess_sigma_m
 

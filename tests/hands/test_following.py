@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from hands.config import HandsDetectConfig
-from hands.detector import HandDetector
-from hands.model_file import hand_model_path
-from hands.views import FoundHand, distinct, whole_hands
+from hands.detection.detector import HandDetector
+from hands.detection.model_file import hand_model_path
+from hands.detection.views import FoundHand, distinct, whole_hands
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"
 WIDE, HIGH = 1280, 720

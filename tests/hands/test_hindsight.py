@@ -3,9 +3,9 @@
 import numpy as np
 
 from hands.config import HandsDetectConfig
-from hands.detector import Followed
-from hands.hindsight import hands_with_hindsight
-from hands.views import FoundHand
+from hands.detection.detector import Followed
+from hands.detection.hindsight import hands_with_hindsight
+from hands.detection.views import FoundHand
 
 OPEN_HAND = np.random.default_rng(1).uniform(0, 60, (21, 2))
 CONFIG = HandsDetectConfig(confirm_frames=2)

@@ -5,10 +5,10 @@ import pytest
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
-from hands import kinematics as kin
-from hands.evidence import PARENTS
-from hands.fit import joints_and_slopes, posture_residuals, posture_slopes
-from hands.proportions import hand_shape
+from hands.model import kinematics as kin
+from hands.model.evidence import PARENTS
+from hands.model.fit import joints_and_slopes, posture_residuals, posture_slopes
+from hands.model.proportions import hand_shape
 
 
 def random_angles(rng, count):

@@ -9,9 +9,9 @@ from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.metrics import rotation_error_deg
 from core.geometry.palm import palm_frame
 from core.geometry.rotations import matrix_from_rotvec
-from hands.evidence import Evidence, normalised, turn_to
-from hands.lifter import lifted
-from hands.lifter_training import (
+from hands.model.evidence import Evidence, normalised, turn_to
+from hands.model.lifter import lifted
+from hands.model.lifter_training import (
     LifterTraining,
     Samples,
     error_of,

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from core.errors import BadInputError, HandoffError
-from hands import model_file
 from hands.config import HandsDetectConfig
+from hands.detection import model_file
 from hands.stage import HANDS_DETECT
 
 

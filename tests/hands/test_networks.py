@@ -9,11 +9,11 @@ import pytest
 
 from core.errors import BadInputError
 from hands.config import HandsDetectConfig
-from hands.crops import Crop, crop_of_hand, crop_of_palm, upright_angle
-from hands.detector import HandDetector
-from hands.model_file import hand_model_path, write_task_file
-from hands.networks import PALM_PX, HandNetworks
-from hands.palms import anchors, decode, merged, tile_views, whole_view
+from hands.detection.crops import Crop, crop_of_hand, crop_of_palm, upright_angle
+from hands.detection.detector import HandDetector
+from hands.detection.model_file import hand_model_path, write_task_file
+from hands.detection.networks import PALM_PX, HandNetworks
+from hands.detection.palms import anchors, decode, merged, tile_views, whole_view
 
 PICTURE = "tfjs_handpose/hand-pose-detection/test_data/hands.jpg"
 

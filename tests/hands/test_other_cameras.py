@@ -10,13 +10,13 @@ from core.geometry.se3 import SE3
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.info import SessionInfo, StreamInfo
 from core.session.tables import Frames, Ticks, Trajectory
+from hands.cameras.look_again import OtherCameras, Readings, cameras_of, expected_px
+from hands.cameras.second_views import NO_PLACE, SecondView, read_second_views
+from hands.cameras.several_views import CONTRADICTS, NOT_READ, at_ticks
+from hands.cameras.views_report import cameras_report
 from hands.config import HandsConfig
-from hands.evidence import landmark_mixing
-from hands.look_again import OtherCameras, Readings, cameras_of, expected_px
-from hands.proportions import hand_shape
-from hands.second_views import NO_PLACE, SecondView, read_second_views
-from hands.several_views import CONTRADICTS, NOT_READ, at_ticks
-from hands.views_report import cameras_report
+from hands.model.evidence import landmark_mixing
+from hands.model.proportions import hand_shape
 from hands.wearer import wearer_hands
 
 TICKS = 40

@@ -12,8 +12,8 @@ from core.session.marks import Mark, hashes_of, write_mark
 from core.session.stage import NO_PROGRESS
 from core.session.tables import EndEffectors, Hands, Ticks
 from hands.config import HandsConfig
-from hands.overlay_video import write_overlay_video
-from hands.overlays import COLOUR_RGB, caption, draw_hands, drawn_hands
+from hands.pictures.overlay_video import write_overlay_video
+from hands.pictures.overlays import COLOUR_RGB, caption, draw_hands, drawn_hands
 from hands.stage import HANDS
 
 PLACES = {"left": [-0.1, 0.05, 0.5], "right": [0.1, 0.05, 0.5]}

@@ -6,11 +6,11 @@ from itertools import pairwise
 import numpy as np
 
 from hands.config import HandsDetectConfig
-from hands.crops import crop_of_hand
-from hands.detector import HandDetector
-from hands.model_file import hand_model_path
-from hands.own_hand import is_own, places
-from hands.views import FoundHand
+from hands.detection.crops import crop_of_hand
+from hands.detection.detector import HandDetector
+from hands.detection.model_file import hand_model_path
+from hands.detection.own_hand import is_own, places
+from hands.detection.views import FoundHand
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"
 WIDE, HIGH = 640, 480

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import matrix_from_rotvec
-from hands.evidence import Evidence, landmark_mixing, normalised
-from hands.fit import fit_frames, robustified, terms_of
-from hands.kinematics import ANGLE_MEAN
-from hands.proportions import hand_shape, scaled_shape
-from hands.size_from_views import length_from_views
-from hands.size_from_views import seen_twice as only_twice
-from hands.view_evidence import ViewEvidence
+from hands.cameras.size_from_views import length_from_views
+from hands.cameras.size_from_views import seen_twice as only_twice
+from hands.model.evidence import Evidence, landmark_mixing, normalised
+from hands.model.fit import fit_frames, robustified, terms_of
+from hands.model.kinematics import ANGLE_MEAN
+from hands.model.proportions import hand_shape, scaled_shape
+from hands.model.view_evidence import ViewEvidence
 
 GUESS = (0.008, 0.05)
 BESIDE = np.array([0.3, 0.0, 0.0])  # metres to the right of the head, looking back at the hand

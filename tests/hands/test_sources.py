@@ -226,8 +226,8 @@ def test_the_devices_own_hands_come_out_of_a_vrs_file(recordings, tmp_path, miss
         missing(
             "projectaria-tools is not installed: pip install --no-deps projectaria-tools==2.3.0"
         )
+    from hands.cameras.vrs import open_vrs
     from hands.sources.aria_device import device_hands, head_from_device_of
-    from hands.vrs import open_vrs
 
     path = recordings / "aria_gen2_bothhands" / "sequence.vrs"
     provider = open_vrs(path)

@@ -14,8 +14,8 @@ from core.session.layout import HANDS_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.tables import Detections, EndEffectors, Hands
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.contact_sheet import CONTACT_SHEET
-from hands.detect import chunks
+from hands.detection.detect import chunks
+from hands.pictures.contact_sheet import CONTACT_SHEET
 from hands.stage import HANDS, HANDS_DETECT
 
 TFJS = "tfjs_handpose/hand-pose-detection/test_data"

@@ -395,7 +395,7 @@ def test_a_full_hot3d_recording(tmp_path, recordings, missing):
         missing("projectaria-tools is not here: pip install --no-deps projectaria-tools==2.3.0")
     from projectaria_tools.core.sensor_data import TimeDomain
 
-    from hands.vrs import open_vrs
+    from hands.cameras.vrs import open_vrs
 
     vrs = recordings / "aria_gen1_timecode" / "sequence.vrs"
     provider = open_vrs(vrs)

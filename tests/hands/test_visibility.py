@@ -6,9 +6,9 @@ import pytest
 from core.geometry.cameras import camera_from_dict
 from core.geometry.landmarks import INDEX, landmarks17_from_mediapipe21
 from core.geometry.rotations import matrix_from_rotvec
-from hands.kinematics import joints_in_palm, place
-from hands.proportions import hand_shape
-from hands.visibility import clearance_m, visible_landmarks
+from hands.model.kinematics import joints_in_palm, place
+from hands.model.proportions import hand_shape
+from hands.model.visibility import clearance_m, visible_landmarks
 
 CAMERA = camera_from_dict({
     "model": "pinhole_radtan",

@@ -7,7 +7,7 @@ from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.metrics import rotation_error_deg
 from core.geometry.palm import palm_frame
 from hands.config import HandsConfig
-from hands.proportions import hand_shape
+from hands.model.proportions import hand_shape
 from hands.wearer import wearer_hands
 
 RATE = 30.0

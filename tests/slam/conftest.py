@@ -8,9 +8,9 @@ import pytest
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec, matrix_from_ypr, rotvec_from_matrix
 from core.geometry.se3 import SE3
-from slam.inertial import ImuData
-from slam.rays import rays_of
-from slam.tracks import Tracks
+from slam.imu.inertial import ImuData
+from slam.sight.rays import rays_of
+from slam.sight.tracks import Tracks
 
 CAMERA = pinhole(460.0, (640, 480))
 WORLD_FROM_LEVEL_CAMERA = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # looks along world x

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import angle_between
-from hands.vrs import camera_of, open_vrs
+from hands.cameras.vrs import camera_of, open_vrs
 from slam.config import SlamConfig
-from slam.follow import Follower
-from slam.pair_turn import straightened
-from slam.rays import rays_of
-from slam.stereo import StereoPair
+from slam.lengths.pair_turn import straightened
+from slam.lengths.stereo import StereoPair
+from slam.sight.follow import Follower
+from slam.sight.rays import rays_of
 
 LEFT, RIGHT, DEPTH = "camera-slam-left", "camera-slam-right", "345-2"
 

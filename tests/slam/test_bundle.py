@@ -4,10 +4,10 @@ import numpy as np
 
 from core.geometry.cameras import pinhole
 from core.geometry.se3 import SE3
-from slam.bundle import POINT, POSE, _dense_covariances, adjust, covariances, load_gtsam
-from slam.rays import rays_of
-from slam.scene import Scene
-from slam.tracks import Tracks
+from slam.map.bundle import POINT, POSE, _dense_covariances, adjust, covariances, load_gtsam
+from slam.map.scene import Scene
+from slam.sight.rays import rays_of
+from slam.sight.tracks import Tracks
 
 CAMERA = pinhole(500.0, (640, 480))
 STEPS = np.arange(4)

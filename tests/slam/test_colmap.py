@@ -9,10 +9,16 @@ from core.geometry.cameras import Fisheye624, KannalaBrandt, PinholeRadtan, pinh
 from core.geometry.metrics import ate_rmse
 from core.geometry.se3 import SE3
 from slam.backends.colmap import scene_map_of
-from slam.colmap_mapper import ColmapModel, MapperSettings, Picture, colmap_camera, map_pictures
+from slam.backends.colmap_mapper import (
+    ColmapModel,
+    MapperSettings,
+    Picture,
+    colmap_camera,
+    map_pictures,
+)
 from slam.config import SlamConfig
+from slam.map.poses import pose_frames
 from slam.path import CameraPath
-from slam.poses import pose_frames
 
 SIZE = (640, 480)
 BEND = [0.12, -0.05, 0.01, -0.002]

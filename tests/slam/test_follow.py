@@ -7,8 +7,8 @@ import pytest
 from core.geometry.cameras import pinhole
 from core.session.tables import Detections
 from slam.config import SlamConfig
-from slam.follow import Follower
-from slam.hand_masks import HandMasks
+from slam.sight.follow import Follower
+from slam.sight.hand_masks import HandMasks
 
 CAMERA = pinhole(300.0, (320, 240))
 

@@ -9,11 +9,11 @@ from core.geometry.cameras import camera_from_dict, pinhole
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
-from slam.keyframes import REST_PX, REST_S, choose_keyframes
-from slam.localise import View, errors_px, ransac_pose, refine_pose
-from slam.rays import fit_rotation, rays_of, tangent_rotations, triangulate
-from slam.tracks import shared
-from slam.twoview import epipolar_inliers, two_view
+from slam.sight.keyframes import REST_PX, REST_S, choose_keyframes
+from slam.sight.localise import View, errors_px, ransac_pose, refine_pose
+from slam.sight.rays import fit_rotation, rays_of, tangent_rotations, triangulate
+from slam.sight.tracks import shared
+from slam.sight.twoview import epipolar_inliers, two_view
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.uniform([-2, -2, 2], [2, 2, 6], (150, 3))

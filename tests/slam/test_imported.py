@@ -17,8 +17,8 @@ from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Imu, Ticks, Trajectory
 from slam.config import SlamConfig
+from slam.output.trajectory_files import read_trajectory_file
 from slam.stage import SLAM
-from slam.trajectory_files import read_trajectory_file
 
 N = 40
 START_NS = 7_000_000_000

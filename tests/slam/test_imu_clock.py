@@ -7,7 +7,7 @@ import pytest
 
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
-from slam.imu_clock import OFFSET_SIGMA_S, fit_clock
+from slam.imu.imu_clock import OFFSET_SIGMA_S, fit_clock
 
 
 def shifted(imu, offset_s):

@@ -8,8 +8,8 @@ import pytest
 from core.errors import BadInputError
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
-from slam.imu_checks import check_imu
-from slam.inertial import ImuData, deltas, integrate, linear_start
+from slam.imu.imu_checks import check_imu
+from slam.imu.inertial import ImuData, deltas, integrate, linear_start
 
 STAMPS = np.arange(0, 2_000_000_000, 5_000_000)
 N = len(STAMPS)

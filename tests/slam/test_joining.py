@@ -10,10 +10,11 @@ from core.geometry.alignment import align_yaw_position, umeyama
 from core.geometry.cameras import pinhole
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.follow import Follower
-from slam.joining import match_at_any_distance
-from slam.loops import Describer, Place, match
-from slam.recognise import likeness
+from slam.map.joining import match_at_any_distance
+from slam.map.loops import match
+from slam.map.recognise import likeness
+from slam.sight.follow import Follower
+from slam.sight.places import Describer, Place
 
 CONFIG = SlamConfig()
 N_POINTS = 700  # of the made world

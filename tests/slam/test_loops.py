@@ -7,8 +7,9 @@ import numpy as np
 from core.geometry.alignment import umeyama
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.loops import Describer, Place, joined, relabelled
-from slam.tracks import Tracks
+from slam.map.loops import joined, relabelled
+from slam.sight.places import Describer, Place
+from slam.sight.tracks import Tracks
 
 CONFIG = SlamConfig()
 N_POINTS = 700  # of the made world

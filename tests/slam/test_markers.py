@@ -11,9 +11,9 @@ from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.follow import Follower
-from slam.markers import EVERY, FAMILIES, Sighting, Spotter, scale_by_markers
+from slam.lengths.markers import EVERY, FAMILIES, Sighting, Spotter, scale_by_markers
 from slam.path import CameraPath
+from slam.sight.follow import Follower
 
 CAMERA = pinhole(400.0, (640, 480))
 SIZE_M, DEPTH_M, TILT = 0.12, 1.2, 0.5

@@ -5,7 +5,7 @@ import numpy as np
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from slam.mesh import fuse, mesh_ply
+from slam.output.mesh import fuse, mesh_ply
 
 CAMERA = pinhole(120.0, (160, 120))
 CENTRE, RADIUS, WALL_Z = np.array([0.1, 0.0, 1.5]), 0.3, 2.2

@@ -8,8 +8,8 @@ import pytest
 from core.geometry.alignment import umeyama
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.metric import UNMEASURED, accel_noise
-from slam.visual_inertial import Inertial
+from slam.map.metric import UNMEASURED, accel_noise
+from slam.map.visual_inertial import Inertial
 
 BIASES = np.array([0.01, -0.02, 0.015]), np.array([0.08, -0.05, 0.1])
 

@@ -7,12 +7,12 @@ import pytest
 
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
-from slam.mapping import SceneMap
-from slam.pillars import choose_pillars, on_pillars
-from slam.scene import Scene
-from slam.smoothing import smooth
-from slam.tracks import Tracks
-from slam.visual_inertial import Inertial
+from slam.map.mapping import SceneMap
+from slam.map.pillars import choose_pillars, on_pillars
+from slam.map.scene import Scene
+from slam.map.smoothing import smooth
+from slam.map.visual_inertial import Inertial
+from slam.sight.tracks import Tracks
 
 CONFIG = SlamConfig()
 

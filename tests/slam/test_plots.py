@@ -6,8 +6,8 @@ import pytest
 
 from core.errors import BadInputError
 from core.session.tables import MapPoints, Trajectory
-from slam.plots import lost_stretches, path_png
-from slam.ply import ply_bytes, read_ply
+from slam.output.plots import lost_stretches, path_png
+from slam.output.ply import ply_bytes, read_ply
 
 N = 60
 

@@ -12,8 +12,8 @@ from core.geometry.se3 import SE3
 from core.session.depth import DepthPicture
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.ranges import BIAS_SHARE, DepthCamera, ranges_along, sigma_m, with_ranges
-from slam.tracks import Ranges
+from slam.lengths.ranges import BIAS_SHARE, DepthCamera, ranges_along, sigma_m, with_ranges
+from slam.sight.tracks import Ranges
 
 CONFIG = SlamConfig()
 DEPTH_CAMERA = pinhole(200.0, (320, 240))

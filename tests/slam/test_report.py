@@ -7,8 +7,8 @@ import pytest
 
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.loops import Drift
-from slam.report import make_report
+from slam.map.loops import Drift
+from slam.output.report import make_report
 
 CONFIG = SlamConfig()
 

@@ -18,7 +18,7 @@ from core.session.layout import SLAM_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.tables import Trajectory
 from slam.config import SlamConfig
-from slam.session_mesh import mesh_of
+from slam.output.session_mesh import mesh_of
 from slam.stage import SLAM
 
 FRAMES = range(100, 201)

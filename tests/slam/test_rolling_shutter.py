@@ -7,9 +7,9 @@ import pytest
 
 from core.geometry.cameras import pinhole
 from core.geometry.se3 import SE3
-from slam.rays import rays_of
-from slam.rolling_shutter import Shutter, unrolled
-from slam.tracks import Tracks
+from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.sight.rays import rays_of
+from slam.sight.tracks import Tracks
 
 CAMERA = pinhole(460.0, (640, 480))
 READOUT_S = 0.025

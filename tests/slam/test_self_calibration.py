@@ -10,9 +10,9 @@ from core.geometry.cameras import KannalaBrandt, pinhole
 from core.geometry.metrics import ate_errors
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.rays import rays_of
-from slam.self_calibration import moved_camera, refocused
-from slam.tracks import Tracks
+from slam.map.self_calibration import moved_camera, refocused
+from slam.sight.rays import rays_of
+from slam.sight.tracks import Tracks
 
 FOCAL_PX, SIZE = 460.0, (640, 480)
 WRONG_BY, MOVED_M = 1.02, np.array([0.012, -0.015, 0.01])

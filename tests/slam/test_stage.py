@@ -20,7 +20,7 @@ from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, MapPoints, Ticks, Trajectory
 from slam.config import SlamConfig
-from slam.ply import read_ply
+from slam.output.ply import read_ply
 from slam.stage import SLAM
 
 SIZE = (320, 240)

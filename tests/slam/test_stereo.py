@@ -8,10 +8,10 @@ from core.geometry.cameras import camera_from_dict, pinhole
 from core.geometry.rotations import angle_between, matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
-from slam.follow import Follower
-from slam.pair_turn import straightened
-from slam.rays import rays_of
-from slam.stereo import StereoPair
+from slam.lengths.pair_turn import straightened
+from slam.lengths.stereo import StereoPair
+from slam.sight.follow import Follower
+from slam.sight.rays import rays_of
 
 FIRST = pinhole(300.0, (320, 240))
 WIDE = camera_from_dict({

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError, StorageError
-from slam.trajectory_files import nanoseconds, read_extrinsics, read_trajectory_file
+from slam.output.trajectory_files import nanoseconds, read_extrinsics, read_trajectory_file
 
 TUM = "# timestamp tx ty tz qx qy qz qw\n12.25 1 2 3 0 0 0.6 0.8\n12.5 1 2 4 0 0 0 1\n"
 EUROC = (

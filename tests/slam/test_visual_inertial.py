@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.geometry.rotations import matrix_from_rotvec
-from slam.visual_inertial import MOUNTING_SIGMA_RAD, with_mounting
+from slam.map.visual_inertial import MOUNTING_SIGMA_RAD, with_mounting
 
 
 def test_a_tilt_turns_every_pose_and_moves_what_is_far():

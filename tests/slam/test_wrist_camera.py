@@ -8,10 +8,10 @@ from core.geometry.arrays import unit
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from slam.mapping import SceneMap
-from slam.rays import rays_of
-from slam.scene import Scene
-from slam.tracks import Tracks
+from slam.map.mapping import SceneMap
+from slam.map.scene import Scene
+from slam.sight.rays import rays_of
+from slam.sight.tracks import Tracks
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.landmarks import Picture
 from slam.wrist.start import STANCES, Starter

@@ -9,9 +9,9 @@ from core.errors import BadInputError
 from core.geometry.cameras import PinholeRadtan, pinhole
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from slam.camera_checks import check_camera
-from slam.imu_axes import axes_doubt
-from slam.imu_checks import check_imu
+from slam.imu.imu_axes import axes_doubt
+from slam.imu.imu_checks import check_imu
+from slam.sight.camera_checks import check_camera
 
 
 @pytest.fixture

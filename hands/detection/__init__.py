@@ -1,0 +1,1 @@
+"""Hands in pictures: searched, followed, followed back; where and with what confidence."""

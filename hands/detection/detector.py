@@ -1,0 +1,207 @@
+"""Finds the hands of an image stream and follows them: MediaPipe's two networks, run by us.
+
+A followed hand costs one run of the landmark network, 5 ms of CPU; a look for palms costs as much
+and happens while one of two hands is missing, and now and then for a third. Labels: on
+pictures that are not mirrored "left" is the person's left hand.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hands.config import HandsDetectConfig
+from hands.detection.crops import Crop, crop_of_hand
+from hands.detection.networks import HAND_PX, HandNetworks
+from hands.detection.own_hand import SURE, is_own, places
+from hands.detection.palms import find_palms, tile_views, whole_view
+from hands.detection.views import FoundHand, distinct, whole_hands
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+WEARERS_HANDS = 2
+KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in sides and radians
+SLOWING = 0.5  # of a lost hand, per frame
+OTHER_EVERY = 8  # frames between looks for the other hand, from a camera that one hand carries
+LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A hand being followed. first: as it was found.   step_px: ``(2,)`` its last motion.   age,
+    unseen: frames since it was found, since it was last seen.
+    """
+
+    number: int
+    hand: FoundHand
+    first: FoundHand
+    step_px: Floats
+    age: int = 0
+    unseen: int = 0
+
+    @staticmethod
+    def new(number: int, hand: FoundHand) -> "Followed":
+        return Followed(number, hand, hand, np.zeros(2))
+
+    @property
+    def expected(self) -> Crop:
+        """Where it is to be read next, if it goes on moving."""
+        return crop_of_hand(self.hand.raw21_px + self.step_px)
+
+    def seen(self, hand: FoundHand) -> "Followed":
+        """A frame later, found."""
+        step = hand.raw21_px.mean(axis=0) - self.hand.raw21_px.mean(axis=0)
+        step /= 1 + self.unseen
+        return replace(self, hand=hand, step_px=step, age=self.age + 1, unseen=0)
+
+    def missed(self) -> "Followed":
+        """A frame later, not found: it is expected a little further on."""
+        return replace(
+            self, step_px=self.step_px * SLOWING, age=self.age + 1, unseen=self.unseen + 1
+        )
+
+
+class HandDetector:
+    """Follows the hands of one image stream. A context manager.
+
+    worn: the camera is carried by a hand, which is looked for as `hands.detection.own_hand` says.
+    """
+
+    def __init__(self, model: Path, config: HandsDetectConfig, *, worn: bool = False) -> None:
+        self._model, self._config, self._worn = model, config, worn
+        self.patience_frames = config.patience_frames
+        self.forget()
+
+    def __enter__(self) -> Self:
+        self._networks = HandNetworks(self._model)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del self._networks
+
+    def forget(self) -> None:
+        """The next image has nothing to do with the ones before."""
+        self.followed: list[Followed] = []
+        self._count, self._looks, self._tries, self._numbers = 0, 0, 0, 0
+        self._own_place: Crop | None = None
+
+    def detect(self, image_rgb: Image) -> list[FoundHand]:
+        """The hands of the next image ``(H,W,3)``."""
+        hands = self._follow(image_rgb)
+        new = self._search(image_rgb, hands)
+        for hand in new:
+            self._numbers += 1
+            self.followed.append(Followed.new(self._numbers, hand))
+        self._count += 1
+        return [*hands, *new]
+
+    def read(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
+        """The hand in a crop, if one is there."""
+        import cv2
+
+        cut = crop.cut(image_rgb, size=HAND_PX, border=cv2.BORDER_REPLICATE)
+        answer = self._networks.hand(cut)
+        if answer.presence < self._config.min_tracking_confidence:
+            return None
+        world = answer.world.copy()
+        world[:, :2] = world[:, :2] @ crop.turn.T
+        is_left = answer.right < 0.5
+        return FoundHand(
+            side="left" if is_left else "right",
+            score=1.0 - answer.right if is_left else answer.right,
+            raw21_px=crop.in_picture(answer.points / HAND_PX),
+            raw21_in_hand=world,
+            presence=answer.presence,
+        )
+
+    def _follow(self, image_rgb: Image) -> list[FoundHand]:
+        """The followed hands in this image; those not seen for long are given up."""
+        tries = [(one, self.read(image_rgb, one.expected)) for one in self.followed]
+        read = [hand for _, hand in tries if hand is not None]
+        kept = whole_hands(distinct(read, []))
+        self.followed = []
+        for one, hand in tries:
+            if hand is not None and hand in kept:
+                self.followed.append(one.seen(hand))
+            elif hand is None and one.unseen < self.patience_frames:
+                self.followed.append(one.missed())
+        return kept
+
+    def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
+        """Hands that nobody follows: looked for while one is missing, else now and then."""
+        config, found = self._config, list[FoundHand]()
+        for view in self._views(image_rgb, len(known)):
+            taken = [crop_of_hand(hand.raw21_px) for hand in [*known, *found]]
+            palms = find_palms(
+                self._networks, image_rgb, view, least=config.min_detection_confidence
+            )
+            for palm in palms:
+                if len(taken) >= config.most_hands or any(_near(palm.crop, t) for t in taken):
+                    continue
+                hand = self._refined(image_rgb, palm.crop)
+                if hand is not None:
+                    found = distinct([hand], [*known, *found]) + found
+        if self._worn:
+            found += distinct(self._own_hand(image_rgb, [*known, *found]), [*known, *found])
+        whole = whole_hands([*known, *found])
+        return [hand for hand in found if hand in whole]
+
+    def _own_hand(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
+        """The hand that carries the camera: where it last was, or the next place it may be."""
+        image_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        for hand in known:
+            if is_own(hand, image_wh):
+                self._own_place = crop_of_hand(hand.raw21_px)
+                return []
+        if not self._config.search_every or self._count % self._config.search_every:
+            return []
+        turn, self._tries = self._tries, self._tries + 1
+        crops = places(image_wh)
+        crop = crops[turn % len(crops)]
+        if self._own_place is not None and turn % 2:
+            crop = self._own_place
+        tried = self._refined(image_rgb, crop)
+        sure = tried is not None and tried.presence >= SURE and is_own(tried, image_wh)
+        return [tried] if tried is not None and sure else []
+
+    def _refined(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
+        """Read twice: a palm's crop is coarser than the hand's own."""
+        hand = self.read(image_rgb, crop)
+        return hand and self.read(image_rgb, crop_of_hand(hand.raw21_px))
+
+    def _views(self, image_rgb: Image, seen: int) -> list[Crop]:
+        """Where to look for palms in this image: around a hand just lost, and what is in turn."""
+        config, image_wh = self._config, (image_rgb.shape[1], image_rgb.shape[0])
+        whole = whole_view(image_wh)
+        if self._count == 0 and config.search_every:
+            return [whole, *tile_views(image_wh)]
+        views = [
+            Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px)
+            for one in self.followed
+            if one.unseen == 1
+        ]
+        if self._worn:
+            return [*views, whole] if self._count % OTHER_EVERY == 0 else views
+        if seen >= WEARERS_HANDS or not config.search_every:
+            return [*views, whole] if self._count % config.probe_every == 0 else views
+        if self._count % config.search_every == 0:
+            turn, self._looks = self._looks, self._looks + 1
+            tiles = tile_views(image_wh)
+            views.append(whole if turn % 2 == 0 else tiles[(turn // 2) % len(tiles)])
+        return views
+
+
+def _near(crop: Crop, other: Crop) -> bool:
+    """Whether two crops are of the same hand, as far as crops can tell."""
+    apart = float(np.linalg.norm(crop.centre_px - other.centre_px))
+    turned = abs((crop.angle - other.angle + np.pi) % (2 * np.pi) - np.pi)
+    return apart < KNOWN_NEAR * max(crop.side_px, other.side_px) and turned < KNOWN_TURN

@@ -1,0 +1,292 @@
+"""Fit the articulated hand to the evidence of each frame: a batch of small least-squares problems.
+
+Residuals, each divided by its sigma: landmarks across their rays (robust), the detector's own 3D
+shape guess bone by bone, its distance, posture prior, joint limits. All frames at once, under 1 ms
+per hand and frame.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
+from hands.model import kinematics as kin
+from hands.model.evidence import (
+    PARENTS,
+    Evidence,
+    landmark_mixing,
+    normalised,
+    scaled_guess,
+    shift_onto_rays,
+    tangents,
+)
+from hands.model.proportions import HandShape
+from hands.model.view_terms import ViewTerms, across_rays, covariance_of, shared_modes, whitened
+
+Floats = NDArray[np.float64]
+
+LIMIT_SIGMA_RAD = np.deg2rad(3.0)
+DIP_SIGMA_RAD = np.deg2rad(12.0)
+STUDENT_DOF = 4.0  # landmarks have heavy tails
+GUESS_DOF = 1.0  # the guess is often right and sometimes far off: which way a hand leans
+# Landmarks of one hand err together, so their sigmas count for less than 42 numbers; beside them
+# the lifter's distance counts this much more than its own sigma says.
+TOGETHER = 2.0
+PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
+
+
+@dataclass(frozen=True, eq=False)
+class HandPoses:
+    """N fitted hands.   rotation: ``(N,3,3)`` camera_from_palm.   position: ``(N,3)`` wrist.
+    angles: ``(N,21)``.
+    """
+
+    rotation: Floats
+    position: Floats
+    angles: Floats
+
+    def joints(self, shape: HandShape) -> Floats:
+        """The 21 joint centres in the camera, ``(N,21,3)``."""
+        return kin.place(kin.joints_in_palm(self.angles, shape), self.rotation, self.position)
+
+    def rows(self, rows: Any) -> "HandPoses":
+        """Some of the poses."""
+        return HandPoses(self.rotation[rows], self.position[rows], self.angles[rows])
+
+    def moved(self, step: Floats) -> "HandPoses":
+        """Poses after adding ``(…,N,27)``; rotations turn in their own axes."""
+        return HandPoses(
+            self.rotation @ matrix_from_rotvec(step[..., kin.ROTATION]),
+            self.position + step[..., kin.POSITION],
+            self.angles + step[..., 6:],
+        )
+
+
+BY_FRAME = (
+    "rays", "across", "weight", "guess", "guess_weight", "distance", "distance_weight",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The residuals' constant parts for N frames.
+
+    rays, across: see `Evidence`, `tangents`.   weight: ``(N,21)`` 1/sigma_rad, robust factor
+    included.   guess: ``(N,21,3)`` `scaled_guess`.   guess_weight: ``(N,20)``
+    1/metres of its bones, zero without a guess.   distance, distance_weight: ``(N,)`` of the
+    landmarks' middle, metres and 1/metres.   views: of other cameras.   shared: ``(N,42,42)``
+    whitening of the weighted offsets, where another view can tell which of the head's landmarks'
+    errors are common to them all; None where there is no other view.
+    """
+
+    shape: HandShape
+    mixing: Floats
+    rays: Floats
+    across: Floats
+    weight: Floats
+    guess: Floats
+    guess_weight: Floats
+    distance: Floats
+    distance_weight: Floats
+    views: tuple[ViewTerms, ...] = ()
+    shared: Floats | None = None
+
+    def rows(self, rows: Any) -> "Terms":
+        """The terms of some frames."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in BY_FRAME},
+            views=tuple(view.rows(rows) for view in self.views),
+            shared=None if self.shared is None else self.shared[rows],
+        )
+
+    def residuals(self, poses: HandPoses) -> Floats:
+        """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture,
+        42 across the rays of each other view.
+        """
+        points = self.mixing @ poses.joints(self.shape)
+        offset, _ = across_rays(points, self.rays, self.across)
+        farther = np.sum(points.mean(axis=1) * self._middle_ray(), axis=-1) - self.distance
+        bones = (bones_of(points) - bones_of(self.guess)) * self.guess_weight[..., None]
+        parts = [
+            self._whitened(offset * self.weight[..., None]),
+            bones,
+            farther * self.distance_weight,
+            posture_residuals(poses.angles),
+            *(view.residuals(points) for view in self.views),
+        ]
+        return np.concatenate([p.reshape(len(points), -1) for p in parts], axis=-1)
+
+    def jacobian(self, poses: HandPoses) -> Floats:
+        """``(N,R,27)`` of the residuals."""
+        joints, slopes = joints_and_slopes(poses, self.shape)
+        points, slopes = self.mixing @ joints, np.einsum("kj,njic->nkic", self.mixing, slopes)
+        offset, depth = across_rays(points, self.rays, self.across)
+        along = np.einsum("nki,nkic->nkc", self.rays, slopes)
+        sideways = self.across @ slopes - offset[..., None] * along[..., None, :]
+        sideways *= (self.weight / depth)[..., None, None]
+        bones = bones_of(slopes) * self.guess_weight[..., None, None]
+        posture = np.zeros((len(points), 46, kin.POSE_SIZE))
+        posture[..., 6:] = posture_slopes(poses.angles)
+        farther = np.einsum("ni,nic->nc", self._middle_ray(), slopes.mean(axis=1))
+        farther *= self.distance_weight[:, None]
+        others = [view.jacobian(points, slopes) for view in self.views]
+        parts = [self._whitened(sideways), bones, farther, posture, *others]
+        return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
+
+    def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
+        """Gauss-Newton: ``(N,27,27)`` information, ``(N,27)`` gradient, ``(N,)`` cost."""
+        at, jacobian = self.residuals(poses), self.jacobian(poses)
+        turned = np.swapaxes(jacobian, 1, 2)
+        return turned @ jacobian, (turned @ at[..., None])[..., 0], np.sum(at * at, axis=-1)
+
+    def _middle_ray(self) -> Floats:
+        return normalised(self.rays.mean(axis=1))
+
+    def _whitened(self, weighted: Floats) -> Floats:
+        return weighted if self.shared is None else whitened(self.shared, weighted)
+
+
+def joints_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
+    """Joints in the camera ``(N,21,3)`` and their derivatives ``(N,21,3,27)``."""
+    local, slopes = kin.joints_and_slopes(poses.angles, shape)
+    rotation = poses.rotation[:, None]
+    all_slopes = np.empty((*local.shape, kin.POSE_SIZE))
+    all_slopes[..., kin.POSITION] = np.eye(3)
+    # a small turn w in the hand's own axes moves a point by w x p
+    turns = np.stack([np.cross(axis, local) for axis in np.eye(3)], axis=-1)
+    all_slopes[..., kin.ROTATION] = rotation @ turns
+    all_slopes[..., 6:] = rotation @ slopes
+    return kin.place(local, poses.rotation, poses.position), all_slopes
+
+
+def bones_of(points: Floats) -> Floats:
+    """``(N,21,…)`` points to ``(N,20,…)`` differences to their parents."""
+    return points[:, 1:] - points[:, PARENTS[1:]]
+
+
+def posture_residuals(angles: Floats) -> Floats:
+    """``(N,21)`` angles to prior, tendon coupling and limits, ``(N,46)``."""
+    fingers = angles[:, 5:].reshape(-1, 4, 4)
+    coupling = (fingers[..., 3] - kin.DIP_PER_PIP * fingers[..., 2]) / DIP_SIGMA_RAD
+    prior = (angles - kin.ANGLE_MEAN) / kin.ANGLE_SIGMA
+    outside = np.maximum(angles - kin.ANGLE_HIGH, 0) + np.minimum(angles - kin.ANGLE_LOW, 0)
+    return np.concatenate([prior, coupling, outside / LIMIT_SIGMA_RAD], axis=-1)
+
+
+def posture_slopes(angles: Floats) -> Floats:
+    """``(N,46,21)`` derivatives of `posture_residuals`."""
+    slopes = np.zeros((len(angles), 46, 21))
+    slopes[:, :21] = np.diag(1.0 / kin.ANGLE_SIGMA)
+    for finger in range(4):
+        pip = 5 + 4 * finger + 2
+        slopes[:, 21 + finger, [pip, pip + 1]] = np.array([-kin.DIP_PER_PIP, 1.0]) / DIP_SIGMA_RAD
+    outside = (angles > kin.ANGLE_HIGH) | (angles < kin.ANGLE_LOW)
+    slopes[:, 25:] = np.eye(21) * (outside / LIMIT_SIGMA_RAD)[:, None]
+    return slopes
+
+
+def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float, float]) -> Terms:
+    """Prepare N seen frames. guess_sigma_m: of the guess's finger and palm bones."""
+    known = np.asarray(np.isfinite(evidence.guess).all(axis=(1, 2)))
+    sigma_m = np.full(20, guess_sigma_m[0])
+    sigma_m[np.array(PALM_JOINTS) - 1] = guess_sigma_m[1]
+    return Terms(
+        shape=shape,
+        mixing=landmark_mixing(),
+        rays=evidence.rays,
+        across=tangents(evidence.rays),
+        weight=1.0 / evidence.sigma_rad,
+        guess=scaled_guess(evidence, shape),
+        guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
+        distance=evidence.distance * shape.length_m,
+        distance_weight=TOGETHER / (evidence.distance * shape.length_m * evidence.distance_sigma),
+        views=tuple(ViewTerms.of(view) for view in evidence.views),
+    )
+
+
+def starting_poses(terms: Terms) -> HandPoses:
+    """Mean posture, turned like the guess's palm, at the place where the rays want it."""
+    count = len(terms.rays)
+    angles = np.broadcast_to(kin.ANGLE_MEAN, (count, 21)).copy()
+    model = terms.mixing @ kin.joints_in_palm(kin.ANGLE_MEAN, terms.shape)
+    palm = [0, *PALM_JOINTS[1:]]
+    source = model[palm] - model[palm].mean(axis=0)
+    target = terms.guess[:, palm] - terms.guess[:, palm].mean(axis=1, keepdims=True)
+    rotation = nearest_rotation(np.swapaxes(target, 1, 2) @ source)
+    return HandPoses(
+        rotation, shift_onto_rays(model @ np.swapaxes(rotation, 1, 2), terms.across), angles
+    )
+
+
+def fit_frames(
+    terms: Terms, start: HandPoses | None = None, *, iterations: int = 5
+) -> tuple[HandPoses, Floats]:
+    """Levenberg-Marquardt on every frame by itself. Returns the poses and ``(N,27,27)``
+    information.
+    """
+    poses = start or starting_poses(terms)
+    damping = np.full(len(terms.rays), 1e-2)
+    information, gradient, cost = terms.normal_equations(poses)
+    for _ in range(iterations):
+        diagonal = np.einsum("nii->ni", information)
+        system = information + (damping[:, None] * diagonal)[..., None] * np.eye(kin.POSE_SIZE)
+        step = -np.linalg.solve(system, gradient[..., None])[..., 0]
+        tried = poses.moved(step)
+        better = np.sum(terms.residuals(tried) ** 2, axis=-1) < cost
+        poses = chosen(better, tried, poses)
+        damping = np.where(better, damping * 0.3, damping * 5.0)
+        if not better.any():
+            break
+        information, gradient, cost = terms.normal_equations(poses)
+    return poses, information
+
+
+def chosen(mask: NDArray[np.bool_], yes: HandPoses, no: HandPoses) -> HandPoses:
+    """Row-wise choice between two batches."""
+    return HandPoses(
+        np.where(mask[:, None, None], yes.rotation, no.rotation),
+        np.where(mask[:, None], yes.position, no.position),
+        np.where(mask[:, None], yes.angles, no.angles),
+    )
+
+
+def ray_offsets(terms: Terms, poses: HandPoses) -> Floats:
+    """``(N,21)`` angle between each landmark's ray and the fitted one, radians."""
+    points = terms.mixing @ poses.joints(terms.shape)
+    offset, _ = across_rays(points, terms.rays, terms.across)
+    return np.asarray(np.linalg.norm(offset, axis=-1))
+
+
+def robustified(terms: Terms, poses: HandPoses, sigma_rad: Floats) -> Terms:
+    """The same terms with Student-t weights of the present offsets and bones."""
+    squared = (ray_offsets(terms, poses) / sigma_rad) ** 2
+    factor = np.sqrt((STUDENT_DOF + 2) / (STUDENT_DOF + squared))
+    points = terms.mixing @ poses.joints(terms.shape)
+    bones = np.linalg.norm(bones_of(points) - bones_of(terms.guess), axis=-1) * terms.guess_weight
+    guess_factor = np.sqrt((GUESS_DOF + 3) / (GUESS_DOF + bones**2))
+    terms = replace(
+        terms, weight=factor / sigma_rad, guess_weight=terms.guess_weight * guess_factor
+    )
+    return with_views(terms, points, sigma_rad) if terms.views else terms
+
+
+def with_views(terms: Terms, points: Floats, sigma_rad: Floats) -> Terms:
+    """The same terms with the other views weighed for landmarks ``(N,21,3)`` about here.
+
+    One camera alone needs its landmarks' mean for direction and their spread for distance. Where
+    another camera tells both, in this frame or in those around, what the head's landmarks may have
+    wrong in common is left open.
+    """
+    modes = shared_modes(terms.rays, terms.across, sigma_rad=sigma_rad)
+    modes = modes * np.repeat(terms.weight, 2, axis=1)[..., None]
+    covariance = covariance_of(np.ones_like(sigma_rad), modes)
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    return replace(
+        terms,
+        views=tuple(view.weighed(points) for view in terms.views),
+        shared=whitening,
+        distance_weight=terms.distance_weight / TOGETHER,
+    )

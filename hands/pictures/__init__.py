@@ -1,0 +1,1 @@
+"""Hands drawn over the pictures they were seen in."""

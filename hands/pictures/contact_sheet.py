@@ -1,0 +1,102 @@
+"""A grid of frames with both hands drawn, to check a session at a glance."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import StorageError
+from core.geometry.cameras import Camera
+from core.geometry.se3 import SE3
+from core.session.frames import open_frames
+from core.session.stage import Progress
+from core.session.storage import SessionFolder
+from core.session.tables import Ticks
+from hands.cameras.look_again import Readings
+from hands.cameras.second_views import SecondView
+from hands.pictures.overlays import DrawnHands, Image, crop_to_hands, draw_hands
+
+CONTACT_SHEET = "hands/contact_sheet.png"
+VIEW_SHEET = "hands/contact_sheet.{}.png"  # of another stream
+PICTURES, COLUMNS, TILE_WIDTH = 16, 4, 480
+VIEW_PICTURES = 8
+
+
+def write_contact_sheet(
+    folder: SessionFolder, drawn: DrawnHands, *, ticks: Ticks, camera: Camera, progress: Progress
+) -> str:
+    """Write the sheet; gives its path. Faces stay redacted."""
+    rows = sheet_rows(len(ticks), PICTURES)
+    progress.total(len(rows), "picture")
+    pictures = []
+    with open_frames(folder, "head", redact=True) as frames:
+        for row in rows.tolist():
+            image = frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy()
+            draw_hands(image, drawn, row, camera=camera)
+            pictures.append(crop_to_hands(image, drawn, row, camera=camera))
+            progress.advance()
+    return _write(folder, CONTACT_SHEET, pictures)
+
+
+def write_view_sheet(
+    folder: SessionFolder, drawn: DrawnHands, view: SecondView, *, readings: Readings
+) -> str | None:
+    """The fitted hands in another camera's pictures, beside what was read there; gives the path of
+    the sheet, None where no hand was read.
+    """
+    read = np.isfinite(readings.raw21_px).all(axis=(-1, -2)).any(axis=1)
+    ticks = np.flatnonzero(read & view.head_from_camera.finite)
+    if not len(ticks):
+        return None
+    seen = seen_from(drawn, view, readings)
+    pictures = []
+    with open_frames(folder, view.name, redact=True) as frames:
+        for row in ticks[sheet_rows(len(ticks), VIEW_PICTURES)].tolist():
+            image = frames.read(int(view.picture[row])).image_rgb.copy()
+            draw_hands(image, seen, row, camera=view.camera)
+            pictures.append(image)
+    return _write(folder, VIEW_SHEET.format(view.name), pictures)
+
+
+def seen_from(drawn: DrawnHands, view: SecondView, readings: Readings) -> DrawnHands:
+    """The hands in another camera's frame, with what was read in its pictures."""
+    count = len(drawn.landmarks)
+    pose = view.head_from_camera.inverse()
+    points = pose.apply(drawn.landmarks.reshape(count, 34, 3)).reshape(drawn.landmarks.shape)
+    both = SE3(
+        np.repeat(pose.rotation[:, None], 2, axis=1),
+        np.repeat(pose.translation[:, None], 2, axis=1),
+    )
+    read = np.isfinite(readings.raw21_px).all(axis=(-1, -2))
+    found = {row: readings.raw21_px[row][read[row]].reshape(-1, 2) for row in range(count)}
+    palms = both @ drawn.head_from_palm
+    return replace(drawn, landmarks=points, head_from_palm=palms, found_px=found)
+
+
+def _write(folder: SessionFolder, path: str, pictures: Sequence[Image]) -> str:
+    import cv2
+
+    sheet = side_by_side(pictures, columns=COLUMNS, tile_width=TILE_WIDTH)
+    done, png = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    if not done:
+        raise StorageError(f"{folder.place(path)}: the picture could not be encoded")
+    folder.write_bytes(path, png.tobytes())
+    return path
+
+
+def sheet_rows(count: int, pictures: int) -> NDArray[np.int64]:
+    """Evenly spread tick rows."""
+    return np.unique(np.linspace(0, count - 1, min(pictures, count)).round().astype(np.int64))
+
+
+def side_by_side(images_rgb: Sequence[Image], *, columns: int, tile_width: int) -> Image:
+    """Pictures in a grid, scaled to one width."""
+    import cv2
+
+    height, width = images_rgb[0].shape[:2]
+    size = (tile_width, max(1, round(height * tile_width / width)))
+    tiles = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images_rgb]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+    return np.vstack(rows)

@@ -1,0 +1,1 @@
+"""Inertial readings: checks, preintegration, clock, axes, rows of a rolling shutter."""

@@ -1,0 +1,1 @@
+"""Where metres come from besides the IMU: a second camera, depth, markers."""

@@ -1,0 +1,1 @@
+"""The map: grown, adjusted, closed, joined, found again, and made metric."""

@@ -1,0 +1,234 @@
+"""Places seen again: joins the tracks of one scene point that was left and found anew.
+
+Corners of every anchor frame carry a descriptor. Frames that the map puts near one another are
+matched by it, and a match counts only where the later frame can be localised from the earlier one's
+points. Drift must be less than about the scene's depth; whole maps are joined in `joining`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.geometry.arrays import Bools, Ints
+from core.geometry.rotations import rotvec_from_matrix
+from core.geometry.se3 import SE3
+from slam.config import SlamConfig
+from slam.map.scene import Scene
+from slam.sight.localise import View, ransac_pose, refine_pose
+from slam.sight.places import Place
+from slam.sight.tracks import Tracks
+
+REACH = 1.0  # how far apart two places may be, in scene depths
+MAX_VIEW_COS = np.cos(np.deg2rad(50))
+CANDIDATES = 5  # earlier places tried for every place
+FEW_SHARED = 30  # places that still share this many corners are no loop
+MIN_INLIERS, MIN_SHARE = 15, 0.4
+RATIO = 0.85  # best over second-best descriptor distance
+MAX_BITS = 70  # of 256 that may differ
+GATE_RAD = 0.12  # how far drift may have moved a point in the later view
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the path was off at a place met again, before the loop was closed.
+
+    off: distance, in the map's unit.   turn_rad.   between: length of the path since the first
+    visit, in the same unit.
+    """
+
+    off: float
+    turn_rad: float
+    between: float
+
+
+def find_loops(
+    tracks: Tracks, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
+) -> tuple[Ints, list[Drift]]:
+    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and what each place met again
+    says of the drift in between.
+
+    frames ``(k,)``: video frames of the scene's posed keyframes, in their order.
+    """
+    posed = np.flatnonzero(scene.posed)
+    steps = np.linalg.norm(np.diff(scene.position[posed], axis=0), axis=1)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
+    pairs: list[Ints] = []
+    drifts: list[Drift] = []
+    views: dict[int, Seen | None] = {}
+    for early, late in _meetings(scene, inside, frames=frames, posed=posed):
+        if late.frame not in views:
+            views[late.frame] = localised(tracks, scene, late, config=config)
+        seen = views[late.frame]
+        if seen is None:
+            continue
+        found = _verify(scene, config, early, seen=seen)
+        if found is not None:
+            pairs.append(found[0])
+            between = way[_near(frames, late.frame)] - way[_near(frames, early.frame)]
+            drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
+    if not pairs:
+        return np.zeros((0, 2), np.int64), []
+    return np.unique(np.concatenate(pairs), axis=0), drifts
+
+
+def _near(frames: Ints, frame: int) -> int:
+    return min(int(np.searchsorted(frames, frame)), len(frames) - 1)
+
+
+def _drift(drifted: SE3, closed: SE3, *, between: float) -> Drift:
+    """Of one camera, where the path has it and where the earlier points do (camera_from_world)."""
+    off = drifted @ closed.inverse()
+    turn = float(np.linalg.norm(rotvec_from_matrix(off.rotation)))
+    return Drift(float(np.linalg.norm(off.translation)), turn, between)
+
+
+def _meetings(
+    scene: Scene, places: list[Place], *, frames: Ints, posed: Ints
+) -> Iterator[tuple[Place, Place]]:
+    """Places that look at the same part of the map but share hardly any track."""
+    if len(places) < 3:
+        return
+    near = posed[np.clip(np.searchsorted(frames, [p.frame for p in places]), 0, len(posed) - 1)]
+    position, ahead = scene.position[near], scene.rotation[near][:, :, 2]
+    rows = scene.observations()
+    away = scene.points[scene.views.track[rows]] - scene.position[scene.views.frame[rows]]
+    depth = float(np.median(np.linalg.norm(away, axis=1)))
+    tree = cKDTree(position)
+    for later, place in enumerate(places):
+        around = np.array(tree.query_ball_point(position[later], REACH * depth), np.int64)
+        around = around[(around < later) & (ahead[around] @ ahead[later] > MAX_VIEW_COS)]
+        far = np.linalg.norm(position[around] - position[later], axis=1) / depth
+        turned = np.arccos(np.clip(ahead[around] @ ahead[later], -1, 1))
+        nearest = (places[k] for k in around[np.argsort(far + turned)])
+        met = (early for early in nearest if _shared(early, place) < FEW_SHARED)
+        for early in islice(met, CANDIDATES):
+            yield early, place
+
+
+def _shared(first: Place, second: Place) -> int:
+    return len(np.intersect1d(first.track, second.track, assume_unique=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A place and its observations, one per track and alike in order."""
+
+    place: Place
+    observed: Tracks
+
+
+@dataclass(frozen=True, eq=False)
+class Seen(Look):
+    """A later place in the map as it is: camera_from_world, drift and all."""
+
+    camera_from_world: SE3
+
+
+def _verify(
+    scene: Scene, config: SlamConfig, early: Place, *, seen: Seen
+) -> tuple[Ints, SE3] | None:
+    """Pairs of tracks (earlier, later) and the later camera_from_world, if that place can be
+    localised from the earlier's points."""
+    known = scene.known[early.track]
+    if known.sum() < MIN_INLIERS:
+        return None
+    points = scene.points[early.track[known]]
+    expected = seen.camera_from_world.apply(points)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    near = expected @ seen.observed.rays.T > np.cos(GATE_RAD)
+    old, new = match(early.descriptors[known], seen.place.descriptors, allowed=near)
+    if len(old) < MIN_INLIERS:
+        return None
+    view = View(points[old], seen.observed.rays[new], seen.observed.rad_per_px[new])
+    pose = ransac_pose(view, outlier_px=config.outlier_px)
+    if pose is None:
+        return None
+    found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    old_track, new_track = early.track[known][old], seen.place.track[new]
+    good = found.inlier & (old_track != new_track)
+    if found.inlier.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
+        return None
+    return np.stack([old_track[good], new_track[good]], axis=1), found.camera_from_world
+
+
+def looked(tracks: Tracks, place: Place) -> Look:
+    """A place with its observations; corners that its frame dropped are left out."""
+    start, end = np.searchsorted(tracks.frame, [place.frame, place.frame + 1])
+    here = tracks.subset(np.arange(start, end))
+    still_there = np.isin(place.track, here.track)
+    place = Place(place.frame, place.track[still_there], place.descriptors[still_there])
+    return Look(place, here.subset(np.isin(here.track, place.track)))
+
+
+def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
+    """A place in the map by the points it sees itself; None where they do not suffice."""
+    look = looked(tracks, place)
+    here = look.observed
+    known = scene.known[here.track]
+    if known.sum() < config.min_landmarks:
+        return None
+    view = View(scene.points[here.track[known]], here.rays[known], here.rad_per_px[known])
+    pose = ransac_pose(view, outlier_px=config.outlier_px)
+    if pose is None:
+        return None
+    found = refine_pose(view, pose, sigma_px=1.0, outlier_px=2 * config.outlier_px)
+    return Seen(look.place, here, found.camera_from_world)
+
+
+def match(first: Any, second: Any, *, allowed: Bools | None = None) -> tuple[Ints, Ints]:
+    """Mutual nearest descriptors among allowed pairs ``(n,m)``, clearly nearer than the next."""
+    words = [np.ascontiguousarray(d).view(np.uint64) for d in (first, second)]
+    differ = np.bitwise_count(words[0][:, None, :] ^ words[1][None, :, :]).sum(
+        axis=2, dtype=np.int64
+    )
+    if allowed is not None:
+        differ = np.where(allowed, differ, 256)
+    if differ.shape[1] < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    best = differ.argmin(axis=1)
+    two = np.partition(differ, 1, axis=1)[:, :2]
+    rows = np.arange(len(best))
+    good = (two[:, 0] <= MAX_BITS) & (two[:, 0] < RATIO * two[:, 1])
+    good &= differ.argmin(axis=0)[best] == rows
+    return rows[good], best[good]
+
+
+def joined(pairs: Ints, n_tracks: int) -> Ints:
+    """``(n_tracks,)`` new id of every track: the smallest of those it is joined with."""
+    root = np.arange(n_tracks)
+
+    def top(k: int) -> int:
+        while root[k] != k:
+            root[k] = root[root[k]]
+            k = int(root[k])
+        return k
+
+    for first, second in pairs.tolist():
+        a, b = top(first), top(second)
+        root[max(a, b)] = min(a, b)
+    return np.array([top(k) for k in range(n_tracks)])
+
+
+def renamed(places: list[Place], new_id: Ints) -> list[Place]:
+    """The same places under joined ids; of two corners that became one the first stays."""
+    result = []
+    for place in places:
+        track, first = np.unique(new_id[place.track], return_index=True)
+        coarse = tuple(size[first] for size in place.coarse)
+        result.append(Place(place.frame, track, place.descriptors[first], coarse))
+    return result
+
+
+def relabelled(tracks: Tracks, new_id: Ints) -> Tracks:
+    """The same observations under joined ids. A frame that saw both halves keeps neither: they
+    were two points after all, or one of them is wrong."""
+    track = new_id[tracks.track]
+    order = np.lexsort((track, tracks.frame))
+    same = np.diff(tracks.frame[order] * (len(new_id) + 1) + track[order]) == 0
+    twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
+    return replace(tracks, track=track).subset(order[~twice])

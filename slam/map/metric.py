@@ -1,0 +1,187 @@
+"""Makes a map metric and level with its IMU, or says why that cannot be done."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from core.geometry.rotations import rotvec_from_matrix
+from core.geometry.se3 import SE3
+from slam.config import SlamConfig
+from slam.imu.imu_axes import axes_doubt
+from slam.imu.imu_clock import fit_clock
+from slam.imu.inertial import GRAVITY_M_S2, ImuData, Start, deltas, integrate, linear_start
+from slam.map import growth, visual_inertial
+from slam.map.bundle import covariances
+from slam.map.mapping import SceneMap
+from slam.map.visual_inertial import Inertial, with_mounting
+
+ROUNDS, MOST_ROUNDS = 3, 6  # more while a sensor's noise is still being found
+GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
+# Accelerometer datasheets leave out vibration, scale and axis errors; gyros mostly keep theirs.
+ACCEL_FACTOR = 10.0
+LEAST_GYRO_NOISE, LEAST_ACCEL_NOISE = 1e-4, 1e-2  # where a calibration claims less
+DOUBTFUL = 2.5  # a sensor this many times worse than believed is taken at what it shows
+LONG_S = 2.0  # spans over which the gyro is compared: the camera's own noise counts little there
+# And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
+SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
+UNMEASURED, PRIOR_FREE = 1.5, 6.0  # of its noise before looking, as from so many residuals
+
+
+def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
+    """Joint visual-inertial refinement of a finished map, in place."""
+    scene, posed = scene_map.scene, scene_map.posed
+    times_ns = scene.views.timestamps_ns[posed]
+    if not imu.covers(times_ns):
+        scene_map.rejected = "imu_gap"
+        return
+    scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed])
+    imu = scene_map.clock.applied(imu)
+    scene_map.doubt = axes_doubt(imu, times_ns, scene.rotation[posed])
+    start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])
+    if start is None:
+        scene_map.rejected = "no_positive_scale"
+        return
+    if contradiction(imu, times_ns, (scene.rotation[posed], start)) > 0.5:
+        scene_map.rejected = "gyro_contradicts_camera"
+        return
+    levelled = visual_inertial.level(start)
+    scene.moved(levelled, 1.0 if scene.ranged else start.scale)
+    n = len(posed)
+    states = Inertial(
+        levelled.rotate(start.velocities),
+        np.tile(start.gyro_bias, (n, 1)),
+        np.tile(start.accel_bias, (n, 1)),
+    )
+    states, noisy, covariance = _refined(scene_map, imu, config, states=states)
+    away = scene.position[posed] - scene.position[posed[0]]
+    scene_map.covariance = with_mounting(covariance, away)
+    scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
+    if scene.ranged:
+        scale_by_ranges(scene_map)
+        return
+    sigma = _scale_sigma(scene.position[posed], scene_map.covariance)
+    if sigma > config.max_scale_sigma:
+        scene_map.rejected = "scale_uncertain"
+    else:
+        scene_map.scale_sigma, scene_map.scale_source = sigma, "imu"
+
+
+def _refined(
+    scene_map: SceneMap, imu: ImuData, config: SlamConfig, *, states: Inertial
+) -> tuple[Inertial, ImuData, Floats]:
+    """The joint optimisation, again with what does not fit left out and the sensors' noise as seen.
+
+    Returns the IMU states, the IMU with that noise, and the keyframes' covariance ``(k,6,6)``.
+    """
+    scene, posed, noisy = scene_map.scene, scene_map.posed, _guessed_noise(imu)
+    times_ns = scene.views.timestamps_ns[posed]
+    for round_ in range(MOST_ROUNDS):
+        used = noisy
+        states, graph, values = visual_inertial.refine(
+            scene, used, posed, inertial=states, config=config
+        )
+        turns = gyro_noise(
+            used, times_ns, scene.rotation[posed], bias=states.gyro_bias.mean(axis=0)
+        )
+        pushes = accel_noise(used, times_ns, scene.world_from_camera[posed], states=states)
+        if turns > DOUBTFUL * used.gyro_noise:
+            noisy = replace(noisy, gyro_noise=turns)
+        if pushes > DOUBTFUL * used.accel_noise:
+            noisy = replace(noisy, accel_noise=pushes)
+        scene.drop_outliers(config.outlier_px)
+        growth.replace_points(scene, config, posed)
+        if noisy is used and round_ >= ROUNDS - 1:
+            break
+    worse = max(1.0, pushes / used.accel_noise)  # than weighed with: then the sigmas grow
+    return states, noisy, worse**2 * covariances(graph, values, posed)
+
+
+def scale_by_ranges(scene_map: SceneMap) -> None:
+    """How sure a map is whose lengths come from ranges: what they share moves all of it."""
+    scene, posed = scene_map.scene, scene_map.posed
+    told = scene.views.ranges
+    assert told is not None
+    used = told.subset(scene.observations())
+    weight = float(np.nansum((used.range_m / used.sigma_m) ** 2))
+    sigma = float(np.sqrt(told.bias_share**2 + 1 / max(weight, 1.0)))
+    away = scene.position[posed] - scene.position[posed[0]]
+    scene_map.covariance[:, 3:, 3:] += sigma**2 * away[:, :, None] * away[:, None, :]
+    scene_map.scale_sigma, scene_map.scale_source = sigma, told.source
+
+
+def _guessed_noise(imu: ImuData) -> ImuData:
+    return replace(
+        imu,
+        gyro_noise=max(imu.gyro_noise, LEAST_GYRO_NOISE),
+        accel_noise=max(ACCEL_FACTOR * imu.accel_noise, LEAST_ACCEL_NOISE),
+    )
+
+
+def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) -> float:
+    """Noise density by which gyro and camera rotations ``(K,3,3)`` differ over `LONG_S`; 0 if the
+    recording is shorter."""
+    off = []
+    start = 0
+    turned = integrate(imu.without_bias(bias, np.zeros(3)), times_ns).rotation
+    in_imu = rotation @ imu.camera_from_imu.rotation
+    for end in range(len(times_ns)):
+        seconds = (times_ns[end] - times_ns[start]) * 1e-9
+        if seconds >= LONG_S:
+            gyro, camera = (r[start].T @ r[end] for r in (turned, in_imu))
+            off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
+            start = end
+    return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
+
+
+def accel_noise(imu: ImuData, times_ns: Ints, world_from_camera: SE3, *, states: Inertial) -> float:
+    """Noise density by which accelerometer and path ``(K,)`` disagree over `SPAN_S`.
+
+    The speed between two spans is told twice, by what was felt before and after it. A recording too
+    short to show much is taken for `UNMEASURED` times as noisy as the IMU says.
+    """
+    at = [0]
+    for row in range(len(times_ns)):
+        if times_ns[row] - times_ns[at[-1]] >= SPAN_S * 1e9:
+            at.append(row)
+    calm = imu.without_bias(states.gyro_bias.mean(axis=0), states.accel_bias.mean(axis=0))
+    world_from_imu = world_from_camera[at] @ imu.camera_from_imu
+    moved = deltas(integrate(calm, times_ns[at]))
+    seconds = moved.seconds[:, None]
+    gained, shift = (
+        world_from_imu[:-1].rotate(felt) + GRAVITY * seconds**k / k
+        for felt, k in ((moved.velocity, 1), (moved.position, 2))
+    )
+    start = (np.diff(world_from_imu.translation, axis=0) - shift) / seconds
+    off = (start[:-1] + gained[:-1] - start[1:]) / np.sqrt((seconds[:-1] + seconds[1:]) / 3)
+    off = off[(np.maximum(seconds[:-1], seconds[1:]) < LONGEST_SPAN_S)[:, 0]]
+    free = max(off.size - 6, 0)  # gravity's tilt, the scale and three biases were fitted to them
+    believed = UNMEASURED * imu.accel_noise
+    return float(np.sqrt((PRIOR_FREE * believed**2 + np.sum(off**2)) / (PRIOR_FREE + free)))
+
+
+def _scale_sigma(position: Floats, covariance: Floats) -> float:
+    """Relative uncertainty of the distance from the held first keyframe to the farthest one."""
+    away = position - position[0]
+    far = int(np.argmax(np.linalg.norm(away, axis=1)))
+    distance = float(np.linalg.norm(away[far]))
+    if distance == 0:
+        return float("inf")
+    along = away[far] / distance
+    return float(np.sqrt(along @ covariance[far, 3:, 3:] @ along)) / distance
+
+
+def contradiction(imu: ImuData, times_ns: Ints, seen: tuple[Floats, Start]) -> float:
+    """Share of the camera's turning that the gyro does not tell the same way, 0 … 1 and more.
+
+    Near 0 for a good rig; near 1 and above for wrong axes, units or clocks. 0 where nothing turned.
+    """
+    rotation, start = seen
+    turned = deltas(integrate(imu.without_bias(start.gyro_bias, np.zeros(3)), times_ns))
+    in_imu = rotation @ imu.camera_from_imu.rotation
+    seen_turn = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
+    gyro_turn = rotvec_from_matrix(turned.rotation)
+    total = float(np.sqrt(np.mean(seen_turn**2)))
+    if total < 5e-3:
+        return 0.0
+    return float(np.sqrt(np.mean((seen_turn - gyro_turn) ** 2))) / total

@@ -1,0 +1,1 @@
+"""What people look at and other programs read: report, plots, clouds, meshes, trajectories."""

@@ -1,0 +1,1 @@
+"""From pictures to rays: corners followed, keyframes, two views, a camera placed among points."""

@@ -1,0 +1,118 @@
+"""The pose of one view from points whose places are known."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Bools, Floats
+from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.se3 import SE3
+from slam.sight.rays import tangent_rotations
+from slam.sight.twoview import CONE_COS
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one frame saw of known points. points: ``(N,3)`` world; rays: ``(N,3)``; rad_per_px:
+    ``(N,)``."""
+
+    points: Floats
+    rays: Floats
+    rad_per_px: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class PosePrior:
+    """A pose believed before looking. information: ``(6,6)`` for (rotation, translation) in the
+    camera frame."""
+
+    camera_from_world: SE3
+    information: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Localised:
+    """camera_from_world, the inliers ``(N,)`` and the covariance ``(6,6)`` (rotation, translation;
+    camera frame)."""
+
+    camera_from_world: SE3
+    inlier: Bools
+    covariance: Floats
+
+
+def errors_px(view: View, camera_from_world: SE3) -> Floats:
+    """Reprojection error ``(N,)``, infinite behind the camera."""
+    seen = camera_from_world.apply(view.points)
+    along = np.sum(view.rays * seen, axis=1)
+    across = np.linalg.norm(seen - along[:, None] * view.rays, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(along > 0, across / along / view.rad_per_px, np.inf)
+
+
+def refine_pose(
+    view: View,
+    start: SE3,
+    *,
+    sigma_px: float,
+    outlier_px: float,
+    prior: PosePrior | None = None,
+    rounds: int = 10,
+) -> Localised:
+    """Gauss-Newton on the tangent-plane errors with Cauchy weights, from ``start``."""
+    tangent = tangent_rotations(view.rays)[:, :, :2].transpose(0, 2, 1)  # (N,2,3)
+    rotation, translation = start.rotation.copy(), start.translation.copy()
+    information = np.eye(6)
+    for _ in range(rounds):
+        seen = view.points @ rotation.T + translation
+        along = np.maximum(np.sum(view.rays * seen, axis=1), 1e-6)
+        flat = np.einsum("nij,nj->ni", tangent, seen) / along[:, None]
+        residual = flat / (view.rad_per_px * sigma_px)[:, None]
+        weight = 1 / (1 + np.sum(residual**2, axis=1) / 9)
+        towards = (tangent - flat[:, :, None] * view.rays[:, None, :]) / along[:, None, None]
+        turned = np.cross(seen[:, None, :], towards)  # d/d(rotation): towards · (-[seen]x)
+        jacobian = np.concatenate([turned, towards], axis=2)
+        jacobian /= (view.rad_per_px * sigma_px)[:, None, None]
+        weighted = (jacobian * weight[:, None, None]).reshape(-1, 6)
+        information = weighted.T @ jacobian.reshape(-1, 6)
+        gradient = weighted.T @ residual.ravel()
+        if prior is not None:
+            delta = _off(rotation, translation, prior.camera_from_world)
+            information = information + prior.information
+            gradient = gradient + prior.information @ delta
+        step = -np.linalg.solve(information + 1e-9 * np.trace(information) * np.eye(6), gradient)
+        turn = matrix_from_rotvec(step[:3])
+        rotation, translation = turn @ rotation, turn @ translation + step[3:]
+        if np.abs(step).max() < 1e-7:
+            break
+    pose = SE3(rotation, translation)
+    covariance = np.linalg.pinv(information, hermitian=True)
+    return Localised(pose, errors_px(view, pose) < outlier_px, covariance)
+
+
+def _off(rotation: Floats, translation: Floats, believed: SE3) -> Floats:
+    """``(6,)`` rotation and translation from the believed pose to this near one, to first order."""
+    turn = rotation @ believed.rotation.T
+    axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    return np.concatenate([axis / 2, translation - turn @ believed.translation])
+
+
+def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
+    """A pose from nothing: P3P on the rays near the axis. None where too few agree."""
+    front = view.rays[:, 2] > CONE_COS
+    if front.sum() < 8:
+        return None
+    flat = view.rays[front, :2] / view.rays[front, 2:]
+    found, rotvec, shift, inliers = cv2.solvePnPRansac(
+        view.points[front],
+        flat,
+        np.eye(3),
+        None,
+        flags=cv2.SOLVEPNP_SQPNP,
+        reprojectionError=2 * outlier_px * float(np.median(view.rad_per_px)),
+        iterationsCount=200,
+        confidence=0.999,
+    )
+    if not found or inliers is None or len(inliers) < 8:
+        return None
+    return SE3(matrix_from_rotvec(rotvec[:, 0]), shift[:, 0])
