@@ -253,24 +253,28 @@ class _Reporter:
 
 
 class _SentProgress:
-    """Progress that travels to the driver, a few times a second."""
+    """Progress that travels to the driver, a few times a second. Threads may share it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._total, self._done, self._unit, self._text = 0, 0, "", ""
         self._sent = 0.0
+        self._lock = threading.RLock()
 
     def total(self, n: int, unit: str) -> None:
-        self._total, self._done, self._unit = n, 0, unit
-        self._send(now=True)
+        with self._lock:
+            self._total, self._done, self._unit = n, 0, unit
+            self._send(now=True)
 
     def advance(self, k: int = 1) -> None:
-        self._done += k
-        self._send(now=self._done >= self._total)
+        with self._lock:
+            self._done += k
+            self._send(now=self._done >= self._total)
 
     def note(self, text: str) -> None:
-        self._text = text
-        self._send(now=False)
+        with self._lock:
+            self._text = text
+            self._send(now=False)
 
     def _send(self, *, now: bool) -> None:
         clock = time.monotonic()

@@ -1,6 +1,7 @@
 """The head's evidence joined with what other cameras' pictures show of the same hands."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,9 +55,11 @@ def joined(
     lift = config.source == "mediapipe" and config.lifter
     sigma = config.landmark_sigma
     joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
+    with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
+        looks = list(pool.map(lambda view: others.look(view, joints), others.views))
     found = {
-        view.name: checked(view, others.look(view, joints), tracks, shape=shape, sigma=sigma)
-        for view in others.views
+        view.name: checked(view, readings, tracks, shape=shape, sigma=sigma)
+        for view, readings in zip(others.views, looks, strict=True)
     }
     joint = [
         replace(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ Image = NDArray[np.uint8]
 IN_VIEW = 0.5  # of a hand's landmarks, else it is not looked for
 CUT_SCALE = 0.8  # of the square around a hand that the picture's edge cuts
 LEAST, SURE = 0.5, 0.75  # presence above which an answer counts, and above which it is the last
+ONE_AT_A_TIME = Lock()  # stderr is the process's: two may not turn it aside at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,9 @@ def other_cameras(
     if not names or not len(ticks):
         return None
     views, unused = read_second_views(folder, ticks, names)
+    if views:
+        progress.note("hands in " + ", ".join(view.name for view in views))
+        progress.total(sum(int((view.picture >= 0).sum()) for view in views), "picture")
     return OtherCameras(views, look_into(folder, config.model, progress), unused)
 
 
@@ -89,22 +94,22 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
         expected = expected_px(view, joints_in_head)
         wanted = np.isfinite(expected).all(axis=(-1, -2)) & (view.picture >= 0)[:, None]
         px, points = np.full(expected.shape, np.nan), np.full(joints_in_head.shape, np.nan)
-        ticks = np.flatnonzero(wanted.any(axis=1))
+        ticks = np.flatnonzero(view.picture >= 0)
         before: list[Floats | None] = [None, None]
-        progress.note(f"hands in {view.name}")
-        progress.total(len(ticks), "frame")
         with (
             _detector(hand_model_path(model)) as detector,
             open_frames(folder, view.name, redact=False) as frames,
         ):
             for tick in ticks.tolist():
+                progress.advance()
+                if not wanted[tick].any():
+                    continue
                 image = frames.read(int(view.picture[tick])).image_rgb
                 for s in np.flatnonzero(wanted[tick]):
                     hand = read_hand(detector, image, expected[tick, s], before=before[s])
                     if hand is not None:
                         before[s] = hand.raw21_px
                         px[tick, s], points[tick, s] = hand.raw21_px, hand.raw21_in_hand
-                progress.advance()
         return Readings(px, points, wanted)
 
     return look
@@ -113,7 +118,7 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
 @contextmanager
 def _detector(model: Path) -> Iterator[HandDetector]:
     with ExitStack() as stack:
-        with quiet_library():  # LiteRT greets on stderr
+        with ONE_AT_A_TIME, quiet_library():  # LiteRT greets on stderr
             detector = HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
             stack.enter_context(detector)
         yield detector
@@ -148,7 +153,7 @@ def read_hand(
     last = np.array([image_rgb.shape[1], image_rgb.shape[0]]) - 1.0
     scale = CUT_SCALE if ((expected <= 0) | (expected >= last)).any() else 1.0
     best: FoundHand | None = None
-    for place in (before, expected, None, None):
+    for place in (before, expected, None):
         around = best.raw21_px if place is None and best is not None else place
         if around is None:
             continue

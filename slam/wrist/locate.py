@@ -6,6 +6,7 @@ camera sees. What is not seen clearly enough has no pose.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,19 +47,25 @@ def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
 
 def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath]:
     """By stream: where its camera was at every tick. Only in maps whose lengths are metres."""
-    folder, found = recording.folder, {}
-    for stream in wrist_streams(folder, recording.config):
-        recording.progress.note(f"placing {stream}")
-        hands = hand_track(recording, result, stream.removesuffix("_wrist"))
-        known = Calibration.read(folder).stream(stream)
-        camera = tracked_camera(known.camera, recording.config)
-        with (
-            open_frames(folder, recording.config.stream, redact=False) as head,
-            open_frames(folder, stream, redact=False) as wrist,
-        ):
-            finder = _Finder(recording, result, hands, camera, head, wrist, known.readout_ns * 1e-9)
-            found[stream] = finder.path()
-    return found
+    streams = wrist_streams(recording.folder, recording.config)
+    if not streams:
+        return {}
+    recording.progress.note("placing " + ", ".join(streams))
+    with ThreadPoolExecutor(len(streams)) as pool:  # OpenCV works outside of Python's lock
+        paths = pool.map(lambda stream: _located(recording, result, stream), streams)
+        return dict(zip(streams, paths, strict=True))
+
+
+def _located(recording: Recording, result: Estimate, stream: str) -> WristPath:
+    hands = hand_track(recording, result, stream.removesuffix("_wrist"))
+    known = Calibration.read(recording.folder).stream(stream)
+    camera = tracked_camera(known.camera, recording.config)
+    with (
+        open_frames(recording.folder, recording.config.stream, redact=False) as head,
+        open_frames(recording.folder, stream, redact=False) as wrist,
+    ):
+        readout_s = known.readout_ns * 1e-9
+        return _Finder(recording, result, hands, camera, head, wrist, readout_s).path()
 
 
 @dataclass

@@ -56,11 +56,11 @@ def search(
         landmarks, candidates, camera=camera, camera_from_world=camera_from_world
     )
     drawn = _drawn(landmarks, rows, warp)
-    keep = drawn.std(axis=(1, 2)) > LEAST_TEXTURE
+    keep = _texture(drawn) > LEAST_TEXTURE
     rows, uv, drawn = rows[keep], uv[keep], drawn[keep]
     grey = grey.astype(np.float32)
     spots, good = np.full((len(rows), 2), np.nan), np.zeros(len(rows), bool)
-    for k, (patch, at) in enumerate(zip(drawn, uv, strict=True)):
+    for k, (patch, at) in enumerate(zip(drawn, uv.tolist(), strict=True)):
         spot = _best(grey, patch, at, radius_px=radius_px)
         if spot is not None:
             spots[k], good[k] = spot, True
@@ -112,13 +112,21 @@ def _drawn(landmarks: Landmarks, rows: Ints, warp: Floats) -> Any:
     return drawn
 
 
-def _best(grey: Any, patch: Any, at: Floats, *, radius_px: int) -> Floats | None:
+def _texture(drawn: Any) -> Floats:
+    """``(N,)`` standard deviation of every patch ``(N,S,S)``."""
+    flat = drawn.reshape(len(drawn), -1)
+    flat = flat - flat[:, :1]  # near zero: squares of float32 stay exact enough
+    variance = np.einsum("ns,ns->n", flat, flat) / flat.shape[1] - flat.mean(axis=1) ** 2
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def _best(grey: Any, patch: Any, at: list[float], *, radius_px: int) -> tuple[float, float] | None:
     """Where the patch fits best near ``at``, to a fraction of a pixel; None if nowhere."""
-    corner = np.rint(at).astype(int) - HALF_PX - radius_px
-    side = 2 * (HALF_PX + radius_px) + 1
+    reach = HALF_PX + radius_px
+    x0, y0 = round(at[0]), round(at[1])
     height, width = grey.shape
-    left, top = np.maximum(corner, 0)
-    right, bottom = min(corner[0] + side, width), min(corner[1] + side, height)
+    left, top = max(x0 - reach, 0), max(y0 - reach, 0)
+    right, bottom = min(x0 + reach + 1, width), min(y0 + reach + 1, height)
     if min(right - left, bottom - top) < 2 * HALF_PX + 4:
         return None
     likeness = cv2.matchTemplate(grey[top:bottom, left:right], patch, cv2.TM_CCOEFF_NORMED)
@@ -129,7 +137,7 @@ def _best(grey: Any, patch: Any, at: Floats, *, radius_px: int) -> Floats | None
         return None
     du = _peak(likeness[y, x - 1 : x + 2])
     dv = _peak(likeness[y - 1 : y + 2, x])
-    return np.array([left + HALF_PX + x + du, top + HALF_PX + y + dv])
+    return left + HALF_PX + x + du, top + HALF_PX + y + dv
 
 
 def _peak(three: Any) -> float:
