@@ -41,6 +41,11 @@ TAKES: dict[str, dict[str, Any]] = {
     "dresser_harsh_44": {"task": "dresser", "seed": 44, "preset": "harsh"},
     "play_45": {"task": "free_play", "seed": 45},
     "spice_46": {"task": "spice_rack", "seed": 46},
+    # first run when all was settled
+    "spice_61": {"task": "spice_rack", "seed": 61},
+    "dresser_62": {"task": "dresser", "seed": 62},
+    "blocks_63": {"task": "blocks_to_tray", "seed": 63},
+    "there_and_back_harsh_64": {"task": "there_and_back", "seed": 64, "preset": "harsh"},
 }
 WRONG_M = 0.05
 
