@@ -14,11 +14,11 @@ from core.session.storage import SessionFolder
 from core.session.tables import MapPoints, Ticks, Trajectory
 from slam.backends.registry import backend_named
 from slam.config import SlamConfig
-from slam.estimate import Estimate
 from slam.output.plots import path_png
 from slam.output.ply import ply_bytes
 from slam.output.report import make_report, wrist_figures
 from slam.recording import range_stream, read_recording
+from slam.result import Estimate
 from slam.wrist.locate import locate_wrists, wrist_streams
 from slam.wrist.ticks import WristPath
 

@@ -1,8 +1,9 @@
 """Our own visual-inertial estimation: `slam.sight.follow`, then `slam.estimate`."""
 
 from slam.config import SlamConfig
-from slam.estimate import Estimate, estimate
+from slam.estimate import estimate
 from slam.recording import Recording
+from slam.result import Estimate
 
 
 class Builtin:

@@ -18,13 +18,13 @@ from slam.backends.colmap_mapper import (
     map_pictures,
 )
 from slam.config import SlamConfig
-from slam.estimate import Estimate, choose_up, settle_maps
 from slam.map import growth
 from slam.map.mapping import SceneMap
 from slam.map.poses import pose_frames
 from slam.map.scene import Scene
 from slam.path import CameraPath
 from slam.recording import Recording
+from slam.result import Estimate, choose_up, settle_maps
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.localise import refine_pose
 from slam.sight.tracks import Tracks

@@ -11,10 +11,10 @@ from core.geometry.alignment import rotation_between
 from core.geometry.arrays import Ints
 from core.geometry.se3 import SE3, interpolate
 from slam.config import SlamConfig
-from slam.estimate import Estimate, choose_up, move_map, settle_maps
 from slam.output.trajectory_files import TrajectoryFile, read_extrinsics, read_trajectory_file
 from slam.path import CameraPath
 from slam.recording import Recording
+from slam.result import Estimate, choose_up, move_map, settle_maps
 
 UP = [0.0, 0.0, 1.0]
 

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from slam.config import SlamConfig
-from slam.estimate import Estimate
 from slam.recording import Recording
+from slam.result import Estimate
 
 
 class Backend(Protocol):

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
-from slam.estimate import Estimate
 from slam.imu.imu_clock import ImuClock
 from slam.map.mapping import SceneMap
 from slam.map.self_calibration import Calibrated
 from slam.output.world import up_from_accelerometer
 from slam.path import CameraPath
+from slam.result import Estimate
 from slam.wrist.ticks import WristPath
 
 STEP_S = 0.2  # path length is summed over steps this long, so that jitter does not count

@@ -11,8 +11,8 @@ from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from core.session.layout import DETECTIONS
 from core.session.tables import Detections
-from slam.estimate import Estimate
 from slam.recording import Recording
+from slam.result import Estimate
 
 BESIDE_M, FARTHEST_M = 0.15, 1.5  # a camera's place from the ray to the wrist, and along it
 NEAR_NS = 100_000_000  # a hand seen this long before or after still says where its camera may be

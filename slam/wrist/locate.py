@@ -19,8 +19,8 @@ from core.session.frames import FrameReader, open_frames
 from core.session.layout import CALIBRATION
 from core.session.storage import SessionFolder
 from slam.config import SlamConfig
-from slam.estimate import Estimate
 from slam.recording import Recording, grey_of, tracked_camera
+from slam.result import Estimate
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
 from slam.wrist.start import STANCES, Stance, Starter, usual
