@@ -14,7 +14,7 @@ from hands.cameras.carried import carried, distances
 from hands.cameras.joined import Joined, joined
 from hands.cameras.look_again import OtherCameras
 from hands.config import HandsConfig
-from hands.lift import candidates, evidence_of, raw_in_head
+from hands.lift import candidates, cut_by_the_edge, evidence_of, raw_in_head
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR
 from hands.model.lifter import lifted
@@ -91,6 +91,10 @@ def wearer_hands(
     ]
     if config.source == "mediapipe" and config.lifter:
         evidence = [lifted(one) for one in evidence]
+    evidence = [
+        cut_by_the_edge(one, found, association, side=s, camera=camera)
+        for s, one in enumerate(evidence)
+    ]
     shape = own_bones(
         evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )

@@ -1,5 +1,7 @@
 """Known hands, projected through known cameras, come back where they were."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -181,3 +183,26 @@ def test_sigmas_hold_two_thirds_of_the_errors(camera, hand, rng, length_mm):
         sigmas.append(found.sigma_lateral_m[0])
     inside = np.abs(np.array(errors)) < np.array(sigmas)[..., None]
     assert 0.6 < inside.mean() < 0.97
+
+
+def test_what_is_imagined_beyond_the_edge_does_not_move_the_hand(
+    camera, hand, length_mm, monkeypatch
+):
+    edge = camera.size_wh[0] - 0.5
+    ray = camera.unproject(np.array([edge, camera.size_wh[1] / 2]))[0]
+    x = 0.03 + np.linspace(0.0, 0.5 * ray[0] / ray[2], 60)  # the wrist ends beyond the edge
+    known = hand(position=np.stack([x, np.full(60, 0.03), np.full(60, 0.5)], axis=1))
+    source = known.seen_by(camera)
+    px = source.raw21_px.copy()
+    beyond = px[..., 0] > edge
+    assert 0.2 < beyond[-1].mean() < 0.9
+    px[..., 0] = np.where(beyond, edge + 0.3 * (px[..., 0] - edge), px[..., 0])
+
+    def worst():
+        found = solved(replace(source, raw21_px=px), camera, ticks=60, length_mm=length_mm)[0]
+        return np.nanmax(landmark_errors(found["right"], known).mean(axis=1))
+
+    careful = worst()
+    monkeypatch.setattr("hands.lift.IMAGINED", 1.0)
+    monkeypatch.setattr("hands.lift.CUT", 0.0)
+    assert careful < 0.5 * worst()
