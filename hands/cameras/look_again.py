@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,6 @@ Image = NDArray[np.uint8]
 IN_VIEW = 0.5  # of a hand's landmarks, else it is not looked for
 CUT_SCALE = 0.8  # of the square around a hand that the picture's edge cuts
 LEAST, SURE = 0.5, 0.75  # presence above which an answer counts, and above which it is the last
-ONE_AT_A_TIME = Lock()  # stderr is the process's: two may not turn it aside at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +116,7 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
 @contextmanager
 def _detector(model: Path) -> Iterator[HandDetector]:
     with ExitStack() as stack:
-        with ONE_AT_A_TIME, quiet_library():  # LiteRT greets on stderr
+        with quiet_library():  # LiteRT greets on stderr
             detector = HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
             stack.enter_context(detector)
         yield detector

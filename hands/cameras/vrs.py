@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from core.errors import BadInputError, MissingExtraError
 from core.geometry.cameras import Fisheye624
 from core.geometry.se3 import SE3
+
+_TERMINAL = RLock()
 
 
 def open_vrs(path: Path) -> Any:
@@ -52,8 +55,11 @@ def rgb_picture(record: Any) -> NDArray[np.uint8]:
 
 @contextmanager
 def quiet_library() -> Iterator[None]:
-    """The VRS library logs every stream it opens to stdout and stderr, past Python."""
-    with Path(os.devnull).open("wb") as nowhere:
+    """The VRS library logs every stream it opens to stdout and stderr, past Python.
+
+    Both belong to the process: another thread that wants them quiet waits.
+    """
+    with _TERMINAL, Path(os.devnull).open("wb") as nowhere:
         kept = [(number, os.dup(number)) for number in (1, 2)]
         try:
             for number, _ in kept:
