@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from pipeline.results import SessionResult, StageResult
@@ -31,12 +30,7 @@ class Show(Protocol):
     def stage_ended(self, url: str, result: StageResult) -> None: ...
     def session_ended(self, result: SessionResult) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Quiet:
@@ -60,12 +54,7 @@ class Quiet:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Nothing."""
 
 
@@ -96,12 +85,7 @@ class Bars(Quiet):
             self._all = self._progress.add_task("all", total=self._sessions, count=count)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
     def session_started(self, url: str) -> None:
