@@ -90,13 +90,13 @@ def pictures_of(provider: Any, name: str) -> tuple[NDArray[np.int64], list[NDArr
 def find(images: list[NDArray[np.uint8]]) -> SourceHands:
     """Every hand in the pictures, followed through them."""
     rows, hands = [], []
-    with HandDetector(hand_model_path(), HandsDetectConfig()) as detector:
-        pictures = [images[0]] * WARM_UP + images
-        every = hands_with_hindsight(pictures, detector, HandsDetectConfig())
-        for row, found in enumerate(every, start=-WARM_UP):
-            if row >= 0:
-                rows += [row] * len(found)
-                hands += found
+    detector = HandDetector(hand_model_path(), HandsDetectConfig())
+    pictures = [images[0]] * WARM_UP + images
+    every = hands_with_hindsight(pictures, detector, HandsDetectConfig())
+    for row, found in enumerate(every, start=-WARM_UP):
+        if row >= 0:
+            rows += [row] * len(found)
+            hands += found
     return SourceHands(
         np.array(rows, dtype=np.int64),
         np.array([h.score if h.side == "left" else 1 - h.score for h in hands]),

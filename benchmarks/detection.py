@@ -87,7 +87,8 @@ def of_take(take: Path, *, wrists: bool) -> dict[str, Any]:
 def points_of_ours(video: Path, *, worn: bool) -> tuple[dict[int, Floats], float]:
     """As `points_alone`, by the detector of `hands_detect`."""
     config = HandsDetectConfig()
-    with HandDetector(hand_model_path(), config, worn=worn) as detector, open_video(video) as all_:
+    detector = HandDetector(hand_model_path(), config, worn=worn)
+    with open_video(video) as all_:
         started = time.process_time()
         pictures = (frame.image_rgb for frame in all_.iterate())
         points = {

@@ -127,10 +127,10 @@ def detect_stills(images: list[Path]) -> list[FoundHand | None]:
     """The surest hand of each picture."""
     hands: list[FoundHand | None] = []
     config = HandsDetectConfig(min_detection_confidence=0.3, min_tracking_confidence=0.3)
-    with StillDetector(hand_model_path(), config) as detector:
-        for path in images:
-            found = detector.detect(np.ascontiguousarray(cv2.imread(str(path))[..., ::-1]))
-            hands.append(max(found, key=lambda hand: hand.score, default=None))
+    detector = StillDetector(hand_model_path(), config)
+    for path in images:
+        found = detector.detect(np.ascontiguousarray(cv2.imread(str(path))[..., ::-1]))
+        hands.append(max(found, key=lambda hand: hand.score, default=None))
     return hands
 
 

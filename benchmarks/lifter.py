@@ -65,16 +65,16 @@ def detected(scene: int) -> dict[str, NDArray[Any]]:
     """What the detector says of one scene's pictures, each answer with the hand it lies on."""
     rng = np.random.default_rng([scene, 5])
     rows: list[dict[str, Any]] = []
-    with HandDetector(hand_model_path(), HandsDetectConfig(search_every=0)) as detector:
-        for picture in portraits(scene, PICTURES):
-            detector.forget()
-            found = [detector.detect(picture.image_rgb) for _ in range(LOOKS)][-1]
-            rows += [row | {"scene": scene, "worse": 0} for row in answers(found, picture)]
-            for number in range(WORSE if found else 0):
-                image = as_recorded(picture.image_rgb, rng)
-                seen = [again for hand in found if (again := reread(detector, image, hand))]
-                worse = {"scene": scene, "worse": number + 1}
-                rows += [row | worse for row in answers(seen, picture)]
+    detector = HandDetector(hand_model_path(), HandsDetectConfig(search_every=0))
+    for picture in portraits(scene, PICTURES):
+        detector.forget()
+        found = [detector.detect(picture.image_rgb) for _ in range(LOOKS)][-1]
+        rows += [row | {"scene": scene, "worse": 0} for row in answers(found, picture)]
+        for number in range(WORSE if found else 0):
+            image = as_recorded(picture.image_rgb, rng)
+            seen = [again for hand in found if (again := reread(detector, image, hand))]
+            worse = {"scene": scene, "worse": number + 1}
+            rows += [row | worse for row in answers(seen, picture)]
     return {name: np.array([row[name] for row in rows]) for name in COLUMNS}
 
 

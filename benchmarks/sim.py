@@ -58,10 +58,8 @@ def detection_share(folder: Path) -> dict[str, float]:
     """How many of the hands that should be found are found, in the head camera."""
     hands, uv, size, must = required(SessionFolder(str(folder)))
     found = wanted = 0
-    with (
-        HandDetector(hand_model_path(), HandsDetectConfig()) as detector,
-        open_video(folder / "head.mp4") as video,
-    ):
+    detector = HandDetector(hand_model_path(), HandsDetectConfig())
+    with open_video(folder / "head.mp4") as video:
         for tick, frame in enumerate(video.iterate()):
             centres = [np.mean(h.raw21_px, axis=0) for h in detector.detect(frame.image_rgb)]
             for row in np.flatnonzero((hands.tick == tick) & must):

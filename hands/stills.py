@@ -5,8 +5,6 @@ twice. The mirrored picture costs as much again and averages out part of the det
 """
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +18,10 @@ LOOKS = 2
 
 
 class StillDetector:
-    """Finds the hands of unrelated pictures. A context manager."""
+    """Finds the hands of unrelated pictures."""
 
     def __init__(self, model: Path, config: HandsDetectConfig) -> None:
         self._detector = HandDetector(model, config)
-
-    def __enter__(self) -> Self:
-        self._detector.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._detector.__exit__(kind, error, trace)
 
     def detect(self, image_rgb: NDArray[np.uint8]) -> list[FoundHand]:
         """The hands of one picture ``(H,W,3)``, positions averaged with its mirror image's."""

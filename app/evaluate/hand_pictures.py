@@ -5,8 +5,6 @@ N: true hands. Every picture stands by itself; nothing is learnt from one for th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,38 +58,6 @@ class Findings:
     invented: int = 0
 
 
-class _Detectors:
-    """One detector per picture size, the last one kept open."""
-
-    def __init__(self) -> None:
-        self._model = hand_model_path()
-        self._config = HandsDetectConfig(
-            min_detection_confidence=CONFIDENCE, min_tracking_confidence=CONFIDENCE
-        )
-        self._open: StillDetector | None = None
-        self._shape: tuple[int, ...] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._open is not None:
-            self._open.__exit__(kind, error, trace)
-
-    def detect(self, image_rgb: NDArray[np.uint8]) -> list[FoundHand]:
-        if self._open is None or image_rgb.shape != self._shape:
-            self.__exit__(None, None, None)
-            self._open = StillDetector(self._model, self._config)
-            self._open.__enter__()
-            self._shape = image_rgb.shape
-        return self._open.detect(image_rgb)
-
-
 def find_hands(
     pictures: Sequence[TruePicture], chosen: NDArray[np.int64], progress: Progress
 ) -> Findings:
@@ -99,21 +65,22 @@ def find_hands(
     rows: list[TruthRow] = []
     complete = invented = 0
     progress.total(len(chosen), "pictures")
-    with _Detectors() as detectors:
-        for index in chosen:
-            picture = pictures[int(index)]
-            found = detectors.detect(picture.load())
-            matches = laid_on(found, picture.hands)
-            rows += [
-                TruthRow(
-                    int(index), picture.name, picture.camera, truth, None if k < 0 else found[k]
-                )
-                for truth, k in zip(picture.hands, matches, strict=True)
-            ]
-            if picture.complete:
-                complete += 1
-                invented += len(found) - sum(k >= 0 for k in matches)
-            progress.advance()
+    config = HandsDetectConfig(
+        min_detection_confidence=CONFIDENCE, min_tracking_confidence=CONFIDENCE
+    )
+    detector = StillDetector(hand_model_path(), config)
+    for index in chosen:
+        picture = pictures[int(index)]
+        found = detector.detect(picture.load())
+        matches = laid_on(found, picture.hands)
+        rows += [
+            TruthRow(int(index), picture.name, picture.camera, truth, None if k < 0 else found[k])
+            for truth, k in zip(picture.hands, matches, strict=True)
+        ]
+        if picture.complete:
+            complete += 1
+            invented += len(found) - sum(k >= 0 for k in matches)
+        progress.advance()
     return Findings(rows, len(chosen), complete, invented)
 
 

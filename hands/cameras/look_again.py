@@ -5,8 +5,7 @@ answer where it was unsure. Costs 6 to 12 ms of CPU per hand and picture. Close 
 only a part of the hand is in the picture; the square is then that of the visible part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,10 +93,8 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
         px, points = np.full(expected.shape, np.nan), np.full(joints_in_head.shape, np.nan)
         ticks = np.flatnonzero(view.picture >= 0)
         before: list[Floats | None] = [None, None]
-        with (
-            _detector(hand_model_path(model)) as detector,
-            open_frames(folder, view.name, redact=False) as frames,
-        ):
+        detector = _detector(hand_model_path(model))
+        with open_frames(folder, view.name, redact=False) as frames:
             for tick in ticks.tolist():
                 progress.advance()
                 if not wanted[tick].any():
@@ -113,13 +110,9 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
     return look
 
 
-@contextmanager
-def _detector(model: Path) -> Iterator[HandDetector]:
-    with ExitStack() as stack:
-        with quiet_library():  # LiteRT greets on stderr
-            detector = HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
-            stack.enter_context(detector)
-        yield detector
+def _detector(model: Path) -> HandDetector:
+    with quiet_library():  # LiteRT greets on stderr
+        return HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
 
 
 def expected_px(view: SecondView, joints_in_head: Floats) -> Floats:

@@ -150,10 +150,8 @@ def find_hands(job: Job, config: HandsDetectConfig, advance: Callable[[int], Non
     folder = SessionFolder(job.url)
     rows: list[int] = []
     hands: list[FoundHand] = []
-    with (
-        open_frames(folder, job.stream, redact=False) as frames,
-        HandDetector(Path(job.model), config, worn=job.worn) as detector,
-    ):
+    detector = HandDetector(Path(job.model), config, worn=job.worn)
+    with open_frames(folder, job.stream, redact=False) as frames:
         pictures = (f.image_rgb for f in frames.iterate(start=job.warm_from, stop=job.stop))
         every = hands_with_hindsight(pictures, detector, config)
         for row, found in enumerate(every, start=job.warm_from):

@@ -7,8 +7,6 @@ pictures that are not mirrored "left" is the person's left hand.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,27 +64,16 @@ class Followed:
 
 
 class HandDetector:
-    """Follows the hands of one image stream. A context manager.
+    """Follows the hands of one image stream. Not for use by two threads at once.
 
     worn: the camera is carried by a hand, which is looked for as `hands.detection.own_hand` says.
     """
 
     def __init__(self, model: Path, config: HandsDetectConfig, *, worn: bool = False) -> None:
-        self._model, self._config, self._worn = model, config, worn
+        self._config, self._worn = config, worn
+        self._networks = HandNetworks(model)
         self.patience_frames = config.patience_frames
         self.forget()
-
-    def __enter__(self) -> Self:
-        self._networks = HandNetworks(self._model)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        del self._networks
 
     def forget(self) -> None:
         """The next image has nothing to do with the ones before."""

@@ -28,15 +28,15 @@ def test_a_small_hand_that_crosses_a_wide_picture_is_not_lost(recordings):
     small = cv2.resize(hand, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     high, wide = small.shape[:2]
     missed, steps = [], np.arange(60, WIDE - wide - 60, 9)
-    with HandDetector(hand_model_path(), HandsDetectConfig()) as detector:
-        for step, x in enumerate(steps.tolist()):
-            image = np.full((HIGH, WIDE, 3), 120, dtype=np.uint8)
-            y = 300 + round(60 * np.sin(step / 15))
-            image[y : y + high, x : x + wide] = small
-            truth = left.mean(axis=0) * scale + [x, y]
-            hands = detector.detect(image)
-            near = [np.linalg.norm(h.raw21_px.mean(axis=0) - truth) < 25 for h in hands]
-            missed.append(not any(near))
+    detector = HandDetector(hand_model_path(), HandsDetectConfig())
+    for step, x in enumerate(steps.tolist()):
+        image = np.full((HIGH, WIDE, 3), 120, dtype=np.uint8)
+        y = 300 + round(60 * np.sin(step / 15))
+        image[y : y + high, x : x + wide] = small
+        truth = left.mean(axis=0) * scale + [x, y]
+        hands = detector.detect(image)
+        near = [np.linalg.norm(h.raw21_px.mean(axis=0) - truth) < 25 for h in hands]
+        missed.append(not any(near))
     first = missed.index(False)
     assert first < 30
     assert np.mean(missed[first:]) < 0.03

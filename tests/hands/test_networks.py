@@ -110,10 +110,8 @@ def test_hands_lie_where_mediapipes_own_runner_puts_them(recordings, missing):
         num_hands=2,
     )
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
-    with (
-        HandDetector(model, HandsDetectConfig()) as detector,
-        vision.HandLandmarker.create_from_options(options) as peer,
-    ):
+    detector = HandDetector(model, HandsDetectConfig())
+    with vision.HandLandmarker.create_from_options(options) as peer:
         for look in range(6):
             ours = detector.detect(image)
             theirs = peer.detect_for_video(picture, 33 * look)

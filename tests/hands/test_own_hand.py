@@ -54,8 +54,8 @@ def test_a_large_hand_without_its_wrist_is_found_by_trying(recordings):
     assert truth[0, 1] < -100
     found = {}
     for worn in (False, True):
-        with HandDetector(hand_model_path(), HandsDetectConfig(), worn=worn) as detector:
-            looks = [detector.detect(image) for _ in range(20)]
+        detector = HandDetector(hand_model_path(), HandsDetectConfig(), worn=worn)
+        looks = [detector.detect(image) for _ in range(20)]
         found[worn] = [h for h in looks[-1] if is_own(h, (WIDE, HIGH))]
     assert not found[False]
     (one,) = found[True]
