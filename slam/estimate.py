@@ -30,13 +30,13 @@ from slam.result import Estimate, choose_scale, choose_up, move_map, settle_maps
 from slam.sight import still
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.places import Place
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 MIN_STILL_S = 0.5
 
 
 def estimate(
-    tracks: Tracks,
+    tracks: Observed,
     config: SlamConfig,
     *,
     camera: Camera | None = None,
@@ -92,7 +92,7 @@ def estimate(
 
 
 def build_maps(
-    tracks: Tracks, keyframes: Ints, config: SlamConfig, *, progress: Progress = NO_PROGRESS
+    tracks: Observed, keyframes: Ints, config: SlamConfig, *, progress: Progress = NO_PROGRESS
 ) -> tuple[list[SceneMap], list[Ints]]:
     """Grow maps until no stretch of keyframes gives another one; they are still to be finished.
 
@@ -128,8 +128,8 @@ def _by_pictures_alone(scene_map: SceneMap, config: SlamConfig) -> None:
 
 
 def close_and_join(
-    tracks: Tracks, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
-) -> tuple[Tracks, list[SceneMap], list[Place]]:
+    tracks: Observed, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
+) -> tuple[Observed, list[SceneMap], list[Place]]:
     """Close the loops of every map, join maps that saw the same place, close what joining shows."""
     for scene_map in maps:
         tracks, places = close_loops(tracks, scene_map, config, places=places)
@@ -140,14 +140,14 @@ def close_and_join(
 
 
 def _regain(
-    tracks: Tracks,
+    tracks: Observed,
     maps: list[SceneMap],
     config: SlamConfig,
     *,
     places: list[Place],
     keyframes: Ints,
     leftover: list[Ints],
-) -> tuple[Tracks, list[Ints]]:
+) -> tuple[Observed, list[Ints]]:
     """Give stretches without a map to maps that recognise them; returns those still without."""
     without = []
     for run in leftover:
@@ -158,8 +158,8 @@ def _regain(
 
 
 def close_loops(
-    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
-) -> tuple[Tracks, list[Place]]:
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
+) -> tuple[Observed, list[Place]]:
     """Join what the map saw twice and finish it, in place; returns all under the joined ids."""
     scene, posed = scene_map.scene, scene_map.posed
     pairs, drifts = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
@@ -182,7 +182,7 @@ def close_loops(
 
 
 def _turns_only(
-    tracks: Tracks, frames: Ints, config: SlamConfig, *, result: Estimate, map_id: int
+    tracks: Observed, frames: Ints, config: SlamConfig, *, result: Estimate, map_id: int
 ) -> int:
     """Rotation-only maps over a stretch in which nothing has depth; returns the next map id."""
     path = result.path

@@ -26,13 +26,13 @@ from slam.imu.rolling_shutter import Shutter, unrolled
 from slam.lengths.markers import EVERY, Sighting, Spotter
 from slam.lengths.pair_turn import PICTURES, bent, straightened
 from slam.lengths.ranges import DepthCamera, with_ranges
-from slam.lengths.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, with_stereo
+from slam.lengths.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, told_by_stereo
 from slam.sight.camera_checks import check_camera
 from slam.sight.follow import Follower
 from slam.sight.hand_masks import HandMasks
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.places import Place
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 LONG_READOUT_S = 0.002
 TOGETHER_NS = 2_000_000  # pictures of two cameras further apart in time are not compared
@@ -83,7 +83,7 @@ class Recording:
                     continue
                 yield tick, grey_of(frame, self.camera.size_wh)
 
-    def follow(self) -> tuple[Tracks, list[Place]]:
+    def follow(self) -> tuple[Observed, list[Place]]:
         """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
         times_ns = self.ticks.timestamp_ns
         turns = None if self.imu is None else frame_turns(times_ns, self.imu)
@@ -107,7 +107,7 @@ class Recording:
         self.sightings.clear()
         return Spotter(self.camera, self.config.marker_family)
 
-    def _ranged(self, tracks: Tracks) -> Tracks:
+    def _ranged(self, tracks: Observed) -> Observed:
         """With ranges from a depth camera, or else from a second camera, where there is one."""
         name = range_stream(self.folder, self.config)
         if name is None:
@@ -123,22 +123,23 @@ class Recording:
             pair = self._straightened(
                 StereoPair(self.camera, second, camera_from_other), tracks, (name, keyframes)
             )
-            tracks = with_stereo(tracks, pictures, pair)
-            self.warnings.extend(stereo_doubts(tracks, f"{name} beside {self.config.stream}"))
-            return tracks
+            told = told_by_stereo(tracks, pictures, pair)
+            self.warnings.extend(stereo_doubts(told, f"{name} beside {self.config.stream}"))
+            return tracks.ranged(told)
         depth = DepthCamera(known.camera, camera_from_other)
         self.progress.note("reading depth")
         return with_ranges(tracks, depth_pictures(self.folder, name), depth)
 
-    def _straightened(self, pair: StereoPair, tracks: Tracks, seen: tuple[str, Ints]) -> StereoPair:
+    def _straightened(
+        self, pair: StereoPair, tracks: Observed, seen: tuple[str, Ints]
+    ) -> StereoPair:
         """The pair as the pictures of a few keyframes say, with a warning where it was bent."""
         name, keyframes = seen
         few = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, PICTURES).astype(int))]
-        starts = tracks.starts
         found = straightened(
             pair,
             [
-                (grey, beside, tracks.uv_px[starts[tick] : starts[tick + 1]])
+                (grey, beside, tracks.of_frames([tick]).uv_px)
                 for tick, grey, beside in self._pairs(name, few, size_wh=pair.second_size_wh)
             ],
         )
@@ -163,7 +164,7 @@ class Recording:
                     picture, beside = here.read(frame_of[tick]), there.near(time_ns)
                     yield tick, grey_of(picture, self.camera.size_wh), grey_of(beside, size_wh)
 
-    def unrolled(self, tracks: Tracks) -> Tracks:
+    def unrolled(self, tracks: Observed) -> Observed:
         """Rays as a global shutter would have seen them, as far as the gyro tells."""
         shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
         if self.imu is None or not self.imu.covers(tracks.timestamps_ns):

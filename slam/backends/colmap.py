@@ -27,7 +27,7 @@ from slam.recording import Recording
 from slam.result import Estimate, choose_up, settle_maps
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.localise import refine_pose
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 
 class Colmap:
@@ -89,7 +89,7 @@ def _models(recording: Recording, keyframes: Ints) -> list[ColmapModel]:
 
 
 def scene_map_of(
-    model: ColmapModel, tracks: Tracks, keyframes: Ints, *, config: SlamConfig
+    model: ColmapModel, tracks: Observed, keyframes: Ints, *, config: SlamConfig
 ) -> SceneMap | None:
     """Our corners placed from COLMAP's poses, which stay as they are; None where too few are.
 

@@ -13,10 +13,9 @@ import numpy as np
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from slam.imu.inertial import ImuData, integrate
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed, Tracks
 
 STEPS = 8  # turns are integrated at this many rows and interpolated between them
-BLOCK = 100_000  # rays turned at a time, so that long recordings need no more memory
 
 
 @dataclass(frozen=True)
@@ -39,26 +38,29 @@ class Shutter:
         return np.asarray(self.readout_s * np.clip(part, -0.5, 0.5))
 
 
-def unrolled(tracks: Tracks, shutter: Shutter, imu: ImuData) -> Tracks:
+def unrolled(tracks: Observed, shutter: Shutter, imu: ImuData) -> Observed:
     """The same tracks with rays as a global shutter would have seen them."""
-    if shutter.readout_s <= 0 or not len(tracks.frame):
+    if shutter.readout_s <= 0:
         return tracks
-    delays_s = shutter.delays_s(tracks.uv_px)
-    turns = _turns(tracks.timestamps_ns, imu, shutter.readout_s)
-    place = (delays_s / shutter.readout_s + 0.5) * STEPS
-    low = np.minimum(place.astype(np.int64), STEPS - 1)
-    part = (place - low)[:, None]
-    rotvec = (1 - part) * turns[tracks.frame, low] + part * turns[tracks.frame, low + 1]
-    return replace(tracks, rays=turned(tracks.rays, rotvec))
+    return tracks.changed(_Unroller(tracks.timestamps_ns, shutter, imu))
 
 
-def turned(rays: Floats, rotvec: Floats) -> Floats:
-    """Rays ``(N,3)``, each turned by its own rotation vector ``(N,3)``."""
-    result = np.empty_like(rays)
-    for start in range(0, len(rays), BLOCK):
-        some = slice(start, start + BLOCK)
-        result[some] = np.einsum("nij,nj->ni", matrix_from_rotvec(rotvec[some]), rays[some])
-    return result
+class _Unroller:
+    """Does it to any of the frames at ``times_ns``; the gyro is integrated once for all."""
+
+    def __init__(self, times_ns: Ints, shutter: Shutter, imu: ImuData) -> None:
+        self._times_ns, self._shutter = times_ns, shutter
+        self._turns = _turns(times_ns, imu, shutter.readout_s)
+
+    def __call__(self, tracks: Tracks) -> Tracks:
+        delays_s = self._shutter.delays_s(tracks.uv_px)
+        place = (delays_s / self._shutter.readout_s + 0.5) * STEPS
+        low = np.minimum(place.astype(np.int64), STEPS - 1)
+        part = (place - low)[:, None]
+        frame = np.searchsorted(self._times_ns, tracks.timestamps_ns)[tracks.frame]
+        rotvec = (1 - part) * self._turns[frame, low] + part * self._turns[frame, low + 1]
+        turned = np.einsum("nij,nj->ni", matrix_from_rotvec(rotvec), tracks.rays)
+        return replace(tracks, rays=turned)
 
 
 def _turns(times_ns: Ints, imu: ImuData, readout_s: float) -> Floats:

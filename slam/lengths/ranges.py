@@ -5,7 +5,7 @@ in the adjustment. Sensors are off by a percent of their own; that stays in the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.depth import DepthPicture
-from slam.sight.tracks import Ranges, Tracks
+from slam.sight.tracks import Observed, Ranges
 
 SIGMA_SHARE, LEAST_SIGMA_M = 0.015, 0.005  # of one reading: of its range, and at least
 BIAS_SHARE = 0.01  # by which all readings of a sensor may be off together
@@ -38,21 +38,21 @@ def sigma_m(range_m: Floats) -> Floats:
     return np.maximum(SIGMA_SHARE * range_m, LEAST_SIGMA_M)
 
 
-def with_ranges(tracks: Tracks, pictures: Iterable[DepthPicture], depth: DepthCamera) -> Tracks:
+def with_ranges(tracks: Observed, pictures: Iterable[DepthPicture], depth: DepthCamera) -> Observed:
     """The same tracks with the range of every corner that a depth picture of its frame tells.
 
     A depth picture belongs to the frame nearest in time, within half a frame's period.
     """
-    times_ns, starts = tracks.timestamps_ns, tracks.starts
+    times_ns = tracks.timestamps_ns
     reach_ns = float(np.median(np.diff(times_ns))) / 2 if len(times_ns) > 1 else 0.0
-    found = np.full(len(tracks.frame), np.nan)
+    told = {}
     for picture in pictures:
         after = int(np.clip(np.searchsorted(times_ns, picture.timestamp_ns), 1, len(times_ns) - 1))
         near = min((after - 1, after), key=lambda k: abs(int(times_ns[k]) - picture.timestamp_ns))
         if abs(int(times_ns[near]) - picture.timestamp_ns) <= reach_ns:
-            rows = np.arange(starts[near], starts[near + 1])
-            found[rows] = ranges_along(tracks.rays[rows], picture.depth_m, depth)
-    return replace(tracks, ranges=Ranges(found, sigma_m(found), BIAS_SHARE, "depth"))
+            found = ranges_along(tracks.of_frames([near]).rays, picture.depth_m, depth)
+            told[near] = Ranges(found, sigma_m(found), BIAS_SHARE, "depth")
+    return tracks.ranged(told)
 
 
 def ranges_along(rays: Floats, depth_m: Any, depth: DepthCamera) -> Floats:

@@ -5,8 +5,8 @@ so any two lenses compare, wide ones too, and only the baseline is left between 
 a processor per pair of VGA pictures; only keyframes are compared.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,7 +16,7 @@ from core.geometry.arrays import Bools, Floats, unit
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.sight.rays import rays_of
-from slam.sight.tracks import Ranges, Tracks
+from slam.sight.tracks import Observed, Ranges
 
 SIGMA_PX = 0.4  # of a corner found in the other picture
 MAX_SIGMA_SHARE = 0.05  # ranges less certain than this share of themselves are not told
@@ -31,37 +31,41 @@ BASELINE_SHARE, TURN_SIGMA_RAD = 0.003, 5e-4
 DOUBTFUL_SHARE = 0.02  # by which all distances may be off together: worth a warning
 
 
-def with_stereo(
-    tracks: Tracks, pictures: Iterable[tuple[int, Any, Any]], pair: "StereoPair"
-) -> Tracks:
-    """The same tracks with the range of every corner that the second camera tells.
+def told_by_stereo(
+    tracks: Observed, pictures: Iterable[tuple[int, Any, Any]], pair: "StereoPair"
+) -> dict[int, Ranges]:
+    """The ranges of all corners of these frames, as far as the second camera tells them.
 
     pictures: row of the frame, its grey image and the second camera's of the same time.
     """
-    starts = tracks.starts
-    range_m, sigma_m, slip_rad = np.full((3, len(tracks.frame)), np.nan)
+    found = {}
     for frame, grey, second_grey in pictures:
-        rows = np.arange(starts[frame], starts[frame + 1])
-        if len(rows):
-            told = pair.ranges(grey, second_grey, tracks.uv_px[rows])
-            range_m[rows], sigma_m[rows], slip_rad[rows] = told
-    found = np.isfinite(range_m)
-    bias_share = pair.bias_share(range_m[found], slip_rad[found]) if found.any() else 0.0
-    return replace(tracks, ranges=Ranges(range_m, sigma_m, bias_share, "stereo"))
+        uv_px = tracks.of_frames([frame]).uv_px
+        if len(uv_px):
+            found[frame] = pair.ranges(grey, second_grey, uv_px)
+    if not found:
+        return {}
+    range_m, _, slip_rad = (np.concatenate(column) for column in zip(*found.values(), strict=True))
+    known = np.isfinite(range_m)
+    bias_share = pair.bias_share(range_m[known], slip_rad[known]) if known.any() else 0.0
+    return {
+        frame: Ranges(range_m, sigma_m, bias_share, "stereo")
+        for frame, (range_m, sigma_m, _) in found.items()
+    }
 
 
-def stereo_doubts(tracks: Tracks, cameras: str) -> list[str]:
-    """Warnings about a pair of cameras, which ``cameras`` names, after `with_stereo`."""
-    told = tracks.ranges
-    if told is None or not np.isfinite(told.range_m).any():
+def stereo_doubts(told: Mapping[int, Ranges], cameras: str) -> list[str]:
+    """Warnings about a pair of cameras, which ``cameras`` names, after `told_by_stereo`."""
+    if not any(np.isfinite(ranges.range_m).any() for ranges in told.values()):
         return [
             f"{cameras}: no corner was found in both; do their pictures overlap, are they taken "
             "at the same time, is head_from_camera right? The second camera is left out"
         ]
-    if told.bias_share < DOUBTFUL_SHARE:
+    bias_share = next(iter(told.values())).bias_share
+    if bias_share < DOUBTFUL_SHARE:
         return []
     return [
-        f"{cameras}: distances may all be {told.bias_share:.1%} off; calibrate the two together "
+        f"{cameras}: distances may all be {bias_share:.1%} off; calibrate the two together "
         "again, or mount them further apart"
     ]
 

@@ -135,7 +135,8 @@ def _pairs(scene: Scene, among: Ints) -> list[tuple[float, int, int]]:
             in_a, in_b = shared(scene.views.track[rows], scene.views.track[rows_other])
             if len(in_a) < MIN_SEED_POINTS:
                 break
-            moved = parallax_px(scene.views, rows[in_a], rows_other[in_b])
+            views = scene.views
+            moved = parallax_px(views.subset(rows[in_a]), views.subset(rows_other[in_b]))
             if moved > SEED_PARALLAX_PX:
                 score = len(in_a) * min(moved, 40.0)
                 found.append((score, int(among[k]), int(other)))

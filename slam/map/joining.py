@@ -19,7 +19,7 @@ from slam.map.recognise import best_first, likeness
 from slam.map.scene import Scene
 from slam.sight.localise import View, errors_px, ransac_pose, refine_pose
 from slam.sight.places import Place
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 CANDIDATES = 4  # places of the other map tried for every place
 MAX_TRIES = 150  # pairs of places looked at for one pair of maps
@@ -59,8 +59,8 @@ class Similarity:
 
 
 def join_maps(
-    tracks: Tracks, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
-) -> tuple[Tracks, list[SceneMap], list[Place]]:
+    tracks: Observed, maps: list[SceneMap], config: SlamConfig, *, places: list[Place]
+) -> tuple[Observed, list[SceneMap], list[Place]]:
     """Join whatever maps can be joined; returns all under the joined track ids."""
     refused: set[tuple[int, int]] = set()
     while True:
@@ -103,7 +103,7 @@ class Joint:
 
 
 def _agreeing(
-    tracks: Tracks,
+    tracks: Observed,
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
@@ -123,7 +123,7 @@ def _agreeing(
 
 
 def _joints(
-    tracks: Tracks,
+    tracks: Observed,
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
@@ -235,12 +235,12 @@ def _fits(joint: Joint, similarity: Similarity, config: SlamConfig) -> bool:
 
 
 def _joined(
-    tracks: Tracks,
+    tracks: Observed,
     pair: tuple[SceneMap, SceneMap],
     config: SlamConfig,
     *,
     joints: list[Joint],
-) -> tuple[Tracks, SceneMap, Ints] | None:
+) -> tuple[Observed, SceneMap, Ints] | None:
     """The common map, adjusted; None where it does not hold together."""
     known, other = pair
     similarity = max(joints, key=lambda j: len(j.meeting.pairs)).similarity
@@ -260,7 +260,7 @@ def _joined(
 
 
 def _common_scene(
-    tracks: Tracks,
+    tracks: Observed,
     pair: tuple[SceneMap, SceneMap],
     new_id: Ints,
     *,

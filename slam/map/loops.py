@@ -20,7 +20,7 @@ from slam.config import SlamConfig
 from slam.map.scene import Scene
 from slam.sight.localise import View, ransac_pose, refine_pose
 from slam.sight.places import Place
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed, Tracks
 
 REACH = 1.0  # how far apart two places may be, in scene depths
 MAX_VIEW_COS = np.cos(np.deg2rad(50))
@@ -46,7 +46,7 @@ class Drift:
 
 
 def find_loops(
-    tracks: Tracks, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
+    tracks: Observed, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
 ) -> tuple[Ints, list[Drift]]:
     """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and what each place met again
     says of the drift in between.
@@ -156,16 +156,15 @@ def _verify(
     return np.stack([old_track[good], new_track[good]], axis=1), found.camera_from_world
 
 
-def looked(tracks: Tracks, place: Place) -> Look:
+def looked(tracks: Observed, place: Place) -> Look:
     """A place with its observations; corners that its frame dropped are left out."""
-    start, end = np.searchsorted(tracks.frame, [place.frame, place.frame + 1])
-    here = tracks.subset(np.arange(start, end))
+    here = tracks.of_frames([place.frame])
     still_there = np.isin(place.track, here.track)
     place = Place(place.frame, place.track[still_there], place.descriptors[still_there])
     return Look(place, here.subset(np.isin(here.track, place.track)))
 
 
-def localised(tracks: Tracks, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
+def localised(tracks: Observed, scene: Scene, place: Place, *, config: SlamConfig) -> Seen | None:
     """A place in the map by the points it sees itself; None where they do not suffice."""
     look = looked(tracks, place)
     here = look.observed
@@ -224,11 +223,15 @@ def renamed(places: list[Place], new_id: Ints) -> list[Place]:
     return result
 
 
-def relabelled(tracks: Tracks, new_id: Ints) -> Tracks:
+def relabelled(tracks: Observed, new_id: Ints) -> Observed:
     """The same observations under joined ids. A frame that saw both halves keeps neither: they
     were two points after all, or one of them is wrong."""
-    track = new_id[tracks.track]
-    order = np.lexsort((track, tracks.frame))
-    same = np.diff(tracks.frame[order] * (len(new_id) + 1) + track[order]) == 0
-    twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
-    return replace(tracks, track=track).subset(order[~twice])
+
+    def change(some: Tracks) -> Tracks:
+        track = new_id[some.track]
+        order = np.lexsort((track, some.frame))
+        same = np.zeros(len(order) + 1, bool)  # as the one before
+        same[1:-1] = np.diff(some.frame[order] * (len(new_id) + 1) + track[order]) == 0
+        return replace(some, track=track).subset(order[~(same[:-1] | same[1:])])
+
+    return tracks.changed(change)

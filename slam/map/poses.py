@@ -13,7 +13,7 @@ from slam.map.mapping import SceneMap
 from slam.map.visual_inertial import Inertial
 from slam.path import CameraPath
 from slam.sight.localise import Localised, PosePrior, View, errors_px, refine_pose
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed, Tracks
 
 GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
 STRETCH_S = 1.0  # keyframes further apart than this were not seen from one another
@@ -22,7 +22,7 @@ FREE_SIGMA_RAD, FREE_SIGMA_SHARE = 0.05, 0.5  # without an IMU; share of the key
 
 
 def pose_frames(
-    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
 ) -> None:
     """Fill ``path`` with this map's frames. Gaps without points stay without a pose, unless an IMU
     carries over them and they are shorter than ``max_lost_s``."""
@@ -51,16 +51,14 @@ def _part(scene_map: SceneMap, rows: Ints) -> SceneMap:
 
 
 def _pose_stretch(
-    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
 ) -> None:
     frames = scene_map.frames[scene_map.posed]
     guess = _guesses(tracks.timestamps_ns, scene_map)
-    starts = tracks.starts
     owner = np.searchsorted(frames, np.arange(frames[0], frames[-1] + 1), side="right") - 1
     for offset, pose in enumerate(guess):
         frame = int(frames[0]) + offset
         near = int(owner[offset])
-        rows = np.arange(starts[frame], starts[frame + 1])
         if frame == frames[near]:
             _put_keyframe(path, scene_map, frame=frame, near=near)
             continue
@@ -69,7 +67,7 @@ def _pose_stretch(
         prior = PosePrior(pose.inverse(), _information(scene_map, near))
         if not _put_seen(
             path,
-            tracks.subset(rows),
+            tracks.of_frames([frame]),
             scene_map,
             config=config,
             frame=frame,
@@ -123,16 +121,16 @@ def _put_seen(
 
 
 def _reach_out(
-    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, path: CameraPath
 ) -> None:
     """Frames before the first and after the last keyframe, one by one, while they see the map."""
-    frames, starts = scene_map.frames[scene_map.posed], tracks.starts
+    frames = scene_map.frames[scene_map.posed]
     sigmas = np.repeat([0.2, 0.2 * scene_map.typical_depth], 3)
     for end, step, near in ((int(frames[0]), -1, 0), (int(frames[-1]), 1, len(frames) - 1)):
         frame = end + step
         while 0 <= frame < path.n_frames and not path.tracked[frame]:
             last = path.world_from_camera[frame - step]
-            seen = tracks.subset(np.arange(starts[frame], starts[frame + 1]))
+            seen = tracks.of_frames([frame])
             prior = PosePrior(last.inverse(), np.diag(1 / sigmas**2))
             if not _put_seen(
                 path, seen, scene_map, config=config, frame=frame, near=near, prior=prior

@@ -14,20 +14,20 @@ from slam.map.loops import joined, looked, relabelled, renamed
 from slam.map.mapping import SceneMap
 from slam.map.scene import Scene
 from slam.sight.places import Place
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 MIN_PLACES, MANY_INLIERS = 2, 40  # recognised places; or one with so many inliers
 ENOUGH_PLACES = 4
 
 
 def regain(
-    tracks: Tracks,
+    tracks: Observed,
     maps: list[SceneMap],
     config: SlamConfig,
     *,
     frames: Ints,
     places: list[Place],
-) -> tuple[Tracks, list[Place], bool]:
+) -> tuple[Observed, list[Place], bool]:
     """Add keyframes ``frames`` (video rows) to the map that recognises them, in place.
 
     Returns all under the joined track ids, and whether a map did.
@@ -45,7 +45,7 @@ def regain(
 
 
 def _recognised(
-    tracks: Tracks,
+    tracks: Observed,
     scene_map: SceneMap,
     config: SlamConfig,
     *,
@@ -66,7 +66,7 @@ def _recognised(
 
 
 def _take_in(
-    tracks: Tracks, scene_map: SceneMap, config: SlamConfig, *, frames: Ints, new_id: Ints
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, frames: Ints, new_id: Ints
 ) -> bool:
     """Pose what can be posed of these keyframes; False, and no change, where nothing can."""
     old = scene_map.scene

@@ -26,7 +26,7 @@ from slam.map.metric import make_metric
 from slam.map.scene import Scene
 from slam.map.visual_inertial import MOUNTING_SIGMA_RAD
 from slam.sight.rays import rays_of, tangent_rotations
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed, Tracks
 
 ROUNDS = 5
 # Of the parameters: log focal, place and turn of the camera in the IMU's frame.
@@ -84,13 +84,13 @@ class _Part:
 
 
 def self_calibrated(
-    tracks: Tracks,
+    tracks: Observed,
     maps: Sequence[SceneMap],
     config: SlamConfig,
     *,
     camera: Camera,
     imu: ImuData | None,
-) -> tuple[Tracks, ImuData | None, Calibrated]:
+) -> tuple[Observed, ImuData | None, Calibrated]:
     """Tracks, those of the maps too, and IMU in the calibration that the largest map asks for.
 
     ``config.refine`` says which parts: "focal", "extrinsics" or both.
@@ -112,7 +112,7 @@ def self_calibrated(
     found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
     if found.focal is not None and found.focal.used:
         factor = float(np.exp(found.focal.off[0]))
-        tracks = refocused(tracks, camera, factor)
+        tracks = tracks.changed(lambda some: refocused(some, camera, factor))
         for other in maps:
             if other is not scene_map:
                 other.scene.views = refocused(other.scene.views, camera, factor)

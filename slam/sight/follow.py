@@ -13,9 +13,10 @@ import numpy as np
 
 from core.geometry.arrays import Bools, Floats, Ints
 from slam.config import SlamConfig
+from slam.sight.followed import Followed, Spool
 from slam.sight.places import Describer, Place
 from slam.sight.rays import rays_of
-from slam.sight.tracks import Tracks, shared
+from slam.sight.tracks import shared
 from slam.sight.twoview import epipolar_inliers
 
 BORDER_PX = 6
@@ -51,12 +52,13 @@ class Follower:
         self._track: Ints = np.zeros(0, np.int64)
         self._uv: Floats = np.zeros((0, 2), np.float32)
         self._rays: Floats = np.zeros((0, 3))
+        self._rad_per_px: Floats = np.zeros(0)
         self._next_id = 0
         self._grey: Any = None
         self._anchor: _Anchor | None = None
         self._describe = Describer()
         self.places: list[Place] = []  # anchors with descriptors, to recognise them by
-        self._seen: list[tuple[Ints, Floats, Floats, Floats]] = []
+        self._spool = Spool()
 
     def add(self, grey: Any, *, free: Any = None, turn: Floats | None = None) -> None:
         """One image ``(H,W)`` uint8. ``free`` (H,W): False where no corner may lie (hands).
@@ -69,24 +71,18 @@ class Follower:
             self._step(grey, free, turn)
         if len(self._track) < 0.85 * self._config.target_tracks:
             self._detect(grey, free)
-        rays, rad_per_px, valid = rays_of(self._camera, self._uv.astype(np.float64))
+        self._rays, self._rad_per_px, valid = rays_of(self._camera, self._uv.astype(np.float64))
         self._keep(valid)
-        self._rays = rays[valid]
-        self._seen.append((self._track, self._uv, self._rays, rad_per_px[valid]))
         self._check_anchor(grey)
+        order = np.argsort(self._track)
+        seen = self._track[order], self._uv[order], self._rays[order], self._rad_per_px[order]
+        self._spool.append(seen)
         self._grey = grey
 
-    def tracks(self, timestamps_ns: Ints) -> Tracks:
+    def tracks(self, timestamps_ns: Ints) -> Followed:
         """Everything seen, one timestamp per image given to `add`."""
-        order = [np.argsort(seen[0]) for seen in self._seen]
-        counts = [len(o) for o in order]
-
-        def column(k: int) -> Any:
-            parts = [seen[k][o] for seen, o in zip(self._seen, order, strict=True)]
-            return np.concatenate(parts) if parts else np.zeros((0, 3))
-
-        frame = np.repeat(np.arange(len(counts)), counts)
-        return Tracks(frame, column(0), column(1), column(2), column(3), timestamps_ns)
+        assert len(timestamps_ns) == len(self._spool)
+        return Followed(self._spool, timestamps_ns, self._spool.n_tracks)
 
     # --- one step -------------------------------------------------------------------------------
 
@@ -102,7 +98,8 @@ class Follower:
 
     def _keep(self, keep: Bools) -> None:
         self._track, self._uv = self._track[keep], self._uv[keep]
-        self._rays = self._rays[keep] if len(self._rays) == len(keep) else self._rays
+        if len(self._rays) == len(keep):
+            self._rays, self._rad_per_px = self._rays[keep], self._rad_per_px[keep]
 
     def _step(self, grey: Any, free: Any, turn: Floats | None) -> None:
         guess = self._predict(turn)
@@ -227,19 +224,17 @@ class Follower:
         if not worn and anchor.age < ANCHOR_FRAMES:
             return
         if len(here) >= 20:
-            rad = self._config.epipolar_px * float(np.median(self._seen[-1][3]))
+            rad = self._config.epipolar_px * float(np.median(self._rad_per_px))
             good = epipolar_inliers(anchor.rays[there], self._rays[order[here]], max_rad=rad)
             keep = np.ones(len(self._track), bool)
             keep[order[here[~good]]] = False
-            rad_per_px = self._seen[-1][3][keep]
             self._keep(keep)
-            self._seen[-1] = (self._track, self._uv, self._rays, rad_per_px)
         self._take_anchor(grey)
 
     def _take_anchor(self, grey: Any) -> None:
         order = np.argsort(self._track)
         if self._config.loop_closure:
-            frame = len(self._seen) - 1
+            frame = len(self._spool)  # about to be written
             self.places.append(self._describe(frame, grey, track=self._track, uv_px=self._uv))
         self._anchor = _Anchor(
             grey, self._track[order], self._uv[order].copy(), self._rays[order].copy()

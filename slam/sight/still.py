@@ -11,36 +11,35 @@ from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.path import CameraPath
 from slam.sight.rays import fit_rotation
-from slam.sight.tracks import Tracks
+from slam.sight.tracks import Observed
 
 MIN_SHARE = 0.6  # of the corners that must agree with a rotation
 WORN = 0.7  # new directions are added once fewer than this share of a frame's corners is known
 
 
 def follow_turns(
-    tracks: Tracks, frames: Ints, path: CameraPath, *, map_id: int, config: SlamConfig
+    tracks: Observed, frames: Ints, path: CameraPath, *, map_id: int, config: SlamConfig
 ) -> int:
     """Pose these consecutive frames by rotation alone, until they no longer fit; returns how many.
 
     The first frame is the world. Position is 0 throughout.
     """
-    starts = tracks.starts
     known = np.zeros(tracks.n_tracks, bool)
     directions = np.zeros((tracks.n_tracks, 3))
     drift_rad2 = 0.0
     for count, frame in enumerate(frames):
-        rows = np.arange(starts[frame], starts[frame + 1])
-        if len(rows) < config.min_landmarks:
+        here = tracks.of_frames([frame])
+        track, rays, rad_per_px = here.track, here.rays, here.rad_per_px
+        if len(track) < config.min_landmarks:
             return count
-        rays, rad_per_px = tracks.rays[rows], tracks.rad_per_px[rows]
-        seen = known[tracks.track[rows]]
+        seen = known[track]
         camera_from_world = np.eye(3)
-        off_px = np.zeros(len(rows))
+        off_px = np.zeros(len(track))
         if count:
             if seen.sum() < config.min_landmarks:
                 return count
             camera_from_world, off_px[seen] = _turn(
-                directions[tracks.track[rows[seen]]], rays[seen], rad_per_px[seen]
+                directions[track[seen]], rays[seen], rad_per_px[seen]
             )
             if np.mean(off_px[seen] < config.outlier_px) < MIN_SHARE:
                 return count
@@ -58,8 +57,8 @@ def follow_turns(
         )
         if not count or np.mean(seen) < WORN:
             new = ~seen
-            directions[tracks.track[rows[new]]] = rays[new] @ camera_from_world
-            known[tracks.track[rows[new]]] = True
+            directions[track[new]] = rays[new] @ camera_from_world
+            known[track[new]] = True
             drift_rad2 += noise_rad2 / max(int(seen.sum()), 1)
     return len(frames)
 

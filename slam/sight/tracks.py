@@ -3,7 +3,10 @@
 Everything behind this file works on rays, so it does not know which camera model made them.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +30,27 @@ class Ranges:
     def subset(self, keep: Bools | Ints) -> "Ranges":
         """Only the observations under a mask, or these rows in this order."""
         return replace(self, range_m=self.range_m[keep], sigma_m=self.sigma_m[keep])
+
+
+class Observed(Protocol):
+    """What was observed in the frames of a recording, in memory (`Tracks`) or not (`Followed`)."""
+
+    @property
+    def timestamps_ns(self) -> Ints:
+        """``(F,)`` strictly rising."""
+
+    @property
+    def n_tracks(self) -> int:
+        """One more than the largest id."""
+
+    def of_frames(self, frames: Ints | Sequence[int]) -> "Tracks":
+        """Only these rising frames, renumbered 0 … in their order."""
+
+    def changed(self, change: "Change") -> "Observed":
+        """With what ``change`` makes of the observations of any frames."""
+
+    def ranged(self, told: Mapping[int, Ranges]) -> "Observed":
+        """With ranges of all observations of these frames, told by one camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +78,7 @@ class Tracks:
         assert np.all(np.diff(self.frame) >= 0)
         assert self.ranges is None or len(self.ranges.range_m) == n
 
-    @property
+    @cached_property
     def starts(self) -> Ints:
         """First observation of every frame, and the end."""
         return np.searchsorted(self.frame, np.arange(len(self.timestamps_ns) + 1))
@@ -76,12 +100,43 @@ class Tracks:
             ranges=None if self.ranges is None else self.ranges.subset(keep),
         )
 
-    def of_frames(self, frames: Ints) -> "Tracks":
+    def of_frames(self, frames: Ints | Sequence[int]) -> "Tracks":
         """Only these rising frames, renumbered 0 … in their order."""
-        row = np.full(len(self.timestamps_ns), -1)
-        row[frames] = np.arange(len(frames))
-        kept = self.subset(row[self.frame] >= 0)
-        return replace(kept, frame=row[kept.frame], timestamps_ns=self.timestamps_ns[frames])
+        frames = np.asarray(frames, np.int64)
+        first, counts = self.starts[frames], self.starts[frames + 1] - self.starts[frames]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        kept = self.subset(np.repeat(first, counts) + within)
+        frame = np.repeat(np.arange(len(frames)), counts)
+        return replace(kept, frame=frame, timestamps_ns=self.timestamps_ns[frames])
+
+    def changed(self, change: "Change") -> "Tracks":
+        """With what ``change`` makes of them."""
+        return change(self)
+
+    def ranged(self, told: Mapping[int, Ranges]) -> "Tracks":
+        """With ranges of all observations of these frames, told by one camera."""
+        counts = np.diff(self.starts)
+        return replace(self, ranges=ranges_of(range(len(counts)), counts, told))
+
+
+Change = Callable[[Tracks], Tracks]
+
+
+def ranges_of(
+    frames: Ints | Sequence[int], counts: Ints, told: Mapping[int, Ranges]
+) -> Ranges | None:
+    """Ranges of the observations of these frames, ``counts`` of each; None where nothing is told of
+    any frame of the recording."""
+    if not told:
+        return None
+    range_m, sigma_m = (np.full(int(np.sum(counts)), np.nan) for _ in range(2))
+    start = 0
+    for frame, count in zip(frames, counts, strict=True):
+        if int(frame) in told:
+            here = slice(start, start + int(count))
+            range_m[here], sigma_m[here] = told[int(frame)].range_m, told[int(frame)].sigma_m
+        start += int(count)
+    return replace(next(iter(told.values())), range_m=range_m, sigma_m=sigma_m)
 
 
 def shared(first: Ints, second: Ints) -> tuple[Ints, Ints]:

@@ -38,7 +38,7 @@ def glasses(recordings, missing):
         grey = picture(video, LEFT, row)
         follower = Follower(left, SlamConfig())
         follower.add(grey)
-        uv_px = follower.tracks(np.array([0])).uv_px
+        uv_px = follower.tracks(np.array([0])).of_frames([0]).uv_px
         pictures.append((grey, picture(video, RIGHT, row), uv_px))
     return left, right, device_from_left.inverse() @ device_from_right, pictures, depth
 

@@ -32,7 +32,7 @@ def test_corners_follow_a_subpixel_shift():
     for dx, dy in shifts:
         follower.add(shifted(image, dx, dy))
     tracks = follower.tracks(np.arange(4) * 33_000_000)
-    first, last = (tracks.subset(tracks.frame == k) for k in (0, 3))
+    first, last = (tracks.of_frames([k]) for k in (0, 3))
     both = np.isin(last.track, first.track)
     assert both.sum() > 100
     start = first.uv_px[np.searchsorted(first.track, last.track[both])]
@@ -48,15 +48,15 @@ def test_no_corner_lies_on_what_is_masked():
     follower.add(image, free=None)
     follower.add(image, free=free)
     tracks = follower.tracks(np.arange(2))
-    assert (tracks.uv_px[tracks.frame == 0, 0] > 170).any()
-    assert not (tracks.uv_px[tracks.frame == 1, 0] > 161).any()
+    assert (tracks.of_frames([0]).uv_px[:, 0] > 170).any()
+    assert not (tracks.of_frames([1]).uv_px[:, 0] > 161).any()
 
 
 def test_an_even_wall_has_no_corners():
     follower = Follower(CAMERA, SlamConfig())
     for _ in range(3):
         follower.add(np.full((240, 320), 128, np.uint8))
-    assert len(follower.tracks(np.arange(3)).frame) == 0
+    assert len(follower.tracks(np.arange(3)).of_frames(range(3)).frame) == 0
 
 
 @pytest.mark.parametrize(("level", "noise"), [(3, 1.5), (170, 4.0)])
@@ -67,7 +67,7 @@ def test_noise_alone_has_no_corners(level, noise):
     for _ in range(3):
         picture = rng.normal(level, noise, CAMERA.size_wh[::-1])
         follower.add(np.clip(picture, 0, 255).astype(np.uint8))
-    assert not len(follower.tracks(np.arange(3)).frame)
+    assert not len(follower.tracks(np.arange(3)).of_frames(range(3)).frame)
 
 
 def test_hand_mask_covers_hand_and_forearm_at_neighbouring_ticks():

@@ -49,7 +49,7 @@ def seen(paint, *, first=FIRST, second=WIDE, mounted=BESIDE, normal=NORMAL):
     beside = wall(second, mounted, paint=paint, normal=normal)
     follower = Follower(first, SlamConfig())
     follower.add(grey)
-    return grey, beside, follower.tracks(np.array([0])).uv_px
+    return grey, beside, follower.tracks(np.array([0])).of_frames([0]).uv_px
 
 
 def compare(paint, *, first=FIRST, second=WIDE, mounted=BESIDE, given=None, normal=NORMAL):
