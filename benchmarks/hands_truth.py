@@ -7,7 +7,8 @@ with harsh ones, once through a fisheye. Hand length known (± 2 mm) and unknown
 saw these takes; they learnt on hands of the same mesh with other proportions.
 
 Palm noise: second differences of the palm's error over √6, before anything is smoothed, of our fit
-and of the three-point construction on the same lifted landmarks.
+and of the three-point construction, on the same detections: on the landmarks that the lifter has
+put right, and on the detector's own, placed by PnP, as a user of the plain construction has them.
 """
 
 import argparse
@@ -242,36 +243,42 @@ def _median(values: Floats) -> float | None:
 def palm_noise(
     wearer: Wearer, found: SourceHands, truth: dict[str, Truth], *, camera: Camera
 ) -> dict[str, float]:
-    """Frame by frame, unsmoothed: our palms and three-point palms of the same landmarks."""
+    """Frame by frame, unsmoothed: our palms, and three-point palms of the lifted landmarks and of
+    the detector's own.
+    """
     seen = candidates(found, camera)
-    shakes: dict[str, list[Floats]] = {"fit": [], "three": [], "fit_turn": [], "three_turn": []}
+    shakes: dict[str, list[Floats]] = {}
     for number, side in enumerate(SIDES):
-        evidence = evidence_of(
+        raw = evidence_of(
             seen, wearer.association, side=number, camera=camera,
             landmark_sigma=HandsConfig().landmark_sigma,
         )  # fmt: skip
-        evidence = lifted(evidence)
+        evidence = lifted(raw)
         mirror = MIRROR if side == "left" else np.ones(3)
         track = reconstruct_stills(evidence, wearer.shape, config=HandsConfig())
         fitted = track.poses.joints(wearer.shape) * mirror
         fitted[~evidence.seen] = np.nan
-        plain = raw_in_head(evidence, wearer.shape) * mirror
+        plain = np.full_like(fitted, np.nan)
+        for row in np.flatnonzero(raw.seen):
+            chosen = wearer.association.chosen[row, number]
+            plain[row] = by_pnp(found.raw21_px[chosen], found.raw21_in_hand[chosen], camera)
         true = palm_frame(truth[side].landmarks, side)
-        for name, palms in (
-            ("fit", palm_frame(landmarks17_from_mediapipe21(fitted), side)),
-            ("three", palm_frame_three_point(landmarks17_from_mediapipe21(plain), side)),
+        for name, palm, points in (
+            ("fit", palm_frame, fitted),
+            ("three_point", palm_frame_three_point, raw_in_head(evidence, wearer.shape) * mirror),
+            ("three_point_of_detector", palm_frame_three_point, plain),
         ):
-            shakes[name].append(1e3 * _shake(palms.translation - true.translation))
-            shakes[f"{name}_turn"].append(np.rad2deg(_shake(_turned(palms, true))))
-    median = {name: _median(np.concatenate(parts)) or np.nan for name, parts in shakes.items()}
-    return {
-        "fit_mm": round(median["fit"], 3),
-        "three_point_mm": round(median["three"], 3),
-        "ratio_mm": round(median["fit"] / median["three"], 3),
-        "fit_deg": round(median["fit_turn"], 3),
-        "three_point_deg": round(median["three_turn"], 3),
-        "ratio_deg": round(median["fit_turn"] / median["three_turn"], 3),
+            palms = palm(landmarks17_from_mediapipe21(points), side)
+            shift, turn = palms.translation - true.translation, _turned(palms, true)
+            shakes.setdefault(f"{name}_mm", []).append(1e3 * _shake(shift))
+            shakes.setdefault(f"{name}_deg", []).append(np.rad2deg(_shake(turn)))
+    noise = {name: _median(np.concatenate(parts)) or np.nan for name, parts in shakes.items()}
+    ratios = {
+        f"ratio{peer}_{unit}": noise[f"fit_{unit}"] / noise[f"three_point{peer}_{unit}"]
+        for peer in ("", "_of_detector")
+        for unit in ("mm", "deg")
     }
+    return {name: round(value, 3) for name, value in (noise | ratios).items()}
 
 
 def pnp_errors(found: SourceHands, truth: dict[str, Truth], camera: Camera) -> dict[str, float]:
@@ -285,10 +292,7 @@ def pnp_errors(found: SourceHands, truth: dict[str, Truth], camera: Camera) -> d
         points = np.linalg.norm(px[9] - px[0])
         if np.linalg.norm(camera.project(true)[0] - px, axis=1).mean() > OTHER_HAND * points:
             continue
-        rays, _ = camera.unproject(px)
-        flat = np.ascontiguousarray(rays[:, :2] / rays[:, 2:])
-        _, turn, shift = cv2.solvePnP(guess, flat, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
-        placed = guess @ cv2.Rodrigues(turn)[0].T + shift[:, 0]
+        placed = by_pnp(px, guess, camera)
         error = landmarks17_from_mediapipe21(placed) - landmarks17_from_mediapipe21(true)
         absolute.append(np.linalg.norm(error, axis=-1).mean())
         relative.append(np.linalg.norm(error - error[:1], axis=-1).mean())
@@ -296,6 +300,14 @@ def pnp_errors(found: SourceHands, truth: dict[str, Truth], camera: Camera) -> d
         "landmarks_mm": round(1e3 * float(np.mean(absolute)), 1),
         "wrist_relative_mm": round(1e3 * float(np.mean(relative)), 1),
     }
+
+
+def by_pnp(px: Floats, guess: Floats, camera: Camera) -> Floats:
+    """``(21,3)`` the detector's own 3D hand ``(21,3)`` where it falls on its pixels ``(21,2)``."""
+    rays, _ = camera.unproject(px)
+    flat = np.ascontiguousarray(rays[:, :2] / rays[:, 2:])
+    _, turn, shift = cv2.solvePnP(guess, flat, np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP)
+    return np.asarray(guess @ cv2.Rodrigues(turn)[0].T + shift[:, 0])
 
 
 if __name__ == "__main__":
