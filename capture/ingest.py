@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture.bare_video import bare_video_rig
+from capture.bare_video import GivenLens, bare_video_rig
 from capture.copying import Item, copy_items, copy_truth, item_of
 from capture.rig import LABELS_CSV, RIG_TOML, Rig, parse_rig
 from capture.sources import VideoSource, open_all
@@ -22,11 +22,12 @@ from core.session.storage import SessionFolder, storage_errors
 
 @dataclass(frozen=True, eq=False)
 class _Source:
-    """A checked recording."""
+    """A checked recording. notes: what its owner must know, a line each."""
 
     rig: Rig
     items: list[Item]
     clock_origin_ns: int
+    notes: tuple[str, ...] = ()
 
 
 def ingest(
@@ -37,6 +38,7 @@ def ingest(
     focal_px: float | None = None,
     intrinsics: Sequence[float] | None = None,
     fov_deg: float | None = None,
+    model: str = "pinhole_radtan",
     operator: str | None = None,
     hand_length_mm: float | None = None,
     task: str | None = None,
@@ -44,24 +46,30 @@ def ingest(
     device: str | None = None,
     consent: str | None = None,
     say: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> SessionFolder:
     """Copy a recording into ``out_root/<id>`` and write its session.json.
 
     source: a folder with rig.toml, or one video file; the file needs one of ``focal_px``,
-    ``intrinsics`` (fx, fy, cx, cy) and ``fov_deg`` (width of the upright picture). The texts given
-    here win over rig.toml's. ``say`` hears what happened, also that a recording is already there.
+    ``intrinsics`` (fx, fy, cx, cy and the distortion of the camera ``model``) and ``fov_deg``
+    (width of the upright picture), unless it is an action camera's whose lens mode is known. The
+    texts given here win over rig.toml's. ``say`` hears what happened, also that a recording is
+    already there; ``warn`` what in a single video will make things worse.
     Raises BadInputError (one line: file, value, cure) or StorageError; the session is not there
     then.
     """
     source = Path(source)
+    lens = GivenLens(focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg, model=model)
     if source.is_dir():
-        if focal_px is not None or intrinsics is not None or fov_deg is not None:
+        if lens.kinds:
             raise BadInputError(
                 f"{source}: intrinsics are given, but a folder brings its own in {RIG_TOML}"
             )
         checked = _rig_folder(source)
     else:
-        checked = _bare_video(source, focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg)
+        checked = _bare_video(source, lens)
+    for note in checked.notes:
+        warn(f"{source}: {note}")
     given = {"task": task, "scene": scene, "device": device, "consent": consent}
     texts = {key: checked.rig.session[key] if v is None else v for key, v in given.items()}
     name = operator or checked.rig.session["operator"] or "unnamed"
@@ -119,7 +127,7 @@ def _rig_folder(source: Path) -> _Source:
         items.append(item_of(name, source / stream.file, stream.kind))
         if stream.timestamps:
             items.append(item_of(f"{name}_timestamps", source / stream.timestamps, "other"))
-    if rig.imu:
+    if rig.imu and rig.imu.file not in {item.raw_name for item in items}:
         items.append(item_of("imu", source / rig.imu.file, "imu"))
     items.append(item_of("rig", rig_path, "rig"))
     if (source / LABELS_CSV).is_file():
@@ -127,27 +135,19 @@ def _rig_folder(source: Path) -> _Source:
     return _Source(rig, items, _origin(videos))
 
 
-def _bare_video(
-    source: Path,
-    *,
-    focal_px: float | None,
-    intrinsics: Sequence[float] | None,
-    fov_deg: float | None,
-) -> _Source:
+def _bare_video(source: Path, lens: GivenLens) -> _Source:
     if not source.exists():
         raise BadInputError(f"{source}: no such file or folder; check the path")
-    text, raw_name = bare_video_rig(
-        source, focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg
-    )
-    data = text.encode()
+    bare = bare_video_rig(source, lens)
+    data = bare.text.encode()
     rig = parse_rig(data, f"{source} ({RIG_TOML} made of the options)")
     videos, _ = open_all(rig, find=lambda _: source, place=str(source))
     digest = hashlib.sha256(data).hexdigest()
     items = [
-        item_of("head", source, "video", raw_name=raw_name),
+        item_of("head", source, "video", raw_name=bare.raw_name),
         Item("rig", RIG_TOML, "rig", digest, data=data),
     ]
-    return _Source(rig, items, _origin(videos))
+    return _Source(rig, items, _origin(videos), bare.notes)
 
 
 def _origin(videos: dict[str, VideoSource]) -> int:

@@ -58,9 +58,14 @@ def stream_figures(frames: Frames, pictures: PictureFacts) -> dict[str, Any]:
     }
 
 
-def stream_findings(name: str, figures: dict[str, Any], *, pause_s: float) -> list[Finding]:
-    """What is wrong with one camera."""
+def stream_findings(
+    name: str, figures: dict[str, Any], *, pause_s: float, estimated: str = ""
+) -> list[Finding]:
+    """What is wrong with one camera. estimated: where its lens was guessed from."""
     found: list[tuple[str, str]] = []
+    if estimated:
+        text = f"the lens is estimated ({estimated}); calibrate it for exact lengths"
+        found.append(("amber", text))
     share = figures["dropped_share"]
     if share > 0.01:
         cure = "use a faster card or a lower resolution"
@@ -133,8 +138,10 @@ def _unit_cure(key: str, unit: str) -> str:
     return f'set {key} = "{unit}" under [imu] in the recording\'s rig.toml and ingest it again'
 
 
-def imu_findings(figures: dict[str, Any], *, noise_given: bool) -> list[Finding]:
-    """What is wrong with the inertial samples."""
+def imu_findings(
+    figures: dict[str, Any], *, noise_given: bool, stabilised: str = ""
+) -> list[Finding]:
+    """What is wrong with the inertial samples. stabilised: how the camera turned its pictures."""
     found: list[tuple[str, str]] = []
     gravity = figures["gravity_m_s2"]
     if abs(gravity - 1.0) < 0.15:
@@ -164,6 +171,12 @@ def imu_findings(figures: dict[str, Any], *, noise_given: bool) -> list[Finding]
         if share > 0:
             text = f"{kind} is at its limit in {100 * share:.2f} % of the samples; widen its range"
             found.append(("red" if share > 0.01 else "amber", text))
+    if stabilised:
+        found.append((
+            "amber",
+            f"the picture was stabilised by the camera ({stabilised}) and no longer turns with the "
+            "sensor; record with stabilisation off",
+        ))
     if not noise_given:
         found.append(("amber", "noise figures are assumed; give the four in rig.toml"))
     return [Finding(light, "imu", f"imu: {text}") for light, text in found]

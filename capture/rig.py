@@ -20,6 +20,7 @@ from core.session.documents import Keys, located
 
 RIG_TOML = "rig.toml"
 LABELS_CSV = "labels.csv"
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 STREAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 GYRO_UNITS = {"rad/s": 1.0, "deg/s": 3.141592653589793 / 180}
 ACCEL_UNITS = {"m/s^2": 1.0, "g": 9.80665}
@@ -36,7 +37,7 @@ _SESSION_TEXTS = {"operator", "task", "scene", "device", "consent", "calibration
 _SESSION_KEYS = {*_SESSION_TEXTS, "hand_length_mm"}
 _STREAM_KEYS = {
     *("file", "model", "params", "size_wh", "readout_ms", "time_offset_ns", "timestamps", "rotate"),
-    *("head_from_camera", "depth_unit_m"),
+    *("head_from_camera", "depth_unit_m", "estimated"),
 }
 _IMU_KEYS = {
     *("file", "head_from_imu", "time_offset_ns", "gyro_unit", "accel_unit"),
@@ -54,6 +55,7 @@ class RigStream:
     stamps.
     time_offset_ns: added to a stamp to give the session clock at mid-exposure of the middle row.
     depth_unit_m: makes it a depth camera: metres along the optical axis per grey level.
+    estimated: where the camera model comes from when nobody calibrated it; "" for a calibration.
     """
 
     file: str
@@ -64,6 +66,7 @@ class RigStream:
     timestamps: str | None = None
     rotate_deg: int | None = None
     depth_unit_m: float | None = None
+    estimated: str = ""
 
     @property
     def kind(self) -> str:
@@ -73,7 +76,10 @@ class RigStream:
 
 @dataclass(frozen=True, eq=False)
 class RigImu:
-    """The inertial sensor as mounted. Units are factors to rad/s and m/s²."""
+    """The inertial sensor as mounted. Units are factors to rad/s and m/s².
+
+    file: a CSV, or a video whose telemetry track holds the samples.
+    """
 
     file: str
     calibration: ImuCalibration
@@ -81,6 +87,11 @@ class RigImu:
     time_offset_ns: int = 0
     gyro_unit: float = 1.0
     accel_unit: float = 1.0
+
+    @property
+    def in_video(self) -> bool:
+        """Whether the samples lie in a video's telemetry."""
+        return PurePosixPath(self.file).suffix.lower() in VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +165,7 @@ def _stream(name: str, keys: Keys, document: dict[str, Any]) -> RigStream:
         timestamps=_file_name(keys, "timestamps") if "timestamps" in keys else None,
         rotate_deg=rotate,
         depth_unit_m=_depth_unit(name, keys),
+        estimated=keys.text("estimated") if "estimated" in keys else "",
     )
 
 

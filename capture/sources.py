@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.gopro import read_body_motion
 from capture.pictures import refuse_giant
 from capture.rig import Rig, RigImu, RigStream
 from capture.samples_csv import read_imu_csv, read_timestamps_csv
@@ -65,7 +66,12 @@ def open_video_source(name: str, stream: RigStream, *, find: Find, place: str) -
 
 def open_imu_source(imu: RigImu, *, find: Find) -> Imu:
     """The inertial samples in rad/s and m/s² on the session clock."""
-    times, gyro, accel = read_imu_csv(find(imu.file))
+    path = find(imu.file)
+    if imu.in_video:
+        motion = read_body_motion(path, probe_video(path))
+        times, gyro, accel = motion.times_ns, motion.gyro_rad_s, motion.accel_m_s2
+    else:
+        times, gyro, accel = read_imu_csv(path)
     return Imu(
         imu=np.full(len(times), "imu", dtype=object),
         timestamp_ns=times + imu.time_offset_ns,

@@ -9,6 +9,7 @@ from typing import Any
 
 from capture.config import CaptureConfig
 from capture.frame_index import index_frames, make_ticks
+from capture.gopro import read_facts
 from capture.pictures import look_through
 from capture.quality import (
     Finding,
@@ -63,7 +64,7 @@ class Capture:
         }
         ticks = make_ticks(frames)
         turns = {name: video.info.rotate_deg for name, video in videos.items()}
-        calibration = upright_calibration(rig, turns, source="rig.toml")
+        calibration = upright_calibration(rig, turns, source=_origin_of(rig))
         quality = self._quality(
             frames, videos=videos, ticks=ticks, imu=imu, rig=rig, config=config, progress=progress
         )
@@ -108,11 +109,21 @@ class Capture:
             )
             streams[name] = stream_figures(frames[name], facts)
             if rig.streams[name].kind == "video":  # depth is not looked at by eye
-                findings += stream_findings(name, streams[name], pause_s=config.pause_s)
+                findings += stream_findings(
+                    name,
+                    streams[name],
+                    pause_s=config.pause_s,
+                    estimated=rig.streams[name].estimated,
+                )
         document: dict[str, Any] = {"streams": streams}
         if imu is not None and rig.imu is not None:
             document["imu"] = imu_figures(imu)
-            findings += imu_findings(document["imu"], noise_given=rig.imu.noise_given)
+            carrier = [v.path for v in videos.values() if v.path.name == rig.imu.file]
+            findings += imu_findings(
+                document["imu"],
+                noise_given=rig.imu.noise_given,
+                stabilised=(read_facts(carrier[0]).stabilised or "") if carrier else "",
+            )
         document["sync"] = sync_figures(ticks, imu)
         findings += sync_findings(document["sync"])
         findings.sort(key=lambda f: f.light, reverse=True)  # red before amber
@@ -131,6 +142,12 @@ def session_rig(folder: SessionFolder) -> tuple[Rig, str]:
         raise BadInputError(f"{folder.url}: session.json names no rig.toml; ingest it again")
     place = folder.place(rigs[0])
     return parse_rig(folder.read_bytes(rigs[0]), place), place
+
+
+def _origin_of(rig: Rig) -> str:
+    """Where the calibration comes from: says which lenses are guesses."""
+    guesses = [f"{name} estimated: {s.estimated}" for name, s in rig.streams.items() if s.estimated]
+    return "; ".join(["rig.toml", *guesses])
 
 
 def _write_imu(folder: SessionFolder, imu: Imu | None) -> list[str]:

@@ -206,10 +206,8 @@ def test_intrinsics_speak_of_the_picture_as_players_show_it(tmp_path, video, mon
     source = video(tmp_path / "phone.mp4")
     turned = replace(probe_video(source), rotate_deg=90)
     monkeypatch.setattr(bare_video, "probe_video", lambda _: turned)
-    text, _ = bare_video.bare_video_rig(
-        source, focal_px=None, intrinsics=(60, 62, 20, 40), fov_deg=None
-    )
-    stream = parse_rig(text.encode(), "rig.toml").streams["head"]
+    rig = bare_video.bare_video_rig(source, bare_video.GivenLens(intrinsics=(60, 62, 20, 40)))
+    stream = parse_rig(rig.text.encode(), "rig.toml").streams["head"]
     assert stream.rotate_deg == 90
     assert stream.camera.size_wh == (64, 48)
     ray_shown = np.array([(10 - 20) / 60, (5 - 40) / 62, 1])

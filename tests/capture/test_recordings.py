@@ -53,15 +53,15 @@ def test_euroc_pictures_are_the_original_ones(euroc, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "pictures"),
+    ("name", "options", "pictures", "light"),
     [
-        ("ego_video/egodex_sample.mp4", {"intrinsics": (736.63, 736.63, 960, 540)}, 94),
-        ("gopro/hero7.mp4", {"fov_deg": 90.0}, 352),
-        ("gopro/karma_hero5.mp4", {"fov_deg": 90.0}, 362),
+        ("ego_video/egodex_sample.mp4", {"intrinsics": (736.63, 736.63, 960, 540)}, 94, "green"),
+        ("gopro/hero7.mp4", {"fov_deg": 90.0}, 352, "amber"),  # stabilised, assumed noise
+        ("gopro/karma_hero5.mp4", {"fov_deg": 90.0}, 362, "amber"),  # assumed noise
     ],
 )
-def test_one_real_video_is_a_session(recordings, tmp_path, name, options, pictures):
+def test_one_real_video_is_a_session(recordings, tmp_path, name, options, pictures, light):
     folder = ingest(recordings / name, tmp_path / "sessions", **options)
     outcome = CAPTURE.run(folder, CaptureConfig(), NO_PROGRESS)
     assert outcome.counts == {"pictures": pictures, "ticks": pictures}
-    assert read_document(folder, QUALITY)["light"] == "green"
+    assert read_document(folder, QUALITY)["light"] == light
