@@ -82,7 +82,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 4
+    name, room, version = "hands", "hands", 5
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
 from hands.cameras.look_again import OtherCameras
-from hands.cameras.second_views import SecondView
+from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_views import length_from_views, seen_twice
+from hands.cameras.strapped import strapped
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
@@ -88,7 +89,29 @@ def joined(
         )
         if shape.scale_source == "prior":
             shape = replace(shape, scale_source=_main_kind(others.views, found))
+    joint = [
+        _on_its_camera(one, tracks[s], shape, others=others, side=s, config=config)
+        for s, one in enumerate(joint)
+    ]
     return Joined(joint, shape, others, found, asked)
+
+
+def _on_its_camera(
+    evidence: Evidence,
+    track: HandTrack,
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    side: int,
+    config: HandsConfig,
+) -> Evidence:
+    """The evidence with where the hand sits in the camera that it carries."""
+    for view in others.views:
+        if WRISTS.get(view.name) == SIDES[side]:
+            mount = strapped(evidence, track, shape, view=view, side=side, config=config)
+            if mount is not None:
+                return replace(evidence, views=(*evidence.views, mount))
+    return evidence
 
 
 def _any_seen(evidence: Evidence) -> bool:

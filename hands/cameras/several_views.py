@@ -80,17 +80,26 @@ def one_side(view: SecondView, readings: Readings, *, side: int, sigma: float) -
         unusual = view.kind == "wrist_camera" and WRISTS[view.name] != SIDES[side]
         own = sigma * (UNUSUAL if unusual else 1.0) * palm_rad[:, None]
         sigma_rad[seen] = np.where(inside, own, NO_RAY)
-    pose = view.head_from_camera.inverse()
-    there, flip = pose.finite, np.diag(mirror)
+    rotation, position, there = camera_in_mirror(view, side)
     return ViewEvidence(
-        rotation=np.where(there[:, None, None], flip @ pose.rotation @ flip, np.eye(3)),
-        position=np.where(there[:, None], pose.translation * mirror, 0.0),
+        rotation=rotation,
+        position=position,
         rays=rays,
         sigma_rad=sigma_rad,
         seen=seen & there,
         pose_sigma_m=view.pose_sigma_m,
         pose_sigma_rad=view.pose_sigma_rad,
     )
+
+
+def camera_in_mirror(view: SecondView, side: int) -> tuple[Floats, Floats, Bools]:
+    """camera_from_head, rotation ``(T,3,3)`` and position ``(T,3)``, as the side's mirror shows it,
+    and where ``(T,)`` it is known.
+    """
+    mirror = MIRROR if side == 0 else np.ones(3)
+    pose, flip = view.head_from_camera.inverse(), np.diag(mirror)
+    rotation = np.where(pose.finite[:, None, None], flip @ pose.rotation @ flip, np.eye(3))
+    return rotation, np.where(pose.finite[:, None], pose.translation * mirror, 0.0), pose.finite
 
 
 def tick_evidence(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hands.model.kinematics import joints_in_palm
 from hands.model.proportions import HandShape
-from hands.model.view_evidence import ViewEvidence
+from hands.model.view_evidence import CameraEvidence
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -41,7 +41,7 @@ class Evidence:
     seen: Bools
     distance: Floats
     distance_sigma: Floats
-    views: tuple[ViewEvidence, ...] = ()
+    views: tuple[CameraEvidence, ...] = ()
 
     @staticmethod
     def of(rays: Floats, sigma_rad: Floats, guess: Floats, *, seen: Bools) -> "Evidence":
@@ -61,7 +61,7 @@ class Evidence:
         """Frames one after the other; all parts have the same views."""
         columns = (np.concatenate([getattr(part, name) for part in parts]) for name in BY_FRAME)
         views = zip(*(part.views for part in parts), strict=True)
-        return Evidence(*columns, views=tuple(ViewEvidence.concat(list(view)) for view in views))
+        return Evidence(*columns, views=tuple(type(view[0]).concat(list(view)) for view in views))
 
 
 def landmark_mixing() -> Floats:

@@ -22,7 +22,9 @@ from hands.model.evidence import (
     shift_onto_rays,
     tangents,
 )
+from hands.model.mount_terms import MountTerms
 from hands.model.proportions import HandShape
+from hands.model.view_evidence import MountEvidence
 from hands.model.view_terms import ViewTerms, across_rays, covariance_of, shared_modes, whitened
 
 Floats = NDArray[np.float64]
@@ -90,7 +92,7 @@ class Terms:
     guess_weight: Floats
     distance: Floats
     distance_weight: Floats
-    views: tuple[ViewTerms, ...] = ()
+    views: tuple[ViewTerms | MountTerms, ...] = ()
     shared: Floats | None = None
 
     def rows(self, rows: Any) -> "Terms":
@@ -203,7 +205,10 @@ def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float
         guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
         distance=evidence.distance * shape.length_m,
         distance_weight=TOGETHER / (evidence.distance * shape.length_m * evidence.distance_sigma),
-        views=tuple(ViewTerms.of(view) for view in evidence.views),
+        views=tuple(
+            MountTerms.of(view, shape) if isinstance(view, MountEvidence) else ViewTerms.of(view)
+            for view in evidence.views
+        ),
     )
 
 

@@ -1,0 +1,112 @@
+"""Where a hand sits in the camera that it carries: estimated once per session, then known in every
+frame in which the camera is located.
+
+The strap holds: the wrist keeps its place in the picture's frame to millimetres, the palm turns in
+it as a wrist bends. Frames tell that place well across the head's rays and badly along them;
+as the arm moves, the rays cross.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geometry.rotations import matrix_from_rotvec, nearest_rotation, rotvec_from_matrix
+from hands.cameras.second_views import SecondView
+from hands.cameras.several_views import camera_in_mirror
+from hands.config import HandsConfig
+from hands.model.evidence import Evidence
+from hands.model.fit import HandPoses, fit_frames, robustified, terms_of
+from hands.model.kinematics import POSITION, ROTATION
+from hands.model.proportions import HandShape
+from hands.model.view_evidence import MountEvidence
+from hands.reconstruct import HandTrack
+
+Floats = NDArray[np.float64]
+
+LEAST_FRAMES = 20
+HEAD_DISTANCE = 0.05  # error of the distance that the head alone gives, beside the sigma of size
+LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
+ROUNDS = 10
+DOF = 3.0  # of the tails of single frames
+MEDIAN_SQUARE = 2.366  # of a vector with three normal parts
+
+
+def strapped(
+    evidence: Evidence,
+    track: HandTrack,
+    shape: HandShape,
+    *,
+    view: SecondView,
+    side: int,
+    config: HandsConfig,
+) -> MountEvidence | None:
+    """Of the hand that carries the camera; None where too few frames tell. evidence: with what was
+    read in other cameras.   track: of the head alone.
+    """
+    rotation, position, there = camera_in_mirror(view, side)
+    rows = np.flatnonzero(there & evidence.seen & (track.state == "measured"))
+    if len(rows) < LEAST_FRAMES:
+        return None
+    rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames, len(rows))).astype(int)]
+    poses, covariance = _fitted(evidence[rows], track.poses.rows(rows), shape, config=config)
+    turned, moved = rotation[rows], position[rows]
+    wrist = (turned @ poses.position[..., None])[..., 0] + moved
+    spread = turned @ covariance[:, POSITION, POSITION] @ np.swapaxes(turned, 1, 2)
+    spread += (view.pose_sigma_m[rows] ** 2)[:, None, None] * np.eye(3)
+    twice = np.any([one.seen[rows] for one in evidence.views], axis=0) if evidence.views else False
+    along = (turned @ poses.position[..., None])[..., 0]  # length: the distance from the head
+    doubt = np.where(twice, 0.0, np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m))
+    spread += (doubt**2)[:, None, None] * along[:, :, None] * along[:, None, :]
+    place, sigma_m = common_place(wrist, spread)
+    palm, sigma_rad = common_turn(turned @ poses.rotation, covariance[:, ROTATION, ROTATION])
+    count = len(there)
+    return MountEvidence(
+        rotation=rotation,
+        position=position,
+        seen=there,
+        pose_sigma_m=view.pose_sigma_m,
+        pose_sigma_rad=view.pose_sigma_rad,
+        palm=np.tile(palm, (count, 1, 1)),
+        wrist=np.tile(place, (count, 1)),
+        sigma_m=np.full(count, sigma_m),
+        sigma_rad=np.tile(sigma_rad, (count, 1)),
+    )
+
+
+def _fitted(
+    evidence: Evidence, poses: HandPoses, shape: HandShape, *, config: HandsConfig
+) -> tuple[HandPoses, Floats]:
+    """Frames with all their views, each by itself; and ``(N,27,27)`` covariances."""
+    terms = terms_of(evidence, shape, guess_sigma_m=config.guess_sigma_m)
+    for _ in range(2):
+        poses, information = fit_frames(
+            robustified(terms, poses, evidence.sigma_rad), poses, iterations=3
+        )
+    return poses, np.linalg.inv(information)
+
+
+def common_place(points: Floats, covariance: Floats) -> tuple[Floats, float]:
+    """The place ``(3,)`` that points ``(N,3)`` of known covariance ``(N,3,3)`` have in common, and
+    how far they keep from it beside that, one sigma per axis. Few may be far off.
+    """
+    place, sigma = np.median(points, axis=0), 2 * LEAST_SIGMA_M
+    for _ in range(ROUNDS):
+        information = np.linalg.inv(covariance + sigma**2 * np.eye(3))
+        square = np.einsum("ni,nij,nj->n", points - place, information, points - place)
+        weight = ((DOF + 3) / (DOF + square))[:, None, None] * information
+        place = np.linalg.solve(weight.sum(axis=0), np.einsum("nij,nj->i", weight, points))
+        sigma = max(sigma * np.sqrt(np.median(square) / MEDIAN_SQUARE), LEAST_SIGMA_M)
+    return place, float(sigma)
+
+
+def common_turn(rotations: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """The middle ``(3,3)`` of rotations ``(N,3,3)``, and their spread ``(3,)`` about its axes
+    beside their own covariance ``(N,3,3)``.
+    """
+    middle = nearest_rotation(np.median(rotations, axis=0))
+    for _ in range(ROUNDS):
+        apart = rotvec_from_matrix(middle.T @ rotations)
+        weight = 1.0 / (1.0 + np.sum(apart**2, axis=1) / np.median(np.sum(apart**2, axis=1)))
+        middle = middle @ matrix_from_rotvec(weight @ apart / weight.sum())
+    own = np.median(np.einsum("nii->ni", covariance), axis=0)
+    spread = (1.48 * np.median(np.abs(rotvec_from_matrix(middle.T @ rotations)), axis=0)) ** 2
+    return middle, np.sqrt(np.maximum(spread - own, LEAST_SIGMA_RAD**2))

@@ -1,0 +1,99 @@
+"""A hand and the camera that it carries: the place is found once, and holds the hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.geometry.rotations import matrix_from_rotvec
+from hands.cameras.strapped import common_place, common_turn
+from hands.model.evidence import Evidence, landmark_mixing, normalised
+from hands.model.fit import fit_frames, robustified, terms_of
+from hands.model.proportions import hand_shape
+from hands.model.view_evidence import MountEvidence
+
+GUESS = (0.008, 0.05)
+COUNT = 20
+
+
+def test_rays_that_cross_tell_the_place(rng):
+    rays = normalised(rng.normal([0.0, 0.0, 1.0], 0.5, (60, 3)))
+    along, across = 0.03, 0.001
+    covariance = across**2 * np.eye(3) + along**2 * rays[:, :, None] * rays[:, None, :]
+    place = np.array([0.01, -0.07, 0.04])
+    points = place + rng.normal(0, across, (60, 3)) + rays * rng.normal(0, along, (60, 1))
+    points[:6] += 0.2  # something else
+    found, sigma = common_place(points, covariance)
+    np.testing.assert_allclose(found, place, atol=0.0015)
+    assert np.linalg.norm(points[6:].mean(axis=0) - place) > np.linalg.norm(found - place)
+    assert sigma == 0.003
+    loose = points + rng.normal(0, 0.01, points.shape)
+    assert common_place(loose, covariance)[1] == pytest.approx(0.01, rel=0.3)
+
+
+def test_a_turn_and_its_spread_are_told_axis_by_axis(rng):
+    middle = matrix_from_rotvec(np.array([1.0, -2.0, 0.3]))
+    apart = rng.normal(0, [0.05, 0.3, 0.1], (400, 3))
+    apart[:40] = [0.0, 0.0, 3.0]  # read the wrong way round
+    found, sigma = common_turn(middle @ matrix_from_rotvec(apart), np.zeros((400, 3, 3)))
+    np.testing.assert_allclose(found, middle, atol=0.06)
+    np.testing.assert_allclose(sigma, [0.05, 0.3, 0.1], rtol=0.25)
+
+
+@pytest.fixture
+def carried(hand, rng, length_mm):
+    """A hand whose distance the head misreads, and where it sits in the camera that it carries."""
+    place = rng.uniform([-0.1, -0.1, 0.35], [0.1, 0.1, 0.5], (COUNT, 3))
+    known = hand(position=place, turn=rng.normal(0, 0.3, (COUNT, 3)))
+    turn = np.tile(matrix_from_rotvec(np.array([0.2, 0.5, -0.3])), (COUNT, 1, 1))
+    mount = MountEvidence(
+        rotation=turn,
+        position=np.zeros((COUNT, 3)),
+        seen=np.arange(COUNT) < COUNT - 5,
+        pose_sigma_m=np.full(COUNT, 0.001),
+        pose_sigma_rad=np.full(COUNT, 0.001),
+        palm=turn @ known.poses.rotation,
+        wrist=(turn @ known.poses.position[..., None])[..., 0],
+        sigma_m=np.full(COUNT, 0.003),
+        sigma_rad=np.full((COUNT, 3), 0.05),
+    )
+    head = Evidence.of(
+        normalised(landmark_mixing() @ known.joints),
+        np.full((COUNT, 21), 0.01),
+        np.full((COUNT, 21, 3), np.nan),
+        seen=np.ones(COUNT, dtype=bool),
+    )
+    return known, replace(head, views=(mount,))
+
+
+def fitted(evidence, shape):
+    terms = terms_of(evidence, shape, guess_sigma_m=GUESS)
+    poses, _ = fit_frames(terms)
+    for _ in range(3):
+        terms = robustified(terms, poses, evidence.sigma_rad)
+        poses, _ = fit_frames(terms, poses)
+    return poses, terms
+
+
+def test_the_camera_holds_a_hand_of_the_wrong_size(carried, length_mm):
+    known, evidence = carried
+    poses, terms = fitted(evidence, hand_shape(1.08 * length_mm))
+    miss = np.linalg.norm(poses.position - known.poses.position, axis=1)
+    assert miss[-5:].min() > 0.02  # where the camera is not located
+    assert miss[:-5].max() < 0.012
+    for number in range(27):
+        step = np.zeros((COUNT, 27))
+        step[:, number] = 1e-6
+        (mount,) = terms.views
+        points, moved = (terms.mixing @ p.joints(terms.shape) for p in (poses, poses.moved(step)))
+        change = (mount.residuals(moved) - mount.residuals(points)) / 1e-6
+        slope = mount.jacobian(points, ((moved - points) / 1e-6)[..., None])[..., 0]
+        np.testing.assert_allclose(slope, change, atol=1e-4 * max(np.abs(change).max(), 1.0))
+
+
+def test_a_camera_that_is_elsewhere_is_let_go(carried, length_mm):
+    known, evidence = carried
+    (mount,) = evidence.views
+    off = replace(mount, wrist=mount.wrist + np.array([0.3, 0.0, 0.0]))
+    poses, _ = fitted(replace(evidence, views=(off,)), hand_shape(length_mm))
+    assert np.linalg.norm(poses.position - known.poses.position, axis=1).mean() < 0.02
