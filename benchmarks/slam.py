@@ -3,6 +3,7 @@
     python benchmarks/slam.py [--data ../shared/data] [--json figures.json] [--repeats 3]
     python benchmarks/slam.py --truth-rig --cache takes [--seconds 60]
     python benchmarks/slam.py --long --cache takes [--seconds 600]
+    python benchmarks/slam.py --take FOLDER
 
 `euroc_*`: one camera and IMU, through ingest, capture and the whole slam stage. `rgbd_*`: colour
 pictures alone. All frames count. The peer is COLMAP's incremental mapper as
@@ -10,7 +11,8 @@ pictures alone. All frames count. The peer is COLMAP's incremental mapper as
 calibration held, SIFT, each picture matched with its neighbours in time, largest model. It draws
 lots, so its median run of `--repeats` counts. --no-pycolmap leaves it out. --spacings: how much the
 errors scatter with the spacing of keyframes. Seconds: processor time, and by the clock.
-`--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py); `--long`: one of ten minutes.
+`--truth-rig`: synthetic takes instead (benchmarks/slam_truth.py); `--long`: one of ten minutes;
+`--take`: one that `handoff sim record` has made.
 """
 
 import argparse
@@ -69,6 +71,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=1, help="runs of the peer")
     parser.add_argument("--truth-rig", action="store_true", help="synthetic takes instead")
     parser.add_argument("--long", action="store_true", help="one synthetic take of ten minutes")
+    parser.add_argument("--take", type=Path, default=None, help="one synthetic take, ready made")
     parser.add_argument("--cache", type=Path, default=Path("takes"), help="where those are kept")
     parser.add_argument(
         "--seconds", type=float, default=None, help="their length: 60, or 600 with --long"
@@ -84,7 +87,10 @@ def main() -> int:
         seconds = args.seconds or (600.0 if take is LONG else 60.0)
         figures[take.name] = run_take(recorded(take, args.cache, seconds=seconds), Clock)
         print(f"{take.name}: {json.dumps(figures[take.name])}", flush=True)
-    for folder in () if synthetic else sorted(args.data.iterdir()):
+    if args.take is not None:
+        figures[args.take.name] = run_take(args.take, Clock)
+        print(f"{args.take.name}: {json.dumps(figures[args.take.name])}", flush=True)
+    for folder in () if synthetic or args.take is not None else sorted(args.data.iterdir()):
         if (folder / "cam0.mp4").exists() and (folder / "groundtruth.csv").exists():
             if args.spacings:
                 figures[folder.name] = spacings(folder)

@@ -4,11 +4,14 @@ Each take is recorded once into ``cache`` (2 to 3 processor minutes a minute of 
 there again. Hands are not masked: `hands_detect` does not run, corners on hands have to be found
 out by the geometry. World and truth both begin at the first head, so nothing is aligned for the
 sigma figures (rms of error over sigma, 1 is right, above 1 is too sure of itself), for the error at
-the end and for the worst of every minute. `peak_mib`: the most memory the process has held so far.
+the end and for the worst of every minute. `peak_mib`: the most memory the process has held so far,
+`parts`: what each part of the stage took of the processor, and that memory at its end.
 """
 
 import resource
+import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,14 +71,49 @@ def recorded(take: TruthTake, cache: Path, *, seconds: float) -> Path:
     return folder
 
 
+class Parts:
+    """A stage's progress that keeps what every part took, and says so on stderr as it goes."""
+
+    def __init__(self, cpu_s: Callable[[], float]) -> None:
+        self._cpu_s, self._begun_s = cpu_s, cpu_s()
+        self._now, self._done, self._of = "reading", 0, "0 steps"
+        self.parts: dict[str, dict[str, float]] = {}
+
+    def total(self, n: int, unit: str) -> None:
+        """So many steps are to come."""
+        self._done, self._of = 0, f"{n} {unit}s"
+
+    def advance(self, k: int = 1) -> None:
+        """Every thousandth step is told."""
+        self._done += k
+        if self._done % 1000 < k:
+            print(f"{self._now}: {self._done} of {self._of}, {self._took()}", file=sys.stderr)
+
+    def note(self, text: str) -> None:
+        """The next part begins."""
+        self.parts[self._now] = took = self._took()
+        print(f"{self._now}: {took}", file=sys.stderr, flush=True)
+        self._now, self._begun_s = text, self._cpu_s()
+
+    def _took(self) -> dict[str, float]:
+        return {"cpu_s": round(self._cpu_s() - self._begun_s, 1), "peak_mib": peak_mib()}
+
+
+def peak_mib() -> int:
+    """The most memory this process has held so far."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
 def run_take(folder: Path, clock: Any) -> dict[str, Any]:
     """Errors, sigmas and time of the slam stage; ``clock()`` starts one with ``seconds()``."""
     with tempfile.TemporaryDirectory() as temp:
         session = ingest(folder, Path(temp) / "sessions")
         CAPTURE.run(session, CaptureConfig(decode_all=False), NO_PROGRESS)
         started = clock()
-        SLAM.run(session, SlamConfig(), NO_PROGRESS)
-        spent = started.seconds()
+        parts = Parts(lambda: float(started.seconds()["cpu_s"]))
+        SLAM.run(session, SlamConfig(), parts)
+        parts.note("done")
+        spent = started.seconds() | {"parts": parts.parts}
         path, truth = Trajectory.read(session), Trajectory.read(session, TRUTH)
         truth = truth.take(np.isin(truth.timestamp_ns, path.timestamp_ns))  # not of lost frames
         report = read_document(session, SLAM_REPORT)
@@ -84,8 +122,7 @@ def run_take(folder: Path, clock: Any) -> dict[str, Any]:
     figures = path_errors(path, truth) | errors_since_start(path, truth)
     figures |= {"maps": len(report["maps"]), "keyframes": report["keyframes"]}
     figures |= {"loops": sum(m["loops"] for m in report["maps"]), "imu_offset_ms": offsets}
-    peak_mib = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return figures | spent | {"peak_mib": peak_mib, "recording_s": round(seconds, 1)}
+    return figures | spent | {"peak_mib": peak_mib(), "recording_s": round(seconds, 1)}
 
 
 def errors_since_start(path: Trajectory, truth: Trajectory) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class Recording:
         masks = self.hand_masks()
         follower, spotter = Follower(self.camera, self.config), self._spotter()
         self.progress.total(len(times_ns), "frame")
+        self.progress.note("following corners")
         for tick, grey in self.grey_images():
             follower.add(
                 grey,

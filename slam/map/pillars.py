@@ -50,12 +50,16 @@ def _points_of(scene: Scene, frame: int) -> Ints:
     return tracks[scene.known[tracks]]
 
 
-def adjust_joined(scene: Scene, config: SlamConfig, posed: Ints) -> Ints:
-    """Adjust a map whose tracks were joined, by its pillars; returns the keyframes it then has."""
+def adjust_joined(scene: Scene, config: SlamConfig, posed: Ints, *, drifted: bool = True) -> Ints:
+    """Adjust a map whose tracks were joined, by its pillars; returns the keyframes it then has.
+
+    drifted: what was joined is apart by some drift, which has to be taken up first.
+    """
     pillars = choose_pillars(scene, posed)
     covered = np.setdiff1d(posed, pillars)
     scene.posed[covered] = False
-    growth.pull_together(scene, config, pillars)
+    adjusting = growth.pull_together if drifted else growth.finish
+    adjusting(scene, config, pillars)
     take_back(scene, config, covered)
     return np.flatnonzero(scene.posed)
 

@@ -12,6 +12,7 @@ from slam.map import growth
 from slam.map.joining import Meeting, meet, most_alike, places_of
 from slam.map.loops import joined, looked, relabelled, renamed
 from slam.map.mapping import SceneMap
+from slam.map.pillars import adjust_joined
 from slam.map.scene import Scene
 from slam.sight.places import Place
 from slam.sight.tracks import Observed
@@ -89,7 +90,7 @@ def _take_in(
     posed = np.flatnonzero(scene.posed)
     if len(posed) == before:
         return False
-    growth.finish(scene, config, posed)
+    posed = adjust_joined(scene, config, posed, drifted=False)
     scene_map.scene, scene_map.frames = scene, every
     scene_map.posed, scene_map.covariance = posed, np.zeros((len(posed), 6, 6))
     scene_map.regained += 1

@@ -154,17 +154,18 @@ class Scene:
     def drop_outliers(self, max_px: float, *, among: Ints | None = None) -> int:
         """Forget observations that do not fit and points that lost support. Returns how many.
 
-        among: only these points, where the others have not changed.
+        among: only these rising points, where the others have not changed.
         """
         tracks = np.flatnonzero(self.known) if among is None else among[self.known[among]]
         rows = self.of_tracks(tracks)
         bad = self.errors_px(rows) > max_px
         self.used[rows[bad]] = False
         rows = rows[~bad]
-        placed = self.spread(rows) > 0.5 * MIN_SPREAD_RAD
+        placed = self.spread(rows, among=tracks) > 0.5 * MIN_SPREAD_RAD
         if self.ranged:
-            placed[self.views.track[rows[np.isfinite(self.ranges(rows))]]] = True
-        self.known[tracks] = placed[tracks]
+            told = rows[np.isfinite(self.ranges(rows))]
+            placed[np.searchsorted(tracks, self.views.track[told])] = True
+        self.known[tracks] = placed
         return int(bad.sum())
 
     def readmit(self, max_px: float) -> None:
@@ -174,12 +175,15 @@ class Scene:
         )
         self.used[rows[self.errors_px(rows) < max_px]] = True
 
-    def spread(self, rows: Ints) -> Floats:
-        """``(P,)`` rms spread of the world directions of every track; 0 with fewer than two."""
+    def spread(self, rows: Ints, *, among: Ints | None = None) -> Floats:
+        """``(P,)`` rms spread of the world directions of every track, or of the rising tracks
+        ``among``, which hold all of the rows'; 0 with fewer than two."""
         turned = np.einsum(
             "nij,nj->ni", self.rotation[self.views.frame[rows]], self.views.rays[rows]
         )
         track, n_tracks = self.views.track[rows], len(self.known)
+        if among is not None:
+            track, n_tracks = np.searchsorted(among, track), len(among)
         total = np.stack([np.bincount(track, turned[:, k], n_tracks) for k in range(3)], axis=1)
         mean = np.linalg.norm(total, axis=1) / np.maximum(np.bincount(track, minlength=n_tracks), 1)
         return np.sqrt(np.maximum(1 - mean**2, 0)) * (mean > 0)

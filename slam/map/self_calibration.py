@@ -23,6 +23,7 @@ from slam.map.bundle import adjust
 from slam.map.mapping import SceneMap
 from slam.map.marginal import Marginal
 from slam.map.metric import make_metric
+from slam.map.pillars import on_pillars
 from slam.map.scene import Scene
 from slam.map.visual_inertial import MOUNTING_SIGMA_RAD
 from slam.sight.rays import rays_of, tangent_rotations
@@ -107,9 +108,11 @@ def self_calibrated(
     coarse: list[str] = []
     if imu is not None and "extrinsics" in config.refine.split(","):
         imu, coarse = _coarsely_turned(scene_map, imu)
-    if imu is not None:
-        make_metric(scene_map, imu, config)
-    found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
+    with on_pillars(scene_map, config):
+        if imu is not None:
+            make_metric(scene_map, imu, config)
+        found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
+        scene_map.inertial = None  # of the calibration as it was
     if found.focal is not None and found.focal.used:
         factor = float(np.exp(found.focal.off[0]))
         tracks = tracks.changed(lambda some: refocused(some, camera, factor))

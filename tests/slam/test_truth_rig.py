@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.slam_truth import LONG, TAKES, errors_since_start, path_errors
+from benchmarks.slam_truth import LONG, TAKES, Parts, errors_since_start, path_errors
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from core.session.tables import Trajectory
@@ -68,3 +68,18 @@ def test_drift_shows_at_the_end_and_minute_by_minute():
     figures = errors_since_start(replace(path, timestamp_ns=slow), still)
     assert figures["end_error_m"] == 0.04
     assert figures["worst_by_minute_m"] == pytest.approx([0.0133, 0.0267, 0.04], abs=2e-4)
+
+
+def test_every_part_of_a_stage_is_told_with_what_it_took(capsys):
+    clock = iter([10.0, 11.0, 11.0, 13.0, 16.0, 16.0]).__next__
+    parts = Parts(clock)
+    parts.note("following")
+    parts.total(2500, "frame")
+    for _ in range(1200):
+        parts.advance()
+    parts.note("done")
+    assert {name: part["cpu_s"] for name, part in parts.parts.items()} == {
+        "reading": 1.0,
+        "following": 5.0,
+    }
+    assert "following: 1000 of 2500 frames, {'cpu_s': 2.0" in capsys.readouterr().err
