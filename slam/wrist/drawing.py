@@ -1,8 +1,4 @@
-"""The head's picture as it would look from beside a hand: planes of the map drawn from there.
-
-A table seen from above and seen along its top share no descriptors; drawn from about the right
-side, they do.
-"""
+"""The table of a map drawn straight from above, out of the head's pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,46 +8,18 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.geometry.arrays import Bools, Floats, Ints, unit
+from core.geometry.arrays import Bools, Floats
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.wrist.surfaces import Plane, Surfaces
 
-COARSE = 4  # pixels from one traced ray to the next
+COARSE = 4  # pixels from one projected point to the next
 SHRINK = np.array([[1 / COARSE, 0, 0], [0, 1 / COARSE, 0]])
 ENLARGE: dict[str, Any] = {
     "flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     "borderMode": cv2.BORDER_REPLICATE,
 }
 SUPPORT = 0.12  # of the typical depth: a plane reaches this far around its map points
-
-
-@dataclass(frozen=True, eq=False)
-class Room:
-    """Planes of a map, each with a tree of the map points on it.   reach: around those points."""
-
-    planes: list[Plane]
-    trees: list[Any]
-    reach: float
-
-    @classmethod
-    def of(cls, surfaces: Surfaces) -> "Room":
-        """The planes of a part of a map."""
-        trees = [cKDTree(surfaces.points_of(k)) for k in range(len(surfaces.planes))]
-        return cls(surfaces.planes, trees, SUPPORT * surfaces.scene_map.typical_depth)
-
-    def hit(self, origin: Floats, rays: Floats) -> tuple[Floats, Ints]:
-        """Points ``(N,3)`` where world rays first meet a plane near its points, and which; -1."""
-        best = np.full(len(rays), np.inf)
-        points, owner = np.full(rays.shape, np.nan), np.full(len(rays), -1)
-        for k, (plane, tree) in enumerate(zip(self.planes, self.trees, strict=True)):
-            met, good = plane.meet(origin, rays)
-            away = np.linalg.norm(met - origin, axis=1)
-            rows = np.flatnonzero(good & (away < best))
-            near, _ = tree.query(met[rows], distance_upper_bound=self.reach)
-            rows = rows[np.isfinite(near)]
-            points[rows], owner[rows], best[rows] = met[rows], k, away[rows]
-        return points, owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,33 +31,60 @@ class Look:
     free: Bools | None = None
 
 
-def draw(
-    room: Room, looks: Sequence[Look], head: Camera, *, view: tuple[Camera, SE3]
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The largest plane of a map, with a tree of the map points on it.   reach: around those."""
+
+    plane: Plane
+    tree: Any
+    reach: float
+
+    @classmethod
+    def of(cls, surfaces: Surfaces) -> "Table | None":
+        """Of a part of a map; None where no plane was found."""
+        if not surfaces.planes:
+            return None
+        tree = cKDTree(surfaces.points_of(0))
+        return cls(surfaces.planes[0], tree, SUPPORT * surfaces.scene_map.typical_depth)
+
+    def drawn(
+        self, looks: Sequence[Look], head: Camera, *, middle: Floats, axes: Floats, side_px: int
+    ) -> tuple[Any, Bools]:
+        """A square picture, and where it shows something: of every spot what the first of the looks
+        shows that sees it. middle ``(3,)``: of the picture.   axes ``(2,3)``: one pixel to the
+        right and one down."""
+        size = (side_px, side_px)
+        points = middle + (coarse_pixels(size).reshape(-1, 2) - side_px / 2) @ axes
+        near, _ = self.tree.query(points, distance_upper_bound=self.reach)
+        on_table = np.isfinite(near)
+        drawn, done = np.zeros(size, np.uint8), np.zeros(size, bool)
+        for look in looks:
+            at = look.world_from_head.inverse().apply(points)
+            uv, valid = head.project(at)
+            grey, new = pulled(look.grey, head, uv_px=uv, valid=on_table & valid, size_wh=size)
+            new &= ~done
+            if look.free is not None:
+                taken = 1 - look.free.astype(np.uint8)
+                hidden, _ = pulled(taken, head, uv_px=uv, valid=valid, size_wh=size)
+                new &= hidden == 0
+            drawn[new] = grey[new]
+            done |= new
+        return drawn, done
+
+
+def coarse_pixels(size_wh: tuple[int, int]) -> Floats:
+    """``(h,w,2)`` every fourth pixel of a picture to be drawn."""
+    u, v = np.meshgrid(*(np.arange(0.0, side, COARSE) for side in size_wh))
+    return np.stack([u, v], axis=-1)
+
+
+def pulled(
+    picture: Any, camera: Camera, *, uv_px: Floats, valid: Bools, size_wh: tuple[int, int]
 ) -> tuple[Any, Bools]:
-    """The picture from a view, and where it shows something: of every spot what the first of the
-    ``looks`` shows that sees it. view: camera and world_from_camera."""
-    lens, world_from_view = view
-    width, height = lens.size_wh
-    u, v = np.meshgrid(np.arange(0, width, COARSE), np.arange(0, height, COARSE))
-    rays, _ = lens.unproject(np.stack([u, v], axis=-1).reshape(-1, 2).astype(np.float64))
-    points, owner = room.hit(world_from_view.translation, unit(rays) @ world_from_view.rotation.T)
-    drawn, done = np.zeros((height, width), np.uint8), np.zeros((height, width), bool)
-    for look in looks:
-        at = _where(points, owner >= 0, head, world_from_camera=look.world_from_head)
-        at = cv2.warpAffine(at.reshape(*u.shape, 2), SHRINK, (width, height), **ENLARGE)
-        grey = cv2.remap(look.grey, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-        new = (at.min(axis=2) >= 0) & ~done
-        if look.free is not None:
-            taken = 1 - look.free.astype(np.uint8)
-            new &= cv2.remap(taken, at[..., 0], at[..., 1], cv2.INTER_NEAREST) == 0
-        drawn[new], done = grey[new], done | new
-    return drawn, done
-
-
-def _where(points: Floats, seen: Bools, camera: Camera, *, world_from_camera: SE3) -> Any:
-    """Pixels ``(N,2)`` float32 of points in a picture; far outside where they are not in it."""
-    at = np.full((len(points), 2), -1.0)
-    uv, valid = camera.project(world_from_camera.inverse().apply(points[seen]))
-    at[seen] = np.where(valid[:, None], uv, -1.0)
-    inside = camera.in_image(at) & seen
-    return np.where(inside[:, None], at, -1e4).astype(np.float32)
+    """A picture drawn anew, and where there is something. uv_px ``(N,2)``: where in the old one
+    each of the coarse pixels lies, if valid ``(N,)``."""
+    inside = valid & camera.in_image(np.where(valid[:, None], uv_px, -1.0))
+    at = np.where(inside[:, None], uv_px, -1e4).astype(np.float32)
+    at = at.reshape(*coarse_pixels(size_wh).shape)
+    x, y = cv2.split(cv2.warpAffine(at, SHRINK, size_wh, **ENLARGE))
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR), (x >= 0) & (y >= 0)

@@ -7,7 +7,7 @@ camera sees. What is not seen clearly enough has no pose.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,18 +23,17 @@ from slam.recording import Recording, grey_of, tracked_camera
 from slam.result import Estimate
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
-from slam.wrist.start import STANCES, Stance, Starter, usual
+from slam.wrist.start import Starter
 from slam.wrist.surroundings import Surroundings, keyframes_around, surroundings_of, windows
 from slam.wrist.ticks import WristPath, at_ticks
 from slam.wrist.tracking import Sighting, Tracker
 
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
-TRY_EVERY_S, TRY_LATER = 0.8, 1.5  # starts that fail are tried again ever later, up to
+TRY_EVERY_S, TRY_LATER = 0.4, 1.3  # starts that fail are tried again ever later, up to
 TRY_AT_LEAST_S = 10.0
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
-ENOUGH_STANCES = 6  # seen, to go by them alone
 
 
 def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
@@ -70,7 +69,7 @@ def _located(recording: Recording, result: Estimate, stream: str) -> WristPath:
 
 @dataclass
 class _Tries:
-    """When to look for a lost camera from nothing again: that costs a second or two."""
+    """When to look for a lost camera from nothing again: that costs a fifth of a second."""
 
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S
@@ -100,7 +99,6 @@ class _Finder:
     head: FrameReader
     wrist: FrameReader
     readout_s: float
-    stances: list[Stance] = field(default_factory=list)  # as seen so far
     tries: _Tries = field(default_factory=_Tries)
 
     def path(self) -> WristPath:
@@ -131,7 +129,7 @@ class _Finder:
                 times_ns=times_ns[inside],
                 landmark_ns=around.landmark_ns,
             )
-            starter = Starter(around.room, self.recording.camera, self.camera)
+            starter = Starter(around.table, self.recording.camera, self.camera)
             window = _Window(
                 tracker,
                 starter,
@@ -139,7 +137,6 @@ class _Finder:
                 pictures,
                 times_ns[inside],
                 self.hands,
-                self.stances,
                 self.tries,
             )
             before = seen.get(first)
@@ -187,7 +184,6 @@ class _Window:
     pictures: list[np.ndarray]
     times_ns: Ints
     hands: HandTrack
-    stances: list[Stance]
     tries: _Tries
 
     def find(self, before: Sighting | None) -> dict[int, Sighting]:
@@ -211,11 +207,7 @@ class _Window:
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:
         looks = self.around.looks_near(int(self.times_ns[row]))
-        likely = STANCES
-        if len(self.stances) >= ENOUGH_STANCES:
-            known = usual(self.stances)
-            likely = (known, replace(known, height_m=known.height_m + 0.04))
-        for proposed in self.starter.propose(self.pictures[row], hand, looks, stances=likely):
+        for proposed in self.starter.propose(self.pictures[row], hand, looks):
             sighting = self.tracker.settle(row, proposed)
             if sighting is not None:
                 return sighting
@@ -229,20 +221,6 @@ class _Window:
             run |= self.tracker.follow(row, start, step=step, stop=set(seen))
         if len(run) >= LEAST_RUN and self._by_hand(run):
             seen |= run
-            self._learn(run)
-
-    def _learn(self, run: dict[int, Sighting]) -> None:
-        """Remember how the camera sat under the hand."""
-        if not self.around.room.planes:
-            return
-        for row, sighting in list(run.items())[::5]:
-            hand = self.hands.at(int(self.times_ns[row]))
-            if hand is None:
-                continue
-            table = self.around.room.planes[0]
-            stance = Stance.of(table, hand, sighting.world_from_camera)
-            if stance is not None:
-                self.stances.append(stance)
 
     def _by_hand(self, run: dict[int, Sighting]) -> bool:
         near = []

@@ -1,7 +1,9 @@
-"""Where a wrist camera is, from nothing: its picture is compared with the room as drawn from beside
-the hand that the head camera sees, from a few heights and sides, as nobody said how it is strapped.
+"""Where a wrist camera is, from nothing: its picture and the head's, both turned into what is seen
+of the table from straight above, are compared around the hand that the head camera sees.
 
-What comes out is a proposal: `tracking` believes it when many map points are found with it.
+Seen from above, pictures of a table differ by a turn, a shift and a size, wherever the two cameras
+were; only how far the camera is rolled must be tried. What comes out is a proposal: `tracking`
+believes it when many map points are found with it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,125 +13,151 @@ from typing import Any
 import cv2
 import numpy as np
 
-from core.geometry.arrays import Floats, Ints, unit
+from core.geometry.arrays import Bools, Floats, Ints, unit
 from core.geometry.cameras import Camera
 from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from core.geometry.se3 import SE3
 from slam.sight.localise import View, refine_pose
 from slam.sight.rays import rays_of
-from slam.wrist.drawing import Look, Room, draw
+from slam.wrist.drawing import Look, Table, coarse_pixels, pulled
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.surfaces import Plane
 
-WRIST_ABOVE_M = 0.05  # how much higher than its camera a wrist is
-DOWN = 0.15  # how much a drawn view looks down, per length along the table
-FEATURES, CONTRAST, RATIO, ROUNDS = 1200, 0.02, 0.85, 3
-SAMPLES, OUTLIER_PX = 600, 6.0
-LEAST_HINT, LEAST_MATCHES = 5, 12  # that agree: to draw again from there, and to propose
-
-
-@dataclass(frozen=True)
-class Stance:
-    """How a camera may sit under a hand. height_m: above the table.   turn_rad: of its view aside
-    from the fingers, about up.   behind_m, aside_m: of the wrist, along that view and to its left.
-    """
-
-    height_m: float
-    turn_rad: float = 0.0
-    behind_m: float = 0.05
-    aside_m: float = 0.0
-
-    def view(self, table: Plane, hand: HandSeen) -> SE3 | None:
-        """world_from_view of what is drawn; None where the wrist's ray does not meet the height."""
-        up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
-        level = Plane(up, table.centre + (self.height_m + WRIST_ABOVE_M) * up)
-        wrist, met = level.meet(hand.eye[None], hand.ray[None])
-        if not met[0]:
-            return None
-        fingers = unit(hand.ahead - (hand.ahead @ up) * up)
-        ahead = matrix_from_rotvec(self.turn_rad * up) @ fingers
-        z = unit(ahead - DOWN * up)
-        x = unit(np.cross(z, up))
-        eye = wrist[0] - WRIST_ABOVE_M * up - self.behind_m * ahead - self.aside_m * x
-        return SE3(np.stack([x, np.cross(z, x), z], axis=1), eye)
-
-    @classmethod
-    def of(cls, table: Plane, hand: HandSeen, world_from_camera: SE3) -> "Stance | None":
-        """How a camera whose place is known sits under its hand."""
-        up = table.normal * np.sign((hand.eye - table.centre) @ table.normal or 1.0)
-        height = float((world_from_camera.translation - table.centre) @ up)
-        bare = cls(height, behind_m=0.0).view(table, hand)
-        if bare is None:
-            return None
-        fingers = unit(hand.ahead - (hand.ahead @ up) * up)
-        ahead = world_from_camera.rotation[:, 2]
-        ahead = unit(ahead - (ahead @ up) * up)
-        left = np.cross(up, ahead)
-        turn = float(np.arctan2(np.cross(fingers, ahead) @ up, fingers @ ahead))
-        away = bare.translation - world_from_camera.translation
-        return cls(height, turn, float(away @ ahead), float(-away @ left))
-
-
-STANCES = tuple(Stance(h, t) for t in (0.0, -0.5, 0.5) for h in (0.03, 0.05, 0.09))
-
-
-def usual(stances: Sequence[Stance]) -> Stance:
-    """The median of some stances."""
-    rows = np.array([[s.height_m, s.turn_rad, s.behind_m, s.aside_m] for s in stances])
-    return Stance(*(float(v) for v in np.median(rows, axis=0)))
+SIDE_PX = 320  # of the wrist's picture: the head's, from far above, holds no finer detail
+M_PER_PX, TABLE_PX = 0.002, 400  # of the table from above
+AHEAD_M, BEHIND_M, BESIDE_M = 0.45, 0.03, 0.3  # what is drawn around the wrist camera
+HEIGHT_M = 0.06  # that the wrist camera is taken to have: another makes the table larger or smaller
+LEAST_HEIGHT_M, MOST_HEIGHT_M, MOST_TURN_RAD = 0.012, 0.25, 1.3  # turn: from where fingers point
+WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's height, from there on
+ROLLS_DEG = (0.0, -15.0, 15.0, -30.0, 30.0, -50.0, 50.0)
+FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
+SAMPLES, OUTLIER_PX = 600, 4.0
+LEAST_MATCHES = 5  # that agree, to propose
 
 
 @dataclass(frozen=True, eq=False)
-class _Features:
+class _Above:
+    """Features of a picture from straight above. uv_px ``(N,2)``.   size, angle ``(N,)``.
+    words ``(N,128)``: root-SIFT, unit length."""
+
     uv_px: Floats
-    words: Any  # (N,128) root-SIFT, unit length
+    size: Floats
+    angle: Floats
+    words: Any
+
+    def __getitem__(self, rows: Any) -> "_Above":
+        return _Above(self.uv_px[rows], self.size[rows], self.angle[rows], self.words[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class _Floor:
+    """The table as drawn around a hand. middle ``(3,)``; axes ``(2,3)`` unit: right and down in
+    the drawing.   up ``(3,)``."""
+
+    middle: Floats
+    axes: Floats
+    up: Floats
+    seen: _Above
+
+    def points(self, uv_px: Floats) -> Floats:
+        """World points ``(N,3)`` of pixels of the drawing."""
+        return self.middle + M_PER_PX * (uv_px - TABLE_PX / 2) @ self.axes
 
 
 class Starter:
     """Proposes poses of one wrist camera in one map. head: the camera of the looks."""
 
-    def __init__(self, room: Room, head: Camera, camera: Camera) -> None:
-        self._room, self._head, self._camera = room, head, camera
+    def __init__(self, table: Table | None, head: Camera, camera: Camera) -> None:
+        self._table, self._head = table, head
+        shrink = SIDE_PX / max(camera.size_wh)
+        width, height = (round(shrink * side) for side in camera.size_wh)
+        self._camera = camera.scaled((width, height)) if shrink < 1 else camera
         self._sift = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST)
 
-    def propose(
-        self, grey: Any, hand: HandSeen, looks: Sequence[Look], *, stances: Sequence[Stance]
-    ) -> Iterator[SE3]:
-        """world_from_camera candidates, found one at a time.
-
-        looks: head pictures, the nearest in time first.   stances: to try, likely ones first.
-        """
-        if not self._room.planes:
+    def propose(self, grey: Any, hand: HandSeen, looks: Sequence[Look]) -> Iterator[SE3]:
+        """world_from_camera candidates. looks: head pictures, the nearest in time first."""
+        floor = self._floor(hand, looks)
+        if floor is None:
             return
-        seen = self._features(grey)
-        for stance in stances:
-            view = stance.view(self._room.planes[0], hand)
-            for _ in range(0 if view is None else ROUNDS):  # again from where the answer says
-                found = self._compare(seen, hand, looks, view=view)
-                if found is None:
-                    break
-                if found[1] >= LEAST_MATCHES:
-                    yield found[0]
-                view = found[0]
+        small = cv2.resize(grey, self._camera.size_wh, interpolation=cv2.INTER_AREA)
+        parts = [self._alike(small, floor, hand, up=_up(roll)) for roll in np.deg2rad(ROLLS_DEG)]
+        found = self._pose(np.concatenate(parts), hand)
+        if found is None:
+            return
+        yield found
+        exact = self._alike(small, floor, hand, up=found.rotation.T @ floor.up)
+        again = self._pose(exact, hand)
+        if again is not None:
+            yield again
 
-    def _compare(
-        self, seen: _Features, hand: HandSeen, looks: Sequence[Look], *, view: SE3
-    ) -> tuple[SE3, int] | None:
-        drawn, shown = draw(self._room, looks, self._head, view=(self._camera, view))
-        there = self._features(drawn, cv2.erode(shown.astype(np.uint8), np.ones((9, 9))))
-        here, match = _matches(seen.words, there.words)
-        rays, _, _ = rays_of(self._camera, there.uv_px[match])
-        points, owner = self._room.hit(view.translation, rays @ view.rotation.T)
-        rays, rad_per_px, valid = rays_of(self._camera, seen.uv_px[here])
-        good = valid & (owner >= 0)
-        return pose_near(View(points[good], rays[good], rad_per_px[good]), hand)
+    def _pose(self, pairs: Floats, hand: HandSeen) -> SE3 | None:
+        """From directions in the camera and points, ``(N,6)``."""
+        uv, _ = self._camera.project(pairs[:, :3])
+        rays, rad_per_px, valid = rays_of(self._camera, uv)
+        return pose_near(View(pairs[valid, 3:], rays[valid], rad_per_px[valid]), hand)
 
-    def _features(self, grey: Any, mask: Any = None) -> _Features:
-        spots, words = self._sift.detectAndCompute(grey, mask)
+    def _floor(self, hand: HandSeen, looks: Sequence[Look]) -> _Floor | None:
+        if self._table is None:
+            return None
+        plane = self._table.plane
+        up = plane.normal * np.sign((hand.eye - plane.centre) @ plane.normal or 1.0)
+        level = Plane(up, plane.centre + WRIST_ABOVE_M * up)
+        wrist, met = level.meet(hand.eye[None], hand.ray[None])
+        if not met[0]:
+            return None
+        ahead = unit(hand.ahead - (hand.ahead @ up) * up)
+        middle = wrist[0] - WRIST_ABOVE_M * up + MIDDLE_AHEAD_M * ahead
+        axes = np.stack([np.cross(ahead, up), -ahead])
+        drawn, shown = self._table.drawn(
+            looks, self._head, middle=middle, axes=M_PER_PX * axes, side_px=TABLE_PX
+        )
+        return _Floor(middle, axes, up, self._features(drawn, shown))
+
+    def _alike(self, grey: Any, floor: _Floor, hand: HandSeen, *, up: Floats) -> Floats:
+        """``(N,6)`` directions in the camera and points on the table that look alike, with the
+        camera where the hand allows it to be. up ``(3,)``: in the camera."""
+        ahead = unit(np.array([0.0, 0.0, 1.0]) - up[2] * up)
+        right = np.cross(ahead, up)
+        size = (round(2 * BESIDE_M / M_PER_PX), round((AHEAD_M + BEHIND_M) / M_PER_PX))
+        foot = np.array([BESIDE_M, AHEAD_M]) / M_PER_PX  # the spot below the camera
+
+        def directions(uv_px: Floats) -> Floats:
+            away = M_PER_PX * (uv_px - foot)
+            return unit(away[:, :1] * right - away[:, 1:] * ahead - HEIGHT_M * up)
+
+        uv, valid = self._camera.project(directions(coarse_pixels(size).reshape(-1, 2)))
+        seen = self._features(*pulled(grey, self._camera, uv_px=uv, valid=valid, size_wh=size))
+        here, there = _matches(seen.words, floor.seen.words)
+        seen, drawn = seen[here], floor.seen[there]
+        good = _by_hand(seen, drawn, floor=floor, hand=hand, foot=foot)
+        return np.hstack([directions(seen.uv_px[good]), floor.points(drawn.uv_px[good])])
+
+    def _features(self, grey: Any, shown: Bools) -> _Above:
+        inside = cv2.erode(shown.astype(np.uint8), np.ones((9, 9)))
+        spots, words = self._sift.detectAndCompute(grey, inside)
+        rows = np.array([(*s.pt, s.size, np.deg2rad(s.angle)) for s in spots]).reshape(-1, 4)
         if words is None:
-            return _Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
+            words = np.zeros((0, 128), np.float32)
         share = words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
-        return _Features(np.array([s.pt for s in spots]), np.sqrt(share))
+        return _Above(rows[:, :2], rows[:, 2], rows[:, 3], np.sqrt(share))
+
+
+def _up(roll_rad: float) -> Floats:
+    """``(3,)`` up in a level camera that is rolled."""
+    return np.array([np.sin(roll_rad), -np.cos(roll_rad), 0.0])
+
+
+def _by_hand(seen: _Above, drawn: _Above, *, floor: _Floor, hand: HandSeen, foot: Floats) -> Bools:
+    """``(N,)`` pairs of features that put the camera by the hand and about along the fingers: size
+    and angle of one pair say where the spot below the camera (``foot``) is on the table."""
+    scale, turn = drawn.size / seen.size, drawn.angle - seen.angle
+    away = foot - seen.uv_px
+    cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+    turned = np.stack([cos * away[:, 0] - sin * away[:, 1], sin * away[:, 0] + cos * away[:, 1]])
+    height = scale * HEIGHT_M
+    near = hand.near(floor.points(drawn.uv_px + turned.T) + height[:, None] * floor.up)
+    ahead = np.abs(np.angle(np.exp(1j * turn))) < MOST_TURN_RAD
+    return near & ahead & (height > LEAST_HEIGHT_M) & (height < MOST_HEIGHT_M)
 
 
 def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:
@@ -145,13 +173,13 @@ def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:
     return rows[good], best[good]
 
 
-def pose_near(view: View, hand: HandSeen) -> tuple[SE3, int] | None:
-    """world_from_camera near a hand that most points agree on, and how many do; None if too few.
+def pose_near(view: View, hand: HandSeen) -> SE3 | None:
+    """world_from_camera near a hand that most points agree on; None if too few do.
 
     Three points at a time (Ke and Roumeliotis 2017), the same samples every time.
     """
     front = np.flatnonzero(view.rays[:, 2] > 0.2)
-    if len(front) < LEAST_HINT:
+    if len(front) < LEAST_MATCHES:
         return None
     flat = view.rays[front, :2] / view.rays[front, 2:]
     rng = np.random.default_rng(0)
@@ -175,9 +203,7 @@ def pose_near(view: View, hand: HandSeen) -> tuple[SE3, int] | None:
     )
     agree = int(found.inlier.sum())
     placed = pose.inverse()
-    return (
-        (placed, agree) if agree >= LEAST_HINT and hand.near(placed.translation[None])[0] else None
-    )
+    return placed if agree >= LEAST_MATCHES and hand.near(placed.translation[None])[0] else None
 
 
 def _most_agreed(view: View, rotation: Floats, shift: Floats) -> SE3:

@@ -9,7 +9,7 @@ from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.map.mapping import SceneMap
-from slam.wrist.drawing import Look, Room
+from slam.wrist.drawing import Look, Table
 from slam.wrist.landmarks import Landmarks, Picture, landmarks_in
 from slam.wrist.surfaces import Surfaces
 
@@ -25,7 +25,7 @@ class Surroundings:
 
     landmarks: Landmarks
     landmark_ns: Ints
-    room: Room
+    table: Table | None
     looks: list[Look]
     look_ns: Ints
 
@@ -77,7 +77,7 @@ def surroundings_of(
     return Surroundings(
         landmarks,
         times_ns[landmarks.frame],
-        Room.of(surfaces),
+        Table.of(surfaces),
         looks,
         times_ns[np.array([p.tick for p in shown])],
     )

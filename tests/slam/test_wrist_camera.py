@@ -14,7 +14,7 @@ from slam.sight.rays import rays_of
 from slam.sight.tracks import Tracks
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.landmarks import Picture
-from slam.wrist.start import STANCES, Starter
+from slam.wrist.start import Starter
 from slam.wrist.surroundings import surroundings_of
 from slam.wrist.tracking import Tracker
 
@@ -131,8 +131,20 @@ def test_it_is_found_from_the_hand_alone(table, around):
     eye = np.array([-0.5, 0.0, 0.5])
     wrist = truth.translation + np.array([0.06, 0.02, 0.04])
     hand = HandSeen(eye, unit(wrist - eye), unit(np.array([1.0, 0.0, 0.1])))
-    starter = Starter(around.room, HEAD, WRIST)
-    proposals = starter.propose(picture, hand, around.looks_near(0), stances=STANCES)
-    away, turned = off(next(proposals), truth)
+    starter = Starter(around.table, HEAD, WRIST)
+    away, turned = off(next(starter.propose(picture, hand, around.looks_near(0))), truth)
     assert away < 0.02
     assert turned < 0.1
+
+
+def test_a_rolled_camera_is_found_too(table, around):
+    truth = wrist_path(1)[0]
+    truth = SE3(truth.rotation @ matrix_from_rotvec([0, 0, np.deg2rad(38)]), truth.translation)
+    eye = np.array([-0.5, 0.0, 0.5])
+    wrist = truth.translation + np.array([0.06, 0.02, 0.04])
+    hand = HandSeen(eye, unit(wrist - eye), unit(np.array([1.0, 0.3, 0.1])))
+    starter = Starter(around.table, HEAD, WRIST)
+    picture = shot(table, WRIST, truth)
+    away, turned = off(list(starter.propose(picture, hand, around.looks_near(0)))[-1], truth)
+    assert away < 0.01
+    assert turned < 0.05
