@@ -59,18 +59,16 @@ def find_loops(
     inside = [p for p in places if frames[0] <= p.frame <= frames[-1] and len(p.track) >= 8]
     pairs: list[Ints] = []
     drifts: list[Drift] = []
-    views: dict[int, Seen | None] = {}
-    for early, late in _meetings(scene, inside, frames=frames, posed=posed):
-        if late.frame not in views:
-            views[late.frame] = localised(tracks, scene, late, config=config)
-        seen = views[late.frame]
+    for earlier, late in _meetings(scene, inside, frames=frames, posed=posed):
+        seen = localised(tracks, scene, late, config=config)
         if seen is None:
             continue
-        found = _verify(scene, config, early, seen=seen)
-        if found is not None:
-            pairs.append(found[0])
-            between = way[_near(frames, late.frame)] - way[_near(frames, early.frame)]
-            drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
+        for early in earlier:
+            found = _verify(scene, config, early, seen=seen)
+            if found is not None:
+                pairs.append(found[0])
+                between = way[_near(frames, late.frame)] - way[_near(frames, early.frame)]
+                drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
     if not pairs:
         return np.zeros((0, 2), np.int64), []
     return np.unique(np.concatenate(pairs), axis=0), drifts
@@ -89,8 +87,9 @@ def _drift(drifted: SE3, closed: SE3, *, between: float) -> Drift:
 
 def _meetings(
     scene: Scene, places: list[Place], *, frames: Ints, posed: Ints
-) -> Iterator[tuple[Place, Place]]:
-    """Places that look at the same part of the map but share hardly any track."""
+) -> Iterator[tuple[list[Place], Place]]:
+    """Earlier places that look at the same part of the map as a later one but share hardly any
+    track with it."""
     if len(places) < 3:
         return
     near = posed[np.clip(np.searchsorted(frames, [p.frame for p in places]), 0, len(posed) - 1)]
@@ -106,8 +105,9 @@ def _meetings(
         turned = np.arccos(np.clip(ahead[around] @ ahead[later], -1, 1))
         nearest = (places[k] for k in around[np.argsort(far + turned)])
         met = (early for early in nearest if _shared(early, place) < FEW_SHARED)
-        for early in islice(met, CANDIDATES):
-            yield early, place
+        earlier = list(islice(met, CANDIDATES))
+        if earlier:
+            yield earlier, place
 
 
 def _shared(first: Place, second: Place) -> int:

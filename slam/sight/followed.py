@@ -1,4 +1,4 @@
-"""The corners of every frame of a recording, kept on disk: about 27 MiB a minute.
+"""The corners of every frame of a recording, kept on disk: 25 MiB a minute.
 
 They are read a few frames at a time, so however long a recording is, only its map takes memory.
 """
@@ -49,7 +49,7 @@ class Spool:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise StorageError(
-                f"{tempfile.gettempdir()}: {error.strerror}; following corners takes 27 MiB a "
+                f"{tempfile.gettempdir()}: {error.strerror}; following corners takes 25 MiB a "
                 "minute there: make room, or name another folder in TMPDIR"
             ) from error
         self._starts.append(self._starts[-1] + len(track))
