@@ -48,16 +48,24 @@ class HandTrack:
 
 
 def reconstruct(
-    evidence: Evidence, shape: HandShape, *, times_s: Floats, config: HandsConfig
+    evidence: Evidence,
+    shape: HandShape,
+    *,
+    times_s: Floats,
+    config: HandsConfig,
+    start: HandPoses | None = None,
 ) -> HandTrack:
-    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises."""
+    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises.
+    start: poses ``(T,)`` of an earlier fit.
+    """
     count = len(evidence)
     reason = np.full(count, "not seen", dtype=object)
-    poses = _blank(count)
     seen = evidence.seen.copy()
     drop_brief(seen, reason, times_s=times_s, config=config)
     rows = np.flatnonzero(seen)
-    poses = _fit_apart(evidence, shape, rows=rows, config=config, into=poses, rounds=1)
+    poses = start or _fit_apart(
+        evidence, shape, rows=rows, config=config, into=_blank(count), rounds=1
+    )
     far = np.linalg.norm(poses.position, axis=1) > config.farthest_m
     _reject(seen, reason, seen & far, why=TOO_FAR)
     poses, offset = _fit_over_time(

@@ -10,7 +10,6 @@ from core.geometry.landmarks import INDEX, SIDES, landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from core.geometry.se3 import SE3
 from hands.association import Association, associate
-from hands.cameras.carried import carried, distances
 from hands.cameras.joined import Joined, joined
 from hands.cameras.look_again import OtherCameras
 from hands.config import HandsConfig
@@ -101,22 +100,20 @@ def wearer_hands(
     tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
     together = None
     if others is not None and others.views:
-        alone = [distances(track, shape) / shape.length_m for track in tracks]
         together = joined(evidence, tracks, shape, others=others, times_s=times_s, config=config)
         evidence, shape = together.evidence, together.shape
     if together is not None and together.helps:
-        tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
-        for s, one in enumerate(evidence):
-            alone_m = alone[s] * shape.length_m
-            more = carried(one, alone_m, tracks[s], shape=shape, times_s=times_s)
-            if more is not one:
-                tracks[s] = reconstruct(more, shape, times_s=times_s, config=config)
+        tracks = [
+            reconstruct(one, shape, times_s=times_s, config=config, start=track.poses)
+            for one, track in zip(evidence, together.tracks, strict=True)
+        ]
     result = {}
     for s, side in enumerate(SIDES):
         track = tracks[s]
         px = np.full((len(times_s), 21, 2), np.nan)
         seen = association.chosen[:, s] >= 0
         px[seen] = found.raw21_px[association.chosen[seen, s]]
+        px[~evidence[s].read] = np.nan
         raw = raw_in_head(evidence[s], shape)
         result[side] = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
     return Wearer(_with_visibility(result, camera), shape, association, together)

@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hands.cameras.strapped import fitted_apart
+from hands.config import HandsConfig
 from hands.model.evidence import Evidence
+from hands.model.fit import HandPoses
 from hands.model.proportions import HandShape
-from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
 
@@ -24,20 +26,22 @@ LARGEST = 0.15  # of the logarithm of the ratio
 
 
 def carried(
-    evidence: Evidence, alone: Floats, both: HandTrack, *, shape: HandShape, times_s: Floats
+    evidence: Evidence, poses: HandPoses, shape: HandShape, *, times_s: Floats, config: HandsConfig
 ) -> Evidence:
-    """The evidence of one side with distances for frames not seen twice. alone: ``(T,)`` distances
-    as the head alone gives them at the shape's length.   both: fitted with the other views.
+    """The evidence of one side with distances for frames that only the head saw. poses: ``(T,)`` as
+    the head alone gives them, meaningless where it saw nothing.
     """
-    known = np.isfinite(alone)
-    twice = np.flatnonzero(known & both.twice & (both.state == "measured"))
-    once = np.flatnonzero(known & evidence.seen & ~both.twice)
+    more = np.any([view.seen for view in evidence.views], axis=0)
+    twice, once = np.flatnonzero(evidence.read & more), np.flatnonzero(evidence.read & ~more)
     if len(twice) < LEAST_FRAMES or not len(once):
         return evidence
-    ratio = np.log(distances(both, shape)[twice] / alone[twice])
+    chosen = twice[np.linspace(0, len(twice) - 1, min(config.bone_frames, len(twice))).astype(int)]
+    both = fitted_apart(evidence[chosen], poses.rows(chosen), shape, config=config)[0]
+    alone = distances(poses, shape)
+    ratio = np.log(distances(both, shape) / alone[chosen])
     ratio = np.clip(ratio, -LARGEST, LARGEST)
-    apart = (times_s[once][:, None] - times_s[twice]) / REACH_S
-    weight = np.exp(-0.5 * apart**2) + EVERYWHERE
+    apart = (times_s[once][:, None] - times_s[chosen]) / REACH_S
+    weight = (np.exp(-0.5 * apart**2) + EVERYWHERE) * len(twice) / len(chosen)
     correction = (weight @ ratio) / (weight.sum(axis=1) + DOUBT)
     distance, sigma = evidence.distance.copy(), evidence.distance_sigma.copy()
     distance[once] = alone[once] * np.exp(correction) / shape.length_m
@@ -45,7 +49,6 @@ def carried(
     return replace(evidence, distance=distance, distance_sigma=sigma)
 
 
-def distances(track: HandTrack, shape: HandShape) -> Floats:
-    """``(T,)`` of the hand's middle from the head camera; NaN where it was not measured."""
-    middle = track.poses.joints(shape).mean(axis=1)
-    return np.where(track.state == "measured", np.linalg.norm(middle, axis=-1), np.nan)
+def distances(poses: HandPoses, shape: HandShape) -> Floats:
+    """``(N,)`` of the hands' middles from the head camera."""
+    return np.asarray(np.linalg.norm(poses.joints(shape).mean(axis=1), axis=-1))

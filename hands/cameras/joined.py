@@ -8,34 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
+from hands.cameras.carried import carried
 from hands.cameras.look_again import OtherCameras
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import strapped
+from hands.cameras.strapped import overruled, strapped
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
 from hands.model.proportions import HandShape
+from hands.model.view_evidence import MountEvidence
 from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 PALM_SIGMA = 0.03  # of log lengths: how far palms differ in proportion at one hand length
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """evidence: left and right, with the views.   shape: at the length that the views tell, where
-    nobody measured it.   others: the cameras.   checked: by view's name.   asked_m: ``(K,)`` hand
-    lengths that single frames ask for.
+    """evidence: left and right, with the views.   tracks: the head's, to start from.   shape: at
+    the length that the views tell, where nobody measured it.   others: the cameras.   checked: by
+    view's name.   asked_m: ``(K,)`` hand lengths that single frames ask for.   overruled: ``(T,2)``
+    where the head's hand cannot be the one that carries the camera.
     """
 
     evidence: list[Evidence]
+    tracks: list[HandTrack]
     shape: HandShape
     others: OtherCameras
     checked: dict[str, Checked]
     asked_m: Floats
+    overruled: Bools
 
     @property
     def helps(self) -> bool:
@@ -53,29 +59,13 @@ def joined(
     config: HandsConfig,
 ) -> Joined:
     """tracks: left and right as the head alone gave them."""
-    lift = config.source == "mediapipe" and config.lifter
-    sigma = config.landmark_sigma
-    joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
-    with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
-        looks = list(pool.map(lambda view: others.look(view, joints), others.views))
-    found = {
-        view.name: checked(view, readings, tracks, shape=shape, sigma=sigma)
-        for view, readings in zip(others.views, looks, strict=True)
-    }
-    joint = [
-        replace(
-            one,
-            views=tuple(
-                tick_evidence(
-                    view, found[view.name], side=s, times_s=times_s, sigma=sigma, lift=lift
-                )
-                for view in others.views
-            ),
-        )
-        for s, one in enumerate(evidence)
-    ]
-    joint = [one if _any_seen(one) else replace(one, views=()) for one in joint]
+    evidence, tracks, wrong = _checked_on_cameras(
+        evidence, tracks, shape, others=others, config=config
+    )
+    found = _looked(tracks, shape, others=others, sigma=config.landmark_sigma)
+    joint = _with_views(evidence, found, others=others, times_s=times_s, config=config)
     twice = [seen_twice(one) for one in joint if one.views]
+    before = shape
     shape, asked = length_from_views(
         twice, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
@@ -89,29 +79,99 @@ def joined(
         )
         if shape.scale_source == "prior":
             shape = replace(shape, scale_source=_main_kind(others.views, found))
+    tracks = [_at_length(track, shape.length_m / before.length_m) for track in tracks]
+    mounts = _mounts(joint, tracks, shape, others=others, config=config)
     joint = [
-        _on_its_camera(one, tracks[s], shape, others=others, side=s, config=config)
-        for s, one in enumerate(joint)
+        replace(one, views=(*one.views, mount)) if mount is not None else one
+        for one, mount in zip(joint, mounts, strict=True)
     ]
-    return Joined(joint, shape, others, found, asked)
+    joint = [
+        carried(one, track.poses, shape, times_s=times_s, config=config) if one.views else one
+        for one, track in zip(joint, tracks, strict=True)
+    ]
+    return Joined(joint, tracks, shape, others, found, asked, wrong)
 
 
-def _on_its_camera(
-    evidence: Evidence,
-    track: HandTrack,
+def _checked_on_cameras(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
     shape: HandShape,
     *,
     others: OtherCameras,
-    side: int,
     config: HandsConfig,
-) -> Evidence:
-    """The evidence with where the hand sits in the camera that it carries."""
-    for view in others.views:
-        if WRISTS.get(view.name) == SIDES[side]:
-            mount = strapped(evidence, track, shape, view=view, side=side, config=config)
-            if mount is not None:
-                return replace(evidence, views=(*evidence.views, mount))
-    return evidence
+) -> tuple[list[Evidence], list[HandTrack], Bools]:
+    """Both hands without what they cannot be, by the places of the cameras that they carry."""
+    evidence, tracks = list(evidence), list(tracks)
+    wrong = np.zeros((len(evidence[0]), len(SIDES)), dtype=bool)
+    for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
+        if mount is not None:
+            evidence[s], poses, wrong[:, s] = overruled(
+                evidence[s], tracks[s].poses, shape, mount=mount
+            )
+            state = np.where(wrong[:, s], "measured", tracks[s].state)
+            tracks[s] = replace(tracks[s], poses=poses, state=state)
+    return evidence, tracks, wrong
+
+
+def _mounts(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    config: HandsConfig,
+) -> list[MountEvidence | None]:
+    """Left and right in the cameras that they carry; None without one that tells."""
+    views = {WRISTS[view.name]: view for view in others.views if view.name in WRISTS}
+    return [
+        strapped(evidence[s], tracks[s], shape, view=views[side], side=s, config=config)
+        if side in views
+        else None
+        for s, side in enumerate(SIDES)
+    ]
+
+
+def _looked(
+    tracks: list[HandTrack], shape: HandShape, *, others: OtherCameras, sigma: float
+) -> dict[str, Checked]:
+    """By the view's name, what its pictures show of the tracks."""
+    joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
+    with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
+        looks = list(pool.map(lambda view: others.look(view, joints), others.views))
+    return {
+        view.name: checked(view, readings, tracks, shape=shape, sigma=sigma)
+        for view, readings in zip(others.views, looks, strict=True)
+    }
+
+
+def _with_views(
+    evidence: list[Evidence],
+    found: dict[str, Checked],
+    *,
+    others: OtherCameras,
+    times_s: Floats,
+    config: HandsConfig,
+) -> list[Evidence]:
+    lift, sigma = config.source == "mediapipe" and config.lifter, config.landmark_sigma
+    joint = [
+        replace(
+            one,
+            views=tuple(
+                tick_evidence(
+                    view, found[view.name], side=s, times_s=times_s, sigma=sigma, lift=lift
+                )
+                for view in others.views
+            ),
+        )
+        for s, one in enumerate(evidence)
+    ]
+    return [one if _any_seen(one) else replace(one, views=()) for one in joint]
+
+
+def _at_length(track: HandTrack, factor: float) -> HandTrack:
+    """The track of a hand that is larger, seen from the head: farther."""
+    poses = replace(track.poses, position=track.poses.position * factor)
+    return replace(track, poses=poses)
 
 
 def _any_seen(evidence: Evidence) -> bool:

@@ -6,6 +6,8 @@ it as a wrist bends. Frames tell that place well across the head's rays and badl
 as the arm moves, the rays cross.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,18 +15,21 @@ from core.geometry.rotations import matrix_from_rotvec, nearest_rotation, rotvec
 from hands.cameras.second_views import SecondView
 from hands.cameras.several_views import camera_in_mirror
 from hands.config import HandsConfig
-from hands.model.evidence import Evidence
-from hands.model.fit import HandPoses, fit_frames, robustified, terms_of
-from hands.model.kinematics import POSITION, ROTATION
+from hands.model.evidence import NO_RAY, Evidence, landmark_mixing, normalised
+from hands.model.fit import HandPoses, chosen, fit_frames, robustified, terms_of
+from hands.model.kinematics import ANGLE_MEAN, POSITION, ROTATION
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence
 from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 LEAST_FRAMES = 20
 HEAD_DISTANCE = 0.05  # error of the distance that the head alone gives, beside the sigma of size
 LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
+ASIDE_M, TURNED_RAD = 0.06, 1.0  # farther from where the camera holds it, a hand is another
+MOST_OVERRULED = 0.4  # of the frames
 ROUNDS = 10
 DOF = 3.0  # of the tails of single frames
 MEDIAN_SQUARE = 2.366  # of a vector with three normal parts
@@ -43,16 +48,18 @@ def strapped(
     read in other cameras.   track: of the head alone.
     """
     rotation, position, there = camera_in_mirror(view, side)
-    rows = np.flatnonzero(there & evidence.seen & (track.state == "measured"))
+    rows = np.flatnonzero(there & evidence.read & (track.state == "measured"))
     if len(rows) < LEAST_FRAMES:
         return None
-    rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames, len(rows))).astype(int)]
-    poses, covariance = _fitted(evidence[rows], track.poses.rows(rows), shape, config=config)
+    rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames // 2, len(rows))).astype(int)]
+    poses, covariance = fitted_apart(evidence[rows], track.poses.rows(rows), shape, config=config)
     turned, moved = rotation[rows], position[rows]
     wrist = (turned @ poses.position[..., None])[..., 0] + moved
     spread = turned @ covariance[:, POSITION, POSITION] @ np.swapaxes(turned, 1, 2)
     spread += (view.pose_sigma_m[rows] ** 2)[:, None, None] * np.eye(3)
-    twice = np.any([one.seen[rows] for one in evidence.views], axis=0) if evidence.views else False
+    twice = np.zeros(len(rows), dtype=bool)
+    for one in evidence.views:
+        twice |= one.seen[rows]
     along = (turned @ poses.position[..., None])[..., 0]  # length: the distance from the head
     doubt = np.where(twice, 0.0, np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m))
     spread += (doubt**2)[:, None, None] * along[:, :, None] * along[:, None, :]
@@ -72,16 +79,58 @@ def strapped(
     )
 
 
-def _fitted(
+def fitted_apart(
     evidence: Evidence, poses: HandPoses, shape: HandShape, *, config: HandsConfig
 ) -> tuple[HandPoses, Floats]:
-    """Frames with all their views, each by itself; and ``(N,27,27)`` covariances."""
+    """Frames with all that other cameras say, each by itself, and ``(N,27,27)`` covariances.
+    poses: to start from.
+    """
     terms = terms_of(evidence, shape, guess_sigma_m=config.guess_sigma_m)
     for _ in range(2):
         poses, information = fit_frames(
             robustified(terms, poses, evidence.sigma_rad), poses, iterations=3
         )
     return poses, np.linalg.inv(information)
+
+
+def overruled(
+    evidence: Evidence, poses: HandPoses, shape: HandShape, *, mount: MountEvidence
+) -> tuple[Evidence, HandPoses, Bools]:
+    """Where the head's hand cannot be the one that carries the camera, what the head says is left
+    out and the pose is the mount's, with fingers at rest. Also where ``(T,)``; nowhere if it were
+    so often that the camera is rather carried by something else.
+    """
+    held = held_poses(mount)
+    rays = normalised(held.position)
+    aside = held.position - poses.position
+    aside = aside - np.sum(aside * rays, axis=1, keepdims=True) * rays
+    turn = rotvec_from_matrix(np.swapaxes(held.rotation, 1, 2) @ poses.rotation)
+    wrong = np.linalg.norm(aside, axis=1) > ASIDE_M
+    wrong |= np.linalg.norm(turn, axis=1) > TURNED_RAD + 2 * mount.sigma_rad.max(axis=1)
+    both = evidence.read & mount.seen
+    wrong &= both
+    if wrong.sum() > MOST_OVERRULED * both.sum():
+        return evidence, poses, np.zeros_like(wrong)
+    points = landmark_mixing() @ held.joints(shape)
+    here = wrong[:, None, None]
+    return (
+        replace(
+            evidence,
+            rays=np.where(here, normalised(points), evidence.rays),
+            sigma_rad=np.where(wrong[:, None], NO_RAY, evidence.sigma_rad),
+            guess=np.where(here, np.nan, evidence.guess),
+            distance_sigma=np.where(wrong, np.inf, evidence.distance_sigma),
+        ),
+        chosen(wrong, held, poses),
+        wrong,
+    )
+
+
+def held_poses(mount: MountEvidence) -> HandPoses:
+    """Hands ``(T,)`` in the head as the camera carries them, fingers at rest."""
+    back = np.swapaxes(mount.rotation, 1, 2)
+    place = (back @ (mount.wrist - mount.position)[..., None])[..., 0]
+    return HandPoses(back @ mount.palm, place, np.tile(ANGLE_MEAN, (len(mount), 1)))
 
 
 def common_place(points: Floats, covariance: Floats) -> tuple[Floats, float]:

@@ -43,6 +43,11 @@ class Evidence:
     distance_sigma: Floats
     views: tuple[CameraEvidence, ...] = ()
 
+    @property
+    def read(self) -> Bools:
+        """``(N,)`` whether the head's picture says anything of the hand."""
+        return self.seen & (self.sigma_rad < NO_RAY).any(axis=1)
+
     @staticmethod
     def of(rays: Floats, sigma_rad: Floats, guess: Floats, *, seen: Bools) -> "Evidence":
         """Evidence that says nothing of the distance."""
