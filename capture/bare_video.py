@@ -51,6 +51,8 @@ def bare_video_rig(path: Path, lens: GivenLens) -> BareRig:
     otherwise: the calibration written here is the recorded picture's, with the turn beside it.
     """
     info = probe_video(path)
+    if info.n < 2:
+        raise BadInputError(f"{path}: holds a single picture; give a recording")
     turn = file_turn(path, info)
     facts, motion, notes = _telemetry(path, info)
     estimated = ""

@@ -61,7 +61,7 @@ def ingest(
     source = Path(source)
     lens = GivenLens(focal_px=focal_px, intrinsics=intrinsics, fov_deg=fov_deg, model=model)
     if source.is_dir():
-        if lens.kinds:
+        if lens.kinds and (source / RIG_TOML).is_file():
             raise BadInputError(
                 f"{source}: intrinsics are given, but a folder brings its own in {RIG_TOML}"
             )

@@ -47,7 +47,9 @@ class Frames(Table):
     timestamp_ns: I64 = column("i64")
     exposure_ns: I64 = column("i64", nullable=True)
     exposure_ns_valid: Flags = validity()
-    reason: Texts = column("text", nullable=True, allowed=("dropped", "duplicate", "late"))
+    reason: Texts = column(
+        "text", nullable=True, allowed=("dropped", "duplicate", "late", "no_imu")
+    )
 
     def _check_rules(self) -> None:
         good = ~self.valid_of("reason")

@@ -61,10 +61,7 @@ def opened_video(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         container = av.open(str(path), options=_ONLY_FILES)
     except (av.FFmpegError, ValueError) as error:
-        raise BadInputError(
-            f"{path}: not a readable video ({_reason(error)}); "
-            "it may be cut off or of another type: copy it from the camera again"
-        ) from error
+        raise BadInputError(f"{path}: not a readable video: {_why(path, error)}") from error
     with container:
         if not container.streams.video:
             raise BadInputError(f"{path}: holds no video track; give a file with pictures")
@@ -151,6 +148,20 @@ def decode_at(path: Path, container: Any, stream: Any, *, pts: int) -> Any:
         f"{path}: the picture at stamp {pts} is in the index but not in the file; "
         "the file is cut off: copy it from the camera again"
     )
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What an unreadable file shows of itself, and the cure."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    if not start:
+        return "the file is empty; copy it from the camera again"
+    if start[4:8] == b"ftyp":
+        return (
+            "cut off, for the index that cameras write last is missing; copy it from the camera "
+            "again, or let the camera repair it"
+        )
+    return f"damaged or of another type ({_reason(error)}); copy it from the camera again"
 
 
 def _reason(error: Exception) -> str:

@@ -184,6 +184,10 @@ def test_a_full_disk_is_one_line_and_no_session(rig_folder, tmp_path, monkeypatc
         ({"focal_px": 70.0}, 70.0),
         ({"intrinsics": (71.0, 71.0, 30.0, 20.0)}, 71.0),
         ({"fov_deg": 90.0}, 32.0),
+        (
+            {"intrinsics": (30, 30, 30, 20, 0.03, 0.06, -0.07, 0.03), "model": "kannala_brandt"},
+            30.0,
+        ),
     ],
 )
 def test_one_video_with_intrinsics_is_a_session(video, tmp_path, options, focal_px):
@@ -260,6 +264,10 @@ def test_a_file_that_asks_for_an_odd_turn_is_refused(tmp_path, video):
         ({"focal_px": -3.0}, "focal length -3 px"),
         ({"intrinsics": (1.0, 2.0)}, "--intrinsics has 2 numbers; give four"),
         ({"intrinsics": (700, 700, 960, 540)}, "outside the 64x48 picture"),
+        (
+            {"intrinsics": (60, 60, 30, 20, 0.1)},
+            "a.mp4: --intrinsics: camera pinhole_radtan: 5 params",
+        ),
         ({"focal_px": 70.0, "session_id": "../up"}, "use 8 to 64 of the characters"),
         ({"focal_px": 70.0, "hand_length_mm": 18.5}, "hand_length_mm is 18.5; give millimetres"),
     ],
@@ -274,7 +282,15 @@ def test_wrong_options_are_refused(video, tmp_path, options, message):
 def test_a_text_file_is_not_a_video(tmp_path):
     (tmp_path / "notes.mp4").write_text("milk, bread\n" * 100, encoding="utf-8")
     message = refusal(tmp_path / "notes.mp4", tmp_path, focal_px=70)
-    assert "notes.mp4: not a readable video" in message
+    assert "notes.mp4: not a readable video: damaged or of another type" in message
+    (tmp_path / "empty.mp4").touch()
+    message = refusal(tmp_path / "empty.mp4", tmp_path, focal_px=70)
+    assert "empty.mp4: not a readable video: the file is empty; copy it" in message
+
+
+def test_a_single_picture_is_no_recording(tmp_path, video):
+    message = refusal(video(tmp_path / "still.mp4", times_ms=[0]), tmp_path, focal_px=70)
+    assert "still.mp4: holds a single picture; give a recording" in message
 
 
 def test_a_video_without_pictures_is_refused(tmp_path, video):
@@ -302,7 +318,7 @@ def test_a_video_cut_off_before_its_index_is_refused(rig_folder, tmp_path):
     data = (source / "head.mp4").read_bytes()
     (source / "head.mp4").write_bytes(data[: len(data) // 2])
     message = refusal(source, tmp_path)
-    assert "head.mp4: not a readable video" in message
+    assert "head.mp4: not a readable video: cut off" in message
     assert "copy it from the camera again" in message
 
 
@@ -366,6 +382,7 @@ def test_a_header_that_claims_a_giant_picture_is_refused(rig_folder, tmp_path, m
 def test_an_empty_folder_says_what_is_missing(tmp_path):
     (tmp_path / "take").mkdir()
     assert "no rig.toml here (found: nothing)" in refusal(tmp_path / "take", tmp_path)
+    assert "no rig.toml here" in refusal(tmp_path / "take", tmp_path, fov_deg=90.0)
 
 
 def test_nothing_there_is_said(tmp_path):

@@ -53,15 +53,17 @@ def test_euroc_pictures_are_the_original_ones(euroc, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "pictures", "light"),
+    ("name", "options", "pictures", "without_imu"),
     [
-        ("ego_video/egodex_sample.mp4", {"intrinsics": (736.63, 736.63, 960, 540)}, 94, "green"),
-        ("gopro/hero7.mp4", {"fov_deg": 90.0}, 352, "amber"),  # stabilised, assumed noise
-        ("gopro/karma_hero5.mp4", {"fov_deg": 90.0}, 362, "amber"),  # assumed noise
+        ("ego_video/egodex_sample.mp4", {"intrinsics": (736.63, 736.63, 960, 540)}, 94, None),
+        ("gopro/hero7.mp4", {}, 352, 23),  # trimmed: its telemetry ends 0.7 s before the pictures
+        ("gopro/karma_hero5.mp4", {"fov_deg": 72.0}, 362, 1),
     ],
 )
-def test_one_real_video_is_a_session(recordings, tmp_path, name, options, pictures, light):
+def test_one_real_video_is_a_session(recordings, tmp_path, name, options, pictures, without_imu):
     folder = ingest(recordings / name, tmp_path / "sessions", **options)
     outcome = CAPTURE.run(folder, CaptureConfig(), NO_PROGRESS)
-    assert outcome.counts == {"pictures": pictures, "ticks": pictures}
-    assert read_document(folder, QUALITY)["light"] == light
+    lost = {} if without_imu is None else {"no_imu": without_imu}
+    ticks = pictures - (without_imu or 0)
+    assert outcome.counts == {"pictures": pictures, "ticks": ticks, **lost}
+    assert read_document(folder, QUALITY)["light"] == ("amber" if without_imu else "green")

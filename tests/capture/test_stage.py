@@ -67,7 +67,7 @@ def test_pictures_come_out_in_the_order_of_their_times(rig_folder, tmp_path):
 
 
 def test_dropped_frames_get_rows_with_estimated_times(rig_folder, tmp_path, video):
-    source = rig_folder(wrist=False)
+    source = rig_folder(wrist=False, imu=False)
     times = np.delete(np.arange(30), [10, 11, 20]) * 50
     video(source / "head.mp4", times_ms=times)
     folder, outcome = captured(source, tmp_path)

@@ -224,7 +224,7 @@ def test_a_turn_asked_for_by_the_file_is_clockwise(tmp_path, video):
 def test_not_a_video(tmp_path):
     file = tmp_path / "head.mp4"
     file.write_bytes(b"these are not pictures" * 100)
-    with pytest.raises(BadInputError, match=r"head\.mp4: not a readable video .*copy it from"):
+    with pytest.raises(BadInputError, match=r"head\.mp4: not a readable video: .*copy it from"):
         probe_video(file)
     file.write_bytes(b"")
     with pytest.raises(BadInputError, match=r"head\.mp4: not a readable video"):
