@@ -44,8 +44,8 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     left = np.linalg.norm(seen - felt @ best.T) / np.linalg.norm(seen)
     if left > UNLIKE or size[-1] < 0.2 * size[0]:
         return (
-            "under no unit or axes does the gyro turn as the camera does: other recordings, pictures "
-            "stabilised by the camera, or clocks more than 0.3 s apart (time_offset_ns)"
+            "under no unit or axes does the gyro turn as the camera does: other recordings, a "
+            "picture stabilised by the camera, or clocks more than 0.3 s apart (time_offset_ns)"
         )
     scale = float(np.cbrt(np.prod(size)))
     for factor, unit in ((1 / DEG, "deg/s"), (DEG, "rad/s")):
