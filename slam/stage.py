@@ -28,7 +28,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 4
+    version = 5
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 

@@ -54,8 +54,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         np.tile(start.accel_bias, (n, 1)),
     )
     states, noisy, covariance = _refined(scene_map, imu, config, states=states)
-    away = scene.position[posed] - scene.position[posed[0]]
-    scene_map.covariance = with_mounting(covariance, away)
+    scene_map.covariance = with_mounting(covariance, scene.world_from_camera[posed])
     scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
     if scene.ranged:
         scale_by_ranges(scene_map)
