@@ -53,6 +53,8 @@ class HandsConfig:
     source_min_confidence: float = 0.5  # hands of which the source is less sure are left out
     max_gap_s: float = 0.25  # shorter gaps are bridged and marked interpolated, longer stay empty
     min_stretch_s: float = 0.2  # a hand seen for less is taken for a false detection
+    marker_size_m: float = 0.0  # side of a printed marker that a hand lies beside; 0: there is none
+    marker_family: str = "apriltag_36h11"  # which markers were printed (docs/hands.md)
     lifter: bool = True  # put MediaPipe's answers right with the learned lifter
     landmark_sigma: float = 0.035  # error of an image landmark, as a fraction of the palm's length
     finger_guess_sigma_m: float = 0.008  # error of the detector's own 3D finger bones, per axis
@@ -80,6 +82,10 @@ class HandsConfig:
             "acceleration_m_s2", "angular_acceleration_rad_s2", "joint_acceleration_rad_s2",
         )  # fmt: skip
         _fractions(self, "source_min_confidence")
+        if not 0 <= self.marker_size_m <= 1:
+            raise BadInputError(
+                f"hands: marker_size_m={self.marker_size_m}; give metres, 0.08 for 8 cm"
+            )
 
 
 def _positive(config: object, *names: str) -> None:

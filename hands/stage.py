@@ -26,11 +26,12 @@ from hands.cross_check import APART
 from hands.detection.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
 from hands.detection.model_file import hand_model_digest, hand_model_path
 from hands.located import located_wearer, rate_hz
-from hands.model.proportions import hand_shape
+from hands.model.proportions import HandShape, hand_shape
 from hands.pictures.contact_sheet import write_contact_sheet, write_view_sheet
 from hands.pictures.overlays import DrawnHands, drawn_hands
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
+from hands.size_by_marker import BesideMarker, beside_marker
 from hands.sources import LocatedHands
 from hands.sources.mediapipe import hands_of
 from hands.sources.registry import source_named
@@ -107,6 +108,11 @@ class HandsStage:
         source = source_named(config.source)
         found = source.read(folder, ticks, config=config, progress=progress)
         others = other_cameras(folder, ticks, config=config, progress=progress)
+        lain = None
+        if config.marker_size_m and not isinstance(found, LocatedHands):
+            lain = beside_marker(
+                folder, found, ticks, camera=camera, config=config, progress=progress
+            )
         progress.note("fitting hands")
         if isinstance(found, LocatedHands):
             wearer = located_wearer(
@@ -117,7 +123,7 @@ class HandsStage:
                 found,
                 timestamps_ns=ticks.timestamp_ns,
                 camera=camera,
-                shape=hand_shape(info.operator.hand_length_mm),
+                shape=_shape(info.operator.hand_length_mm, lain),
                 config=config,
                 others=others,
             )
@@ -133,6 +139,8 @@ class HandsStage:
             seen=hands_of(detections, ticks) if located and detections is not None else None,
         )
         report["other_cameras"] = cameras_report(wearer, others)
+        if config.marker_size_m:
+            report["beside_marker"] = lain and lain.figures()
         table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
         outputs = [table.write(folder), palms.write(folder)]
         folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
@@ -145,6 +153,13 @@ class HandsStage:
             )
             outputs += _view_sheets(folder, drawn, wearer.joined)
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
+
+
+def _shape(hand_length_mm: float | None, lain: BesideMarker | None) -> HandShape:
+    """The operator's hand as somebody measured it, or else as it lay beside a marker."""
+    if hand_length_mm is None and lain is not None:
+        return lain.shape()
+    return hand_shape(hand_length_mm)
 
 
 def _view_sheets(folder: SessionFolder, drawn: DrawnHands, joint: Joined | None) -> list[str]:
@@ -179,8 +194,13 @@ def _warnings(report: dict[str, Any]) -> list[str]:
     found = []
     if report["scale_source"] == "prior":
         found.append(
-            "hand size is a guess (population average ± 7 %): give the operator's hand_length_mm "
-            "for metric hands"
+            "hand size is a guess (population average ± 7 %): give the operator's hand_length_mm, "
+            "or lay a hand beside a printed marker (hands.marker_size_m), for metric hands"
+        )
+    if report.get("beside_marker", {}) is None:
+        found.append(
+            "no hand lay flat and still beside a printed marker: check marker_size_m and "
+            "marker_family, and that both are in the picture for a second"
         )
     for side, figures in report["hands"].items():
         far = figures["missing_reasons"].get(TOO_FAR, 0)

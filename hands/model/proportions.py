@@ -47,7 +47,7 @@ class HandShape:
     bones_m: ``(5,4)``, thumb to little finger: wrist to first joint, then outward.
     first_joint_directions: ``(5,3)`` unit, from the wrist, in the palm's axes.
     length_m: wrist to middle fingertip; length_sigma_m: how sure its scale is.
-    scale_source: ``measured``, ``stereo``, ``wrist_camera`` or ``prior``.
+    scale_source: ``measured``, ``marker``, ``stereo``, ``wrist_camera`` or ``prior``.
     """
 
     bones_m: Floats

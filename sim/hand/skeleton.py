@@ -75,6 +75,7 @@ THUMB_LENGTHS = (0.044, 0.033, 0.025)
 THUMB_RADII = (0.0150, 0.0118, 0.0104, 0.0082)
 # open and opposed thumb: direction of the metacarpal, direction in which it bends
 THUMB_OPEN = ((0.64, -0.66, 0.40), (0.45, 0.75, 0.40))
+FLAT_THUMB = (0.78, -0.62, 0.05)  # the same direction with the hand flat on a table
 THUMB_CLOSED = ((0.46, -0.14, 0.86), (0.85, 0.35, -0.40))
 OPEN_FLEX = {"thumb": (0.0, 0.12, 0.10), "finger": (0.12, 0.24, 0.12)}
 CLOSED_FLEX = {"thumb": (0.0, 0.55, 0.65), "finger": (1.45, 1.50, 0.85)}
@@ -118,14 +119,32 @@ class HandPosture:
 def posture(closure: Array, *, side: str, scale: float = 1.0) -> HandPosture:
     """Hands (N) for closing ``closure`` (N, 5), thumb first: 0 open, 1 fist."""
     closure = np.clip(np.atleast_2d(np.asarray(closure, np.float64)), 0.0, 1.0)
-    n = len(closure)
+    chains = [
+        (_thumb if finger == "thumb" else _finger)(finger, closure[:, number])
+        for number, finger in enumerate(FINGERS)
+    ]
+    return _assembled(chains, side=side, scale=scale)
+
+
+def flat_posture(*, side: str, scale: float = 1.0) -> HandPosture:
+    """A hand (1) as it lies on a table: fingers straight, the thumb beside them."""
+    straight = np.zeros((1, 3))
+    thumb = _frame(np.array([FLAT_THUMB]), np.array([0.0, 0.0, 1.0]))
+    chains = [_chain(thumb, np.array(THUMB_CMC), straight, THUMB_LENGTHS)]
+    for finger in FINGERS[1:]:
+        shape = SHAPES[finger]
+        base = rotation_z(np.array([shape.yaw]))
+        chains.append(_chain(base, np.array(shape.mcp), straight, shape.lengths))
+    return _assembled(chains, side=side, scale=scale)
+
+
+def _assembled(chains: list[tuple[Array, Array]], *, side: str, scale: float) -> HandPosture:
+    n = len(chains[0][0])
     joints = np.zeros((n, len(JOINTS), 3))
     rotations = np.tile(np.eye(3), (n, len(BONES), 1, 1))
     origins = np.zeros((n, len(BONES), 3))
-    for number, finger in enumerate(FINGERS):
-        place = _thumb if finger == "thumb" else _finger
-        points, turns = place(finger, closure[:, number])
-        first = 1 if finger == "thumb" else 5 * number + 1
+    for number, (points, turns) in enumerate(chains):
+        first = 5 * number + 1 if number else 1
         joints[:, first : first + 4] = points
         rotations[:, 3 * number + 1 : 3 * number + 4] = turns
         origins[:, 3 * number + 1 : 3 * number + 4] = points[:, :3]

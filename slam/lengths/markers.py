@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
-from core.errors import BadInputError
 from core.geometry.arrays import Floats, Ints
+from core.geometry.markers import MarkerFinder
 from slam.path import CameraPath
 from slam.sight.rays import angular_error, rays_of, triangulate
 
@@ -23,17 +22,6 @@ PRINT_SHARE = 0.003  # by which print, paper and ruler may be off together
 MIN_FRAMES, MIN_SPREAD_RAD = 4, 0.02
 PAIRS = ((0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 3))
 IN_SIDES = np.array([1.0, 1.0, 1.0, 1.0, np.sqrt(2), np.sqrt(2)])
-FAMILIES = {
-    "apriltag_16h5": cv2.aruco.DICT_APRILTAG_16h5,
-    "apriltag_25h9": cv2.aruco.DICT_APRILTAG_25h9,
-    "apriltag_36h10": cv2.aruco.DICT_APRILTAG_36h10,
-    "apriltag_36h11": cv2.aruco.DICT_APRILTAG_36h11,
-    "aruco_4x4": cv2.aruco.DICT_4X4_250,
-    "aruco_5x5": cv2.aruco.DICT_5X5_250,
-    "aruco_6x6": cv2.aruco.DICT_6X6_250,
-    "aruco_7x7": cv2.aruco.DICT_7X7_250,
-    "aruco_original": cv2.aruco.DICT_ARUCO_ORIGINAL,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +35,18 @@ class Sighting:
 
 
 class Spotter:
-    """Finds the markers of one family; a few milliseconds per picture."""
+    """Finds the markers of one family as a camera sees them."""
 
     def __init__(self, camera: Any, family: str) -> None:
-        if family not in FAMILIES:
-            raise BadInputError(
-                f"slam: marker_family={family!r}; there are: {', '.join(sorted(FAMILIES))}"
-            )
-        parameters = cv2.aruco.DetectorParameters()
-        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        dictionary = cv2.aruco.getPredefinedDictionary(FAMILIES[family])
-        self._detector = cv2.aruco.ArucoDetector(dictionary, parameters)
-        self._camera = camera
+        self._finder, self._camera = MarkerFinder(family), camera
 
     def look(self, frame: int, grey: Any) -> list[Sighting]:
         """Markers in an image ``(H,W)``; those with a corner outside the lens are left out."""
-        corners, ids, _ = self._detector.detectMarkers(grey)
         found = []
-        for quad, marker in zip(corners, [] if ids is None else ids.ravel(), strict=True):
-            rays, rad_per_px, valid = rays_of(self._camera, quad.reshape(4, 2).astype(np.float64))
+        for marker, corners in self._finder.find(grey).items():
+            rays, rad_per_px, valid = rays_of(self._camera, corners)
             if valid.all():
-                found.append(Sighting(frame, int(marker), rays, rad_per_px))
+                found.append(Sighting(frame, marker, rays, rad_per_px))
         return found
 
 

@@ -6,12 +6,13 @@ import pytest
 
 from core.errors import BadInputError
 from core.geometry.cameras import pinhole
+from core.geometry.markers import FAMILIES
 from core.geometry.metrics import ate_rmse
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.lengths.markers import EVERY, FAMILIES, Sighting, Spotter, scale_by_markers
+from slam.lengths.markers import EVERY, Sighting, Spotter, scale_by_markers
 from slam.path import CameraPath
 from slam.sight.follow import Follower
 
