@@ -33,7 +33,7 @@ MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_LATER = 0.4, 1.3  # starts that fail are tried again ever later, up to
 TRY_AT_LEAST_S = 10.0
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
-LEAST_BY_HAND = 0.7  # share of a run's frames with the hand in view that are near it
+LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
 
 def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
@@ -73,13 +73,15 @@ class _Tries:
 
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S
+    guess: int = 0  # the way of holding the camera to try: the one that was right last
 
     def due(self, time_ns: int) -> bool:
         """Whether it is time."""
         return time_ns >= self.next_ns
 
     def failed(self, time_ns: int) -> None:
-        """Wait, every time longer."""
+        """Wait, every time longer, and guess anew."""
+        self.guess += 1
         self.next_ns = time_ns + int(self.pause_s * 1e9)
         self.pause_s = min(TRY_LATER * self.pause_s, TRY_AT_LEAST_S)
 
@@ -143,7 +145,12 @@ class _Finder:
             found = window.find(before)
             seen |= {first + row: sighting for row, sighting in found.items()}
         return at_ticks(
-            seen, (times_ns, maps), ticks_ns, path=self.result.path, readout_s=self.readout_s
+            seen,
+            (times_ns, maps),
+            ticks_ns,
+            path=self.result.path,
+            scale_sigma={m.map_id: m.scale_sigma or 0.0 for m in self.result.maps},
+            readout_s=self.readout_s,
         )
 
     def _maps_at(self, times_ns: Ints) -> Ints:
@@ -185,6 +192,7 @@ class _Window:
     times_ns: Ints
     hands: HandTrack
     tries: _Tries
+    refused: set[int] = field(default_factory=set)  # rows of runs that did not count
 
     def find(self, before: Sighting | None) -> dict[int, Sighting]:
         """Sightings by row. before: of the first picture, where the window before ends in one."""
@@ -196,7 +204,7 @@ class _Window:
                 self.tries.found(time_ns)
                 continue
             hand = self.hands.at(time_ns)
-            if hand is None or not self.tries.due(time_ns):
+            if hand is None or row in self.refused or not self.tries.due(time_ns):
                 continue
             started = self._start(row, hand)
             if started is not None:
@@ -207,20 +215,23 @@ class _Window:
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:
         looks = self.around.looks_near(int(self.times_ns[row]))
-        for proposed in self.starter.propose(self.pictures[row], hand, looks):
+        proposals = self.starter.propose(self.pictures[row], hand, looks, guess=self.tries.guess)
+        for proposed in proposals:
             sighting = self.tracker.settle(row, proposed)
             if sighting is not None:
                 return sighting
         return None
 
     def _follow(self, row: int, sighting: Sighting, seen: dict[int, Sighting]) -> None:
-        """Both ways from a frame; what is too short or leaves the hand is forgotten."""
+        """Both ways from a frame; what is too short or leaves the hand counts for nothing."""
         run = {row: sighting}
         for step in (1, -1):
             start = sighting.world_from_camera
             run |= self.tracker.follow(row, start, step=step, stop=set(seen))
         if len(run) >= LEAST_RUN and self._by_hand(run):
             seen |= run
+        else:
+            self.refused |= set(run)
 
     def _by_hand(self, run: dict[int, Sighting]) -> bool:
         near = []

@@ -26,9 +26,9 @@ from slam.wrist.surfaces import Plane
 SIDE_PX = 320  # of the wrist's picture: the head's, from far above, holds no finer detail
 M_PER_PX, TABLE_PX = 0.002, 400  # of the table from above
 AHEAD_M, BEHIND_M, BESIDE_M = 0.45, 0.03, 0.3  # what is drawn around the wrist camera
-HEIGHT_M = 0.06  # that the wrist camera is taken to have: another makes the table larger or smaller
 LEAST_HEIGHT_M, MOST_HEIGHT_M, MOST_TURN_RAD = 0.012, 0.25, 1.3  # turn: from where fingers point
 WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's height, from there on
+GUESSES = ((0.06, 0.0), (0.12, -8.0), (0.08, 20.0))  # metres above the table, degrees looking down
 ROLLS_DEG = (0.0, -15.0, 15.0, -30.0, 30.0, -50.0, 50.0)
 FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
 SAMPLES, OUTLIER_PX = 600, 4.0
@@ -47,6 +47,14 @@ class _Above:
 
     def __getitem__(self, rows: Any) -> "_Above":
         return _Above(self.uv_px[rows], self.size[rows], self.angle[rows], self.words[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class _Hold:
+    """How a camera is held: height above the table, and up ``(3,)`` in the camera."""
+
+    height_m: float
+    up: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,18 +82,24 @@ class Starter:
         self._camera = camera.scaled((width, height)) if shrink < 1 else camera
         self._sift = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST)
 
-    def propose(self, grey: Any, hand: HandSeen, looks: Sequence[Look]) -> Iterator[SE3]:
-        """world_from_camera candidates. looks: head pictures, the nearest in time first."""
+    def propose(
+        self, grey: Any, hand: HandSeen, looks: Sequence[Look], *, guess: int = 0
+    ) -> Iterator[SE3]:
+        """world_from_camera candidates. looks: head pictures, the nearest in time first.   guess:
+        of ``GUESSES``, how the camera is held; the table looks about alike from a little beside."""
         floor = self._floor(hand, looks)
         if floor is None:
             return
         small = cv2.resize(grey, self._camera.size_wh, interpolation=cv2.INTER_AREA)
-        parts = [self._alike(small, floor, hand, up=_up(roll)) for roll in np.deg2rad(ROLLS_DEG)]
+        height, down = GUESSES[guess % len(GUESSES)]
+        holds = [_Hold(height, _up(roll, down)) for roll in ROLLS_DEG]
+        parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
         found = self._pose(np.concatenate(parts), hand)
         if found is None:
             return
         yield found
-        exact = self._alike(small, floor, hand, up=found.rotation.T @ floor.up)
+        height = float((found.translation - floor.middle) @ floor.up)
+        exact = self._alike(small, floor, hand, hold=_Hold(height, found.rotation.T @ floor.up))
         again = self._pose(exact, hand)
         if again is not None:
             yield again
@@ -113,9 +127,10 @@ class Starter:
         )
         return _Floor(middle, axes, up, self._features(drawn, shown))
 
-    def _alike(self, grey: Any, floor: _Floor, hand: HandSeen, *, up: Floats) -> Floats:
+    def _alike(self, grey: Any, floor: _Floor, hand: HandSeen, *, hold: _Hold) -> Floats:
         """``(N,6)`` directions in the camera and points on the table that look alike, with the
-        camera where the hand allows it to be. up ``(3,)``: in the camera."""
+        camera where the hand allows it to be."""
+        up = hold.up
         ahead = unit(np.array([0.0, 0.0, 1.0]) - up[2] * up)
         right = np.cross(ahead, up)
         size = (round(2 * BESIDE_M / M_PER_PX), round((AHEAD_M + BEHIND_M) / M_PER_PX))
@@ -123,13 +138,13 @@ class Starter:
 
         def directions(uv_px: Floats) -> Floats:
             away = M_PER_PX * (uv_px - foot)
-            return unit(away[:, :1] * right - away[:, 1:] * ahead - HEIGHT_M * up)
+            return unit(away[:, :1] * right - away[:, 1:] * ahead - hold.height_m * up)
 
         uv, valid = self._camera.project(directions(coarse_pixels(size).reshape(-1, 2)))
         seen = self._features(*pulled(grey, self._camera, uv_px=uv, valid=valid, size_wh=size))
         here, there = _matches(seen.words, floor.seen.words)
         seen, drawn = seen[here], floor.seen[there]
-        good = _by_hand(seen, drawn, floor=floor, hand=hand, foot=foot)
+        good = _by_hand((seen, drawn), floor=floor, hand=hand, foot=foot, height_m=hold.height_m)
         return np.hstack([directions(seen.uv_px[good]), floor.points(drawn.uv_px[good])])
 
     def _features(self, grey: Any, shown: Bools) -> _Above:
@@ -142,19 +157,23 @@ class Starter:
         return _Above(rows[:, :2], rows[:, 2], rows[:, 3], np.sqrt(share))
 
 
-def _up(roll_rad: float) -> Floats:
-    """``(3,)`` up in a level camera that is rolled."""
-    return np.array([np.sin(roll_rad), -np.cos(roll_rad), 0.0])
+def _up(roll_deg: float, down_deg: float) -> Floats:
+    """``(3,)`` up in a camera that looks so much down and is rolled."""
+    roll, down = np.deg2rad((roll_deg, down_deg))
+    return np.array([np.sin(roll) * np.cos(down), -np.cos(roll) * np.cos(down), -np.sin(down)])
 
 
-def _by_hand(seen: _Above, drawn: _Above, *, floor: _Floor, hand: HandSeen, foot: Floats) -> Bools:
+def _by_hand(
+    pairs: tuple[_Above, _Above], *, floor: _Floor, hand: HandSeen, foot: Floats, height_m: float
+) -> Bools:
     """``(N,)`` pairs of features that put the camera by the hand and about along the fingers: size
     and angle of one pair say where the spot below the camera (``foot``) is on the table."""
+    seen, drawn = pairs
     scale, turn = drawn.size / seen.size, drawn.angle - seen.angle
     away = foot - seen.uv_px
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     turned = np.stack([cos * away[:, 0] - sin * away[:, 1], sin * away[:, 0] + cos * away[:, 1]])
-    height = scale * HEIGHT_M
+    height = scale * height_m
     near = hand.near(floor.points(drawn.uv_px + turned.T) + height[:, None] * floor.up)
     ahead = np.abs(np.angle(np.exp(1j * turn))) < MOST_TURN_RAD
     return near & ahead & (height > LEAST_HEIGHT_M) & (height < MOST_HEIGHT_M)

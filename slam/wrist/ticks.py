@@ -1,5 +1,6 @@
 """From sightings at a wrist camera's own times to a pose at every tick of the head."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +36,14 @@ def at_ticks(
     ticks_ns: Ints,
     *,
     path: CameraPath,
+    scale_sigma: Mapping[int, float],
     readout_s: float = 0.0,
 ) -> WristPath:
     """Between the sightings before and after each tick, where both are near and on its map.
 
     seen: by row of ``pictures``: their times, and the maps they were looked for in.   path: the
-    head's, for its maps and how sure they are.   readout_s: of the wrist camera's pictures, whose
-    rows are taken to be of one time.
+    head's, for its maps and how sure they are.   scale_sigma: of the maps by number, relative.
+    readout_s: of the wrist camera's pictures, whose rows are taken to be of one time.
     """
     times_ns, maps = pictures
     n = len(ticks_ns)
@@ -64,7 +66,9 @@ def at_ticks(
             continue
         pose = _between(both[0].world_from_camera, both[1].world_from_camera, part)
         rotation[tick], position[tick] = pose.rotation, pose.translation
-        sigma_m[tick] = np.hypot(own_m, path.sigma_m[tick])
+        arm = pose.translation - path.position[tick]
+        lever_m = _lever(arm, path.sigma_rad[tick], scale_sigma[int(path.map_id[tick])])
+        sigma_m[tick] = np.sqrt(own_m**2 + path.sigma_m[tick] ** 2 + lever_m**2)
         sigma_rad[tick] = np.hypot(own_rad, path.sigma_rad[tick])
         points[tick] = min(sighting.inliers for sighting in both)
     valid = np.isfinite(position).all(axis=1)
@@ -90,6 +94,13 @@ def _sigmas(
         np.sqrt(variance[3:] + surface_m**2 + off_m**2),
         np.sqrt(variance[:3] + SURFACE_RAD**2 + off_rad**2),
     )
+
+
+def _lever(arm: Floats, sigma_rad: Floats, scale_sigma: float) -> Floats:
+    """``(3,)`` metres that a map's scale and tilt leave at the end of an arm ``(3,)``: the head's
+    own sigma holds them for where it went, not for what it looks at."""
+    sideways = sigma_rad[:, None] * np.cross(np.eye(3), arm)
+    return np.sqrt((scale_sigma * arm) ** 2 + np.sum(sideways**2, axis=0))
 
 
 def _neighbours(seen_ns: Ints, ticks_ns: Ints) -> list[tuple[int, tuple[int, int]]]:

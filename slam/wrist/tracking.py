@@ -22,15 +22,16 @@ from slam.wrist.search import search
 
 LEAST_INLIERS, LEAST_SHARE = 30, 0.55  # agreeing points, and their share of those found
 OUTLIER_PX, SIGMA_PX = 4.0, 1.5
-START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (10, 5)
+START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (7,)
 WIDE_PX = 16  # from this radius on the points found are sampled, not averaged
+ROUNDS = 4  # of refining a pose that is nearly right
 LOOK_EVERY = 2  # frames between are posed by flow alone
 MOST_MISSED = 4  # frames in a row that may show too little before the camera is lost
 APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
 LEAST_FLOW, ROUND_TRIP_PX = 8, 1.0
 FLOW: dict[str, Any] = {
     "winSize": (21, 21),
-    "maxLevel": 4,
+    "maxLevel": 3,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
 }
@@ -171,7 +172,7 @@ class Tracker:
 
 def _posed(view: View, uv_px: Floats, guess: SE3) -> _Known:
     """The pose that most points of a view agree on, near a guessed camera_from_world."""
-    found = refine_pose(view, guess, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX)
+    found = refine_pose(view, guess, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX, rounds=ROUNDS)
     camera_from_world = _clean(found.camera_from_world)
     world_from_camera = camera_from_world.inverse()
     turn = np.zeros((6, 6))

@@ -52,7 +52,9 @@ def test_ticks_lie_between_near_sightings_and_nowhere_else():
     seen = {0: sighting(0.0), 1: sighting(0.01, 0.2), 2: sighting(0.02, 0.4), 5: sighting(0.05)}
     times = np.arange(6) * 66 * MS
     ticks = np.array([-10, 33, 66, 99, 200, 330, 340]) * MS
-    found = at_ticks(seen, (times, np.zeros(6, int)), ticks, path=head_path(7))
+    found = at_ticks(
+        seen, (times, np.zeros(6, int)), ticks, path=head_path(7), scale_sigma={0: 0.0}
+    )
     assert found.valid.tolist() == [False, True, True, True, False, True, False]
     np.testing.assert_allclose(found.world_from_camera.translation[1:4, 0], [0.005, 0.01, 0.015])
     turns = rotvec_from_matrix(found.world_from_camera.rotation[1:4])[:, 2]
@@ -66,5 +68,19 @@ def test_a_tick_off_the_map_has_no_wrist(lost):
     seen, times = {0: sighting(0.0), 1: sighting(0.01)}, np.array([0, 66]) * MS
     path = head_path(1, maps=1 if lost == "other map" else 0)
     path.tracked[:] = lost == "other map"
-    found = at_ticks(seen, (times, np.zeros(2, int)), np.array([30]) * MS, path=path)
+    maps = {0: 0.01, 1: 0.01}
+    found = at_ticks(
+        seen, (times, np.zeros(2, int)), np.array([30]) * MS, path=path, scale_sigma=maps
+    )
     assert not found.valid.any()
+
+
+def test_sigma_holds_what_the_scale_leaves_at_arms_length():
+    seen, times = {0: sighting(0.5)}, np.zeros(1, int)
+    path, known = head_path(1), {}
+    path.sigma_rad[:] = 0.0
+    for scale in (0.0, 0.02):
+        found = at_ticks(seen, (times, times), times, path=path, scale_sigma={0: scale})
+        known[scale] = found.sigma_m[0]
+    np.testing.assert_allclose(known[0.02][1:], known[0.0][1:])
+    np.testing.assert_allclose(known[0.02][0], np.hypot(known[0.0][0], 0.02 * 0.5))
