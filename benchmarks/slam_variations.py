@@ -6,8 +6,9 @@ EuRoC recordings (camera and IMU) run through ingest, capture and the whole slam
 backward, mirrored, at other rates, sizes, light and noise, with the IMU and the calibration changed
 along. 7-Scenes recordings are pictures alone. All frames count, every map aligned by itself.
 `scale_sigmas`: error of the scale over the sigma given with it; `error_over_sigma`: rms of the
-position's errors over rms of its sigmas, both worlds begun at the first frame. At the end median
-and worst. --list names the variations. About 15 processor seconds each.
+position's errors over rms of its sigmas, both worlds begun at the first frame; `turn_over_sigma`:
+the same of the turn. At the end median and worst. --list names the variations. About 15 processor
+seconds each.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from core.errors import HandoffError
 from core.geometry.alignment import umeyama
 from core.geometry.arrays import Bools
 from core.geometry.metrics import ate_errors, path_length_m
-from core.geometry.rotations import matrix_from_rotvec
+from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3, interpolate
 from core.session.documents import read_document
 from core.session.layout import SLAM_REPORT
@@ -91,6 +92,7 @@ FIGURES = (
     "scale_sigmas",
     "gravity_error_deg",
     "error_over_sigma",
+    "turn_over_sigma",
 )
 ROOM: dict[str, Callable[[RoomTake], RoomTake]] = {
     "original": lambda take: take,
@@ -172,7 +174,7 @@ def euroc(take: EurocTake) -> dict[str, Any]:
     rows = path.tracked & known
     maps = {int(k): rows & (path.map_id == k) for k in np.unique(path.map_id[rows])}
     parts = [
-        errors_of(mine[m], truth[m], sigma=(sigmas.get(k), path.sigma_m[m]))
+        errors_of(mine[m], truth[m], sigma=(sigmas.get(k), path.sigma_m[m], path.sigma_rad[m]))
         for k, m in maps.items()
     ]
     return figures | together(parts, list(maps.values())) | {"warnings": outcome.warnings} | spent
@@ -190,33 +192,34 @@ def room(take: RoomTake) -> dict[str, Any]:
     rows = path.tracked & np.isfinite(take.truth).all(axis=(1, 2))
     maps = {int(k): rows & (path.map_id == k) for k in np.unique(path.map_id[rows])}
     mine, truth = path.world_from_camera, SE3.from_matrix(np.nan_to_num(take.truth))
-    parts = [
-        similarity_errors(mine[m], truth[m], sigma=(None, path.sigma_m[m])) for m in maps.values()
-    ]
+    parts = [similarity_errors(mine[m], truth[m]) for m in maps.values()]
     figures = {"tracked": round(float(path.tracked.mean()), 4)}
     return figures | together(parts, list(maps.values())) | spent
 
 
-def metric_errors(mine: SE3, truth: SE3, *, sigma: tuple[float | None, Any]) -> dict[str, Any]:
-    """Yaw and position aligned errors of one map, and how its sigmas hold them."""
+def metric_errors(mine: SE3, truth: SE3, *, sigma: tuple[float | None, Any, Any]) -> dict[str, Any]:
+    """Yaw and position aligned errors of one map, and how its sigmas (scale, m, rad) hold them."""
     _, scale = umeyama(mine.translation, truth.translation, with_scale=True)
     up = np.sum(mine.rotation[:, 2] * truth.rotation[:, 2], axis=1)
     both = truth.rotation[0] @ mine.rotation[0].T
     turn = matrix_from_rotvec([0, 0, np.arctan2(both[1, 0] - both[0, 1], both[0, 0] + both[1, 1])])
     there = (truth.translation - truth.translation[0]) @ turn
     off = mine.translation - mine.translation[0] - there
-    return similarity_errors(mine, truth, sigma=sigma) | {
+    twist = rotvec_from_matrix(mine.rotation @ truth.rotation.swapaxes(1, 2) @ turn)
+    return similarity_errors(mine, truth) | {
         "yaw_m": ate_errors(mine.translation, truth.translation, align="yaw"),
         "scale_error": scale - 1,
         "scale_sigmas": abs(1 / scale - 1) / sigma[0] if sigma[0] else np.nan,
         "gravity_error_deg": np.rad2deg(np.arccos(np.clip(up, -1, 1))),
         "off_m": off,
         "sigma_m": sigma[1],
+        "off_rad": twist,
+        "sigma_rad": sigma[2],
     }
 
 
-def similarity_errors(mine: SE3, truth: SE3, *, sigma: tuple[float | None, Any]) -> dict[str, Any]:
-    """Similarity aligned errors of one map."""
+def similarity_errors(mine: SE3, truth: SE3, *, sigma: Any = None) -> dict[str, Any]:
+    """Similarity aligned errors of one map; whatever its sigmas are."""
     del sigma
     errors = ate_errors(mine.translation, truth.translation, align="sim3")
     return {"similarity_m": errors, "path_m": path_length_m(truth.translation)}
@@ -236,9 +239,13 @@ def together(parts: list[dict[str, Any]], rows: list[Bools]) -> dict[str, Any]:
     ):
         if key in largest:
             figures[name] = round(_rms([p[key] for p in parts]), digits)
-    if "off_m" in largest:
-        off, sigma = (_rms([p[key] for p in parts]) for key in ("off_m", "sigma_m"))
-        figures["error_over_sigma"] = round(off / sigma, 2)
+    for name, errors, sigmas in (
+        ("error_over_sigma", "off_m", "sigma_m"),
+        ("turn_over_sigma", "off_rad", "sigma_rad"),
+    ):
+        if errors in largest:
+            off, sigma = (_rms([p[key] for p in parts]) for key in (errors, sigmas))
+            figures[name] = round(off / sigma, 2)
     for key in ("scale_error", "scale_sigmas"):
         if key in largest:
             figures[key] = round(float(largest[key]), 4)

@@ -102,10 +102,12 @@ def test_light_and_noise_change_the_pictures_alone(take):
 def test_a_path_two_per_cent_too_long_is_two_sigmas_off(take):
     truth = SE3.from_pose7(take.truth)
     turned = SE3(matrix_from_rotvec([0, 0, 1.0]), [3.0, 2, 1]) @ truth  # another world, level
-    mine = SE3(turned.rotation, turned.translation[0] + 1.02 * (turned.translation - [3, 2, 1]))
-    sigma_m = np.full((len(truth), 3), 0.01)
+    twisted = matrix_from_rotvec([0, 0, 0.02]) @ turned.rotation
+    twisted[0] = turned.rotation[0]
+    mine = SE3(twisted, turned.translation[0] + 1.02 * (turned.translation - [3, 2, 1]))
+    sigma = np.full((len(truth), 3), 0.01)
     every = np.ones(len(truth), bool)
-    figures = together([metric_errors(mine, truth, sigma=(0.01, sigma_m))], [every])
+    figures = together([metric_errors(mine, truth, sigma=(0.01, sigma, sigma))], [every])
     assert figures["scale_error"] == pytest.approx(1 / 1.02 - 1, abs=1e-4)
     assert figures["scale_sigmas"] == pytest.approx(2.0, abs=1e-3)
     assert figures["gravity_error_deg"] == pytest.approx(0, abs=1e-3)
@@ -113,6 +115,8 @@ def test_a_path_two_per_cent_too_long_is_two_sigmas_off(take):
     moved = truth.translation - truth.translation[0]
     expected = 0.02 * np.sqrt(np.mean(moved**2)) / 0.01
     assert figures["error_over_sigma"] == pytest.approx(expected, abs=0.01)
+    heading = 2 * np.sqrt((len(truth) - 1) / len(truth) / 3)  # sigmas of one axis of three
+    assert figures["turn_over_sigma"] == pytest.approx(heading, abs=0.01)
 
 
 def test_the_summary_names_the_worst():
