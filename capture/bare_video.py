@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture.gopro import GoProFacts, body_motion, firmware_of, read_facts
+from capture.gopro import GoProFacts, read_facts
 from capture.gopro_lens import estimated_lens, mode_name
+from capture.gopro_motion import body_motion, firmware_of
 from capture.gpmf import read_packets
 from capture.rig import VIDEO_SUFFIXES
 from capture.upright import file_turn

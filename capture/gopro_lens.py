@@ -1,10 +1,13 @@
 """What an action camera's lens is about, where nobody has calibrated it.
 
-Radial polynomials of the lens modes of HERO10 and HERO11 Black as Gyroflow's calibrators measured
-them on boards (github.com/gyroflow/lens_profiles: "GoPro_HERO10 Black_Wide_16by9" and its
-siblings). Other models share the mode's name and, to a few per cent, its angles: so whatever comes
-from here is an estimate and says so.
+HERO11 and newer write their model's polynomial into the file. For the others: the lens modes of
+HERO10 and HERO11 Black as Gyroflow's calibrators measured them on boards
+(github.com/gyroflow/lens_profiles: "GoPro_HERO10 Black_Wide_16by9" and its siblings). Other models
+share a mode's name and, to a few per cent, its angles. Whatever comes from here is an estimate and
+says so.
 """
+
+import numpy as np
 
 from capture.gopro import GoProFacts
 from core.geometry.cameras import Camera, KannalaBrandt
@@ -29,6 +32,9 @@ CLOSE = 0.02  # 848x480 is called 16:9
 def estimated_lens(facts: GoProFacts, size_wh: tuple[int, int]) -> tuple[Camera, str] | None:
     """A camera for the recorded picture and where it is from; None for modes that are not known."""
     width, height = size_wh
+    named = f"{facts.model or 'GoPro'} {mode_name(facts)}".strip()
+    if facts.angle_by_radius:
+        return _fitted(facts.angle_by_radius, size_wh), f"{named}, the model's lens in the file"
     aspect = next((a for a, r in ASPECTS.items() if abs(width / height / r - 1) < CLOSE), "")
     if (facts.lens, aspect) not in LENSES:
         return None
@@ -38,7 +44,21 @@ def estimated_lens(facts: GoProFacts, size_wh: tuple[int, int]) -> tuple[Camera,
     camera = KannalaBrandt(
         params=(focal, focal, (width - 1) / 2, (height - 1) / 2, *radial), size_wh=size_wh
     )
-    return camera, f"{facts.model or 'GoPro'} {mode_name(facts)} {aspect}, from HERO10/11 boards"
+    return camera, f"{named} {aspect}, from HERO10/11 boards"
+
+
+def _fitted(angle_by_radius: tuple[float, ...], size_wh: tuple[int, int]) -> KannalaBrandt:
+    """The equidistant model that puts every angle where the file's polynomial has it."""
+    width, height = size_wh
+    share = np.linspace(0, 1, 200)[1:]
+    angle = np.polynomial.polynomial.polyval(share, angle_by_radius)
+    radius_px = share * float(np.hypot(width, height)) / 2
+    odd = angle[:, None] ** np.array([1, 3, 5, 7, 9])
+    focal, *bent = np.linalg.lstsq(odd, radius_px, rcond=None)[0].tolist()
+    radial = [b / focal for b in bent]
+    return KannalaBrandt(
+        params=(focal, focal, (width - 1) / 2, (height - 1) / 2, *radial), size_wh=size_wh
+    )
 
 
 def mode_name(facts: GoProFacts) -> str:

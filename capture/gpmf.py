@@ -90,6 +90,11 @@ def read_settings(path: Path) -> Stream:
     return merged
 
 
+def text_of(stream: Stream, key: str) -> str:
+    """The letters of a key, "" where the stream does not have it."""
+    return stream[key].text() if key in stream else ""
+
+
 def _track(path: Path) -> list[tuple[int, bytes]]:
     """Start and bytes of every packet of the first data track that begins as GPMF does."""
     found: dict[int, list[tuple[int, bytes]]] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from capture.gopro import read_body_motion
+from capture.gopro_motion import read_body_motion
 from capture.pictures import refuse_giant
 from capture.rig import Rig, RigImu, RigStream
 from capture.samples_csv import read_imu_csv, read_timestamps_csv

@@ -13,11 +13,14 @@ import pytest
 
 from app.cli import main
 from capture.config import CaptureConfig
+from capture.gopro import read_facts
+from capture.gopro_lens import LENSES, estimated_lens
 from capture.gpmf import read_packets, read_settings
 from capture.ingest import ingest
 from capture.rig import parse_rig
 from capture.stage import CAPTURE
 from core.errors import BadInputError
+from core.geometry.cameras import KannalaBrandt
 from core.session.calibration import Calibration
 from core.session.documents import read_document
 from core.session.info import SessionInfo
@@ -270,6 +273,51 @@ def test_stabilised_pictures_are_called_so(tmp_path):
     assert "stabilised by the camera (HS EIS)" in said[0]
     assert "held turned (OREN D)" in said[1]
     assert any("stabilised" in reason for reason in read_document(folder, QUALITY)["reasons"])
+
+
+# As GoPro published it (gpmf-parser, issue 196) for a camera of the HERO11's lens, which others
+# measured on a board (LENSES, Wide 8:7); the zoom is the one that fits the whole 8:7 picture.
+POLY = [0, 1.8229533, 0.1068096, -0.6631866, 0.3563110, 0, 0]
+WIDE_8_7_ZOOM = 0.8179
+
+
+def lens_settings(*, poly=POLY, zoom=WIDE_8_7_ZOOM, extra=()) -> bytes:
+    keys = (klv("POLY", "f", poly, per_sample=len(poly)), klv("ZMPL", "f", [zoom]), *extra)
+    model = (klv("MINF", "c", "HERO11 Black"), klv("VFOV", "c", "W"))
+    return nested("DEVC", nested("STRM", *model, *keys))
+
+
+def lens_of(tmp_path, **lens):
+    path = write_gopro(tmp_path / "GX01.MP4", [], settings=lens_settings(**lens), seconds=1)
+    return estimated_lens(read_facts(path), (1328, 1162))
+
+
+def test_a_lens_written_in_the_file_is_what_a_board_measured(tmp_path):
+    camera, origin = lens_of(tmp_path)
+    focal_per_width, radial = LENSES["W", "8:7"]
+    focal = focal_per_width * 1328
+    board = KannalaBrandt(params=(focal, focal, 663.5, 580.5, *radial), size_wh=(1328, 1162))
+    uv = np.stack([np.linspace(663.5, 1327, 20), np.linspace(580.5, 1161, 20)], axis=1)
+    ours, theirs = camera.unproject(uv)[0], board.unproject(uv)[0]
+    apart_deg = np.rad2deg(np.arccos(np.clip(np.sum(ours * theirs, axis=1), -1, 1)))
+    assert origin == "HERO11 Black Wide, the model's lens in the file"
+    assert apart_deg[:-3].max() < 0.15
+    assert apart_deg.max() < 0.6  # the very corner, which the board hardly reached
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        {"extra": (klv("MAPX", "f", [1.5, -8.1, 74.5], per_sample=3),)},
+        {"extra": (klv("ARUW", "f", [1.143]), klv("ARWA", "f", [1.778]))},
+        {"extra": (klv("ZFOV", "f", [90.0]),)},
+        {"poly": [0, 1.8, -3.0, 0, 0, 0, 0]},
+        {"zoom": -1.0},
+    ],
+)
+def test_a_stretched_or_doubtful_polynomial_gives_way_to_the_table(tmp_path, lens):
+    _, origin = lens_of(tmp_path, **lens)
+    assert origin == "HERO11 Black Wide 8:7, from HERO10/11 boards"
 
 
 @pytest.mark.parametrize(
