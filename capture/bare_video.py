@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capture.gopro import GoProFacts, read_facts
-from capture.gopro_lens import estimated_lens, mode_name
+from capture.gopro_lens import WIDE, estimated_lens, mode_name
 from capture.gopro_motion import body_motion, firmware_of
 from capture.gpmf import read_packets
 from capture.rig import VIDEO_SUFFIXES
@@ -66,6 +66,11 @@ def bare_video_rig(path: Path, lens: GivenLens) -> BareRig:
     else:
         size = info.size_wh if turn % 180 == 0 else (info.size_wh[1], info.size_wh[0])
         camera = _camera(path, size, lens).rotated((360 - turn) % 360)
+        if facts and facts.lens == WIDE and lens.intrinsics is None:
+            notes.append(
+                "its Wide lens bends lines, and a focal length or field of view does not say how; "
+                "leave the option out to get an estimate of that lens, or give --intrinsics"
+            )
     suffix = path.suffix.lower()
     raw_name = f"head{suffix if suffix in VIDEO_SUFFIXES else '.mp4'}"
     described = camera.to_dict()
@@ -124,7 +129,7 @@ def _no_lens(path: Path, facts: GoProFacts | None) -> BadInputError:
         "(width of the picture)"
     )
     if facts is None:
-        return BadInputError(f"{path}: no kinds of intrinsics given; {ask}")
+        return BadInputError(f"{path}: says nothing of its lens; {ask}")
     mode = f"lens mode {mode_name(facts)}" if facts.lens else "no lens mode in its file"
     camera = f"{facts.model or 'an action camera'} with {mode}"
     return BadInputError(f"{path}: {camera}: no intrinsics known for it; {ask}")

@@ -272,6 +272,7 @@ def test_stabilised_pictures_are_called_so(tmp_path):
     folder, said = ingested(take(tmp_path / "GX01.MP4", keys=keys), tmp_path, **LENS)
     assert "stabilised by the camera (HS EIS)" in said[0]
     assert "held turned (OREN D)" in said[1]
+    assert "its Wide lens bends lines" in said[2]
     assert any("stabilised" in reason for reason in read_document(folder, QUALITY)["reasons"])
 
 

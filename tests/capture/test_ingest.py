@@ -258,7 +258,11 @@ def test_a_file_that_asks_for_an_odd_turn_is_refused(tmp_path, video):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "exactly one of --focal-px F, --intrinsics fx,fy,cx,cy or --fov-deg D"),
+        (
+            {},
+            "says nothing of its lens; one video needs exactly one of --focal-px F, "
+            "--intrinsics fx,fy,cx,cy or --fov-deg D",
+        ),
         ({"focal_px": 1.0, "fov_deg": 2.0}, "2 kinds of intrinsics given"),
         ({"fov_deg": 400.0}, "field of view 400"),
         ({"focal_px": -3.0}, "focal length -3 px"),
