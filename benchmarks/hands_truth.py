@@ -93,14 +93,16 @@ def main() -> int:
     return 0 if figures else 1
 
 
-def recorded(scratch: Path, take: tuple[str, int, str, str]) -> SessionFolder:
+def recorded(
+    scratch: Path, take: tuple[str, int, str, str], *, seconds: float = 10.0
+) -> SessionFolder:
     """A take as a session in which hands were looked for."""
     from sim.record import record
 
     task, seed, rig, preset = take
     name = f"{task}-{rig}-{preset}-{seed}".replace("_", "-")
     folder = scratch / "takes" / name
-    record(folder, task=task, seed=seed, rig=rig, preset=preset)
+    record(folder, task=task, seed=seed, rig=rig, preset=preset, seconds=seconds)
     session = ingest(folder, scratch, session_id=name)
     for stage in (Capture(), HANDS_DETECT):
         stage.run(session, stage.config_type(), NO_PROGRESS)

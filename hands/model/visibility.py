@@ -1,39 +1,32 @@
-"""Which landmarks the camera can see: inside the image, and not behind another part of either hand.
+"""Which landmarks the camera can see: inside the picture, and not behind a part of either hand.
 
-Hands are bodies of capsules, thick as fingers and palms are. A landmark is hidden if its line of
-sight passes through one before it comes to the landmark's own skin. What other things hide is not
-known here.
+Where lines of sight pass by fingers and palms (`hands.model.occlusion`) would tell, if the hands
+were known exactly. Fitted joints are some millimetres off, as much as fingers are thick, and not at
+random: so a network of 27 kB says what a hand that was fitted like this one mostly shows of itself.
+It is trained on synthetic takes and on made-up errors (`hands.model.visibility_training`). The
+other hand hides what its capsules hide. Things in front are not known here.
 """
+
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
-from core.geometry.landmarks import LANDMARKS
+from hands.model.occlusion import PALM, clearances_m, palm_axes, palm_scale
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-REFERENCE_PALM_M = 0.089  # wrist to middle MCP of the hand whose sizes are given here
-REACH_M = 0.24  # a hand hides its landmarks from no farther in front
-INSIDE_M = 0.0018  # so deep in a capsule a line of sight is surely stopped
-# where the metacarpals of index to little finger begin: from the wrist to the fingers, towards the
-# little finger, out of the palm
-CARPALS_M = np.array([
-    [0.022, -0.013, 0.002], [0.022, -0.003, 0.001], [0.021, 0.007, 0.001], [0.019, 0.016, 0.003],
-])  # fmt: skip
-# half the thickness at MCP, PIP, DIP and tip (thumb: at CMC, MCP, IP, tip)
-THUMB_M = (0.0150, 0.0118, 0.0104, 0.0082)
-FINGERS_M = (
-    (0.0105, 0.0092, 0.0083, 0.0070),
-    (0.0105, 0.0094, 0.0084, 0.0072),
-    (0.0100, 0.0088, 0.0080, 0.0068),
-    (0.0090, 0.0078, 0.0071, 0.0061),
-)
-METACARPAL_M, KNUCKLES_M, WRIST_M, THENAR_M = 0.013, 0.010, 0.016, (0.016, 0.0145)
-# how far in front of a landmark its own skin may lie
-SKIN_M = np.array([0.026, 0.024, 0.019, 0.014, 0.011, *[0.018, 0.013, 0.010] * 4])
-assert len(SKIN_M) == len(LANDMARKS)
+WEIGHTS = Path(__file__).with_name("visibility.npz")
+# of each landmark: the part it belongs to, its joint and the one before
+PART = np.array([PALM, PALM, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
+JOINT = np.array([9, 9, 2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20])
+BEFORE = np.array([0, 0, 1, 2, 3, 0, 5, 7, 0, 9, 11, 0, 13, 15, 0, 17, 19])
+INSIDE_M = 0.0018  # so deep in a part of a hand a line of sight is surely stopped
+DOUBT_M = 0.002  # so much nearer to that, it may be
+FARTHEST_M, CLEARANCE_M, DEPTH_M = 0.02, 0.005, 0.03  # of clearances: what counts as far; units
 
 
 def visible_landmarks(
@@ -44,78 +37,47 @@ def visible_landmarks(
     """
     uv_px, valid = camera.project(landmarks)
     inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
-    own, other = clearance_m(landmarks, joints), clearance_m(landmarks, others)
-    return np.asarray(inside & (np.fmin(own, other) > -INSIDE_M))
+    behind = np.min(clearances_m(landmarks, others), axis=-1) < -INSIDE_M  # never without another
+    itself = logits(features(joints, landmarks), shipped_weights()) > 0
+    return np.asarray(inside & itself & ~behind)
 
 
-def clearance_m(landmarks: Floats, joints: Floats) -> Floats:
-    """``(T,17)`` how far each line of sight stays off a hand ``(T,21,3)``, up to the landmark's own
-    skin; negative inside it, in metres of the reference hand; NaN without that hand.
+def features(joints: Floats, landmarks: Floats) -> Floats:
+    """``(T,153)`` what the network looks at, the same for a hand and its mirror image; NaN where a
+    joint is not known.
     """
-    scale = np.linalg.norm(joints[:, 9] - joints[:, 0], axis=-1) / REFERENCE_PALM_M
-    distance = np.linalg.norm(landmarks, axis=-1, keepdims=True)
-    sight = landmarks / distance
-    stop = distance - SKIN_M[:, None] * scale[:, None, None]
-    ends = sight * np.maximum(stop - REACH_M, 0.02), sight * stop
-    nearest = np.full(landmarks.shape[:2], np.inf)
-    for start, end, radius, radius_at_end in _capsules(joints, scale):
-        apart, share = _nearest_of_segments(ends, (start[:, None], end[:, None]))
-        thick = radius + share * (radius_at_end - radius)
-        nearest = np.minimum(nearest, apart / scale[:, None] - thick)
-    return nearest
+    sight = landmarks / np.linalg.norm(landmarks, axis=-1, keepdims=True)
+    fingers = clearances_m(landmarks, joints)
+    own = fingers[:, np.arange(len(PART)), PART]
+    palm = fingers[..., PALM].copy()
+    fingers[:, np.arange(len(PART)), PART] = np.nan
+    rest = np.fmin.reduce(fingers[..., :PALM], axis=-1)
+    off = np.stack([own, rest, palm], axis=-1)
+    bone = joints[:, JOINT] - joints[:, BEFORE]
+    bone /= np.linalg.norm(bone, axis=-1, keepdims=True)
+    middle = landmarks.mean(axis=1, keepdims=True)
+    lean = np.sum(sight * bone, axis=-1)
+    depth = np.sum((landmarks - middle) * sight, axis=-1) / palm_scale(joints)[:, None]
+    parts = (
+        np.clip(off, -FARTHEST_M, FARTHEST_M) / CLEARANCE_M,
+        np.tanh((np.fmin.reduce(off, axis=-1, keepdims=True) + INSIDE_M) / DOUBT_M),
+        sight @ np.swapaxes(palm_axes(joints), 1, 2),
+        lean[..., None],
+        depth[..., None] / DEPTH_M,
+    )
+    return np.concatenate(parts, axis=-1).reshape(len(joints), -1)
 
 
-def _capsules(joints: Floats, scale: Floats) -> list[tuple[Floats, Floats, float, float]]:
-    """Ends ``(T,3)`` in the camera, and the radii there on the reference hand."""
-    wrist, carpals = joints[:, 0], _carpals(joints, scale)
-    parts = []
-    for finger, radii in enumerate((THUMB_M, *FINGERS_M)):
-        first = 4 * finger + 1
-        parts += [
-            (joints[:, first + k], joints[:, first + k + 1], radii[k], radii[k + 1])
-            for k in range(3)
-        ]
-        if finger:
-            parts.append((carpals[:, finger - 1], joints[:, first], METACARPAL_M, radii[0]))
-    parts += [(wrist, carpals[:, k], WRIST_M, METACARPAL_M) for k in (0, 3)]
-    parts.append((joints[:, 1], joints[:, 2], *THENAR_M))
-    parts.append((joints[:, 5], joints[:, 9], KNUCKLES_M, KNUCKLES_M))
-    return parts
+def logits(values: Floats, weights: dict[str, Floats]) -> Floats:
+    """``(T,17)`` of being seen. What is not known counts as usual."""
+    usual = np.nan_to_num((values - weights["mean"]) / weights["scale"])
+    hidden = usual @ weights["weight_0"] + weights["bias_0"]
+    hidden = hidden / (1 + np.exp(-np.clip(hidden, -30, 30)))  # SiLU
+    return np.asarray(hidden @ weights["weight_1"] + usual @ weights["direct"] + weights["bias_1"])
 
 
-def _carpals(joints: Floats, scale: Floats) -> Floats:
-    """``(T,4,3)``: where the metacarpals begin, in the camera."""
-    wrist, knuckles = joints[:, 0], joints[:, [5, 9, 13, 17]]
-    x = knuckles.mean(axis=1) - wrist
-    x /= np.linalg.norm(x, axis=-1, keepdims=True)
-    y = knuckles[:, 3] - knuckles[:, 0]
-    y -= np.sum(y * x, axis=-1, keepdims=True) * x
-    y /= np.linalg.norm(y, axis=-1, keepdims=True)
-    # out of the palm is x cross y on a right hand, the other way on a left: the thumb tells
-    z = np.cross(x, y)
-    z *= np.sign(np.sum((joints[:, 1] - wrist) * z, axis=-1, keepdims=True))
-    axes = np.stack([x, y, z], axis=1) * scale[:, None, None]
-    return np.asarray(wrist[:, None] + CARPALS_M @ axes)
-
-
-def _nearest_of_segments(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats]
-) -> tuple[Floats, Floats]:
-    """Least distance of two segments, and at which share of the second. Ericson, Real-Time
-    Collision Detection, 5.1.9.
-    """
-    along, across = first[1] - first[0], second[1] - second[0]
-    between = first[0] - second[0]
-    a, e = _dot(along, along), _dot(across, across)
-    b, c, f = _dot(along, across), _dot(along, between), _dot(across, between)
-    parallel = a * e - b * b
-    s = np.clip((b * f - c * e) / np.where(parallel > 1e-14, parallel, np.inf), 0, 1)
-    t = np.clip((b * s + f) / e, 0, 1)
-    s = np.clip((b * t - c) / a, 0, 1)
-    t = np.clip((b * s + f) / e, 0, 1)
-    apart = between + s[..., None] * along - t[..., None] * across
-    return np.linalg.norm(apart, axis=-1), t
-
-
-def _dot(one: Floats, other: Floats) -> Floats:
-    return np.asarray(np.sum(one * other, axis=-1))
+@lru_cache(maxsize=1)
+def shipped_weights() -> dict[str, Floats]:
+    """The arrays of the network that comes with Handoff."""
+    with np.load(WEIGHTS, allow_pickle=False) as arrays:
+        return {name: arrays[name].astype(np.float64) for name in arrays.files}

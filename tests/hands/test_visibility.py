@@ -7,8 +7,22 @@ from core.geometry.cameras import camera_from_dict
 from core.geometry.landmarks import INDEX, landmarks17_from_mediapipe21
 from core.geometry.rotations import matrix_from_rotvec
 from hands.model.kinematics import joints_in_palm, place
+from hands.model.occlusion import PARTS, clearances_m
 from hands.model.proportions import hand_shape
-from hands.model.visibility import clearance_m, visible_landmarks
+from hands.model.visibility import (
+    CLEARANCE_M,
+    INSIDE_M,
+    logits,
+    shipped_weights,
+    visible_landmarks,
+)
+from hands.model.visibility_training import (
+    VisibilityTraining,
+    made_up,
+    precision_and_recall,
+    save,
+    train,
+)
 
 CAMERA = camera_from_dict({
     "model": "pinhole_radtan",
@@ -67,4 +81,34 @@ def test_clearance_is_the_distance_from_the_skin():
     bone = (joints[0, 10] + joints[0, 11]) / 2  # of the middle finger
     behind = np.tile(bone + np.array([0.0, 0.0, 0.05]), (1, 17, 1))
     scale = np.linalg.norm(joints[0, 9] - joints[0, 0]) / 0.089
-    assert clearance_m(behind, joints)[0, 5] == pytest.approx(-0.0089, abs=2e-3 * scale)
+    off = clearances_m(behind, joints)[0, 5, PARTS.index("middle")]
+    assert off == pytest.approx(-0.0089, abs=2e-3 * scale)
+
+
+def test_hands_from_any_side_with_wrong_joints_are_told_as_well_as_by_their_capsules():
+    """Takes of work, which the network has learnt from, do not show these."""
+    hands = made_up(np.random.default_rng(5), VisibilityTraining(made_up=1000))
+    off = hands.values.reshape(-1, 17, 9)[..., :3] * CLEARANCE_M  # its own finger, others, palm
+    by_capsules = np.nanmin(off, axis=-1) > -INSIDE_M
+    by_network = logits(hands.values, shipped_weights()) > 0
+    wrong = np.mean(by_network != hands.visible)
+    assert wrong < 1.05 * np.mean(by_capsules != hands.visible)
+
+
+def test_joints_that_a_source_does_not_know_hide_nothing():
+    joints = hand(FACING)
+    joints[:, 1] = np.nan  # Aria knows no thumb CMC
+    assert seen(joints).all()
+
+
+def test_training_learns_and_is_repeatable(tmp_path):
+    pytest.importorskip("torch")
+    config = VisibilityTraining(hidden=8, steps=120, batch=128, made_up=300, rate=0.02)
+    hands = made_up(np.random.default_rng(1), config)
+    first, again = (train(hands, config) for _ in range(2))
+    np.testing.assert_array_equal(first["weight_0"], again["weight_0"])
+    precision, recall = precision_and_recall(first, hands)
+    assert precision > hands.visible.mean() + 0.1
+    assert recall > 0.8
+    save(first, tmp_path / "small.npz")
+    assert (tmp_path / "small.npz").stat().st_size < 12_000
