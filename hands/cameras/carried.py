@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 
 REACH_S = 1.5  # one sigma of the kernel
 EVERYWHERE = 0.02  # weight that the whole take has beside the moment
-DOUBT = 3.0  # frames' worth of doubt that there is any error at all
-LEAST_FRAMES = 10
+DOUBT = 1.5  # looks' worth of doubt that there is any error at all
+LEAST_FRAMES = 5
 SIGMA = 0.025  # of the logarithm of a corrected distance
 LARGEST = 0.15  # of the logarithm of the ratio
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
 from hands.cameras.carried import carried
-from hands.cameras.look_again import OtherCameras
+from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_views import length_from_views, seen_twice
@@ -24,6 +24,7 @@ from hands.reconstruct import HandTrack
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+LOOK_S = 0.065  # between looks: the fit over time knows what lies between them
 PALM_SIGMA = 0.03  # of log lengths: how far palms differ in proportion at one hand length
 
 
@@ -62,7 +63,7 @@ def joined(
     evidence, tracks, wrong = _checked_on_cameras(
         evidence, tracks, shape, others=others, config=config
     )
-    found = _looked(tracks, shape, others=others, sigma=config.landmark_sigma)
+    found = _looked(tracks, shape, others=others, times_s=times_s, sigma=config.landmark_sigma)
     joint = _with_views(evidence, found, others=others, times_s=times_s, config=config)
     twice = [seen_twice(one) for one in joint if one.views]
     before = shape
@@ -103,12 +104,13 @@ def _checked_on_cameras(
     """Both hands without what they cannot be, by the places of the cameras that they carry."""
     evidence, tracks = list(evidence), list(tracks)
     wrong = np.zeros((len(evidence[0]), len(SIDES)), dtype=bool)
-    for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
-        if mount is not None:
-            evidence[s], poses, wrong[:, s] = overruled(
-                evidence[s], tracks[s].poses, shape, mount=mount
-            )
-            state = np.where(wrong[:, s], "measured", tracks[s].state)
+    for _ in range(2):  # what is wrong spoils the first idea of the mount
+        for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
+            if mount is None:
+                continue
+            evidence[s], poses, more = overruled(evidence[s], tracks[s].poses, shape, mount=mount)
+            wrong[:, s] |= more
+            state = np.where(more, "measured", tracks[s].state)
             tracks[s] = replace(tracks[s], poses=poses, state=state)
     return evidence, tracks, wrong
 
@@ -132,16 +134,38 @@ def _mounts(
 
 
 def _looked(
-    tracks: list[HandTrack], shape: HandShape, *, others: OtherCameras, sigma: float
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    times_s: Floats,
+    sigma: float,
 ) -> dict[str, Checked]:
     """By the view's name, what its pictures show of the tracks."""
     joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
+    slots = np.floor(times_s / LOOK_S)
+    joints[np.diff(slots, prepend=-1.0) == 0] = np.nan
+
+    def look(view: SecondView) -> Readings:
+        return others.look(view, _without_known(joints, view, others))
+
     with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
-        looks = list(pool.map(lambda view: others.look(view, joints), others.views))
+        looks = list(pool.map(look, others.views))
     return {
         view.name: checked(view, readings, tracks, shape=shape, sigma=sigma)
         for view, readings in zip(others.views, looks, strict=True)
     }
+
+
+def _without_known(joints: Floats, view: SecondView, others: OtherCameras) -> Floats:
+    """The hands ``(T,2,21,3)`` that are worth a look in a wrist camera: the other hand only while
+    its own camera is not located.
+    """
+    asked = joints.copy()
+    for own in others.views:
+        if own is not view and view.name in WRISTS and own.name in WRISTS:
+            asked[own.head_from_camera.finite, SIDES.index(WRISTS[own.name])] = np.nan
+    return asked
 
 
 def _with_views(

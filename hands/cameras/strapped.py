@@ -26,9 +26,11 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LEAST_FRAMES = 20
+FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
 HEAD_DISTANCE = 0.05  # error of the distance that the head alone gives, beside the sigma of size
 LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
-ASIDE_M, TURNED_RAD = 0.06, 1.0  # farther from where the camera holds it, a hand is another
+ASIDE_M = 0.06  # farther across the view from where the camera holds it, a hand is another
+HEAD_RAD, IMPOSSIBLE = 0.2, 4.0  # error of the head's turn; sigmas at which a hand is misread
 MOST_OVERRULED = 0.4  # of the frames
 ROUNDS = 10
 DOF = 3.0  # of the tails of single frames
@@ -51,6 +53,7 @@ def strapped(
     rows = np.flatnonzero(there & evidence.read & (track.state == "measured"))
     if len(rows) < LEAST_FRAMES:
         return None
+    independent = max(len(rows) / FRAMES_TOGETHER, 1.0)
     rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames // 2, len(rows))).astype(int)]
     poses, covariance = fitted_apart(evidence[rows], track.poses.rows(rows), shape, config=config)
     turned, moved = rotation[rows], position[rows]
@@ -63,8 +66,10 @@ def strapped(
     along = (turned @ poses.position[..., None])[..., 0]  # length: the distance from the head
     doubt = np.where(twice, 0.0, np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m))
     spread += (doubt**2)[:, None, None] * along[:, :, None] * along[:, None, :]
-    place, sigma_m = common_place(wrist, spread)
-    palm, sigma_rad = common_turn(turned @ poses.rotation, covariance[:, ROTATION, ROTATION])
+    place, sigma_m = common_place(wrist, spread, independent=independent)
+    palm, sigma_rad = common_turn(
+        turned @ poses.rotation, covariance[:, ROTATION, ROTATION], independent=independent
+    )
     count = len(there)
     return MountEvidence(
         rotation=rotation,
@@ -106,7 +111,7 @@ def overruled(
     aside = aside - np.sum(aside * rays, axis=1, keepdims=True) * rays
     turn = rotvec_from_matrix(np.swapaxes(held.rotation, 1, 2) @ poses.rotation)
     wrong = np.linalg.norm(aside, axis=1) > ASIDE_M
-    wrong |= np.linalg.norm(turn, axis=1) > TURNED_RAD + 2 * mount.sigma_rad.max(axis=1)
+    wrong |= np.linalg.norm(turn / np.hypot(mount.sigma_rad, HEAD_RAD), axis=1) > IMPOSSIBLE
     both = evidence.read & mount.seen
     wrong &= both
     if wrong.sum() > MOST_OVERRULED * both.sum():
@@ -133,9 +138,10 @@ def held_poses(mount: MountEvidence) -> HandPoses:
     return HandPoses(back @ mount.palm, place, np.tile(ANGLE_MEAN, (len(mount), 1)))
 
 
-def common_place(points: Floats, covariance: Floats) -> tuple[Floats, float]:
+def common_place(points: Floats, covariance: Floats, *, independent: float) -> tuple[Floats, float]:
     """The place ``(3,)`` that points ``(N,3)`` of known covariance ``(N,3,3)`` have in common, and
-    how far they keep from it beside that, one sigma per axis. Few may be far off.
+    how far they keep from it beside that, and it may be off itself, one sigma per axis. Some may be
+    far off. independent: as many points as err each in its own way.
     """
     place, sigma = np.median(points, axis=0), 2 * LEAST_SIGMA_M
     for _ in range(ROUNDS):
@@ -144,12 +150,15 @@ def common_place(points: Floats, covariance: Floats) -> tuple[Floats, float]:
         weight = ((DOF + 3) / (DOF + square))[:, None, None] * information
         place = np.linalg.solve(weight.sum(axis=0), np.einsum("nij,nj->i", weight, points))
         sigma = max(sigma * np.sqrt(np.median(square) / MEDIAN_SQUARE), LEAST_SIGMA_M)
-    return place, float(sigma)
+    of_place = np.trace(np.linalg.inv(weight.mean(axis=0))) / 3 / independent
+    return place, float(np.sqrt(sigma**2 + of_place))
 
 
-def common_turn(rotations: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+def common_turn(
+    rotations: Floats, covariance: Floats, *, independent: float
+) -> tuple[Floats, Floats]:
     """The middle ``(3,3)`` of rotations ``(N,3,3)``, and their spread ``(3,)`` about its axes
-    beside their own covariance ``(N,3,3)``.
+    beside their own covariance ``(N,3,3)``, as `common_place`.
     """
     middle = nearest_rotation(np.median(rotations, axis=0))
     for _ in range(ROUNDS):
@@ -158,4 +167,4 @@ def common_turn(rotations: Floats, covariance: Floats) -> tuple[Floats, Floats]:
         middle = middle @ matrix_from_rotvec(weight @ apart / weight.sum())
     own = np.median(np.einsum("nii->ni", covariance), axis=0)
     spread = (1.48 * np.median(np.abs(rotvec_from_matrix(middle.T @ rotations)), axis=0)) ** 2
-    return middle, np.sqrt(np.maximum(spread - own, LEAST_SIGMA_RAD**2))
+    return middle, np.sqrt(np.maximum(spread - own, LEAST_SIGMA_RAD**2) + spread / independent)

@@ -18,7 +18,7 @@ from hands.model.view_evidence import MountEvidence
 Floats = NDArray[np.float64]
 
 RIGID = (0, 5, 9, 13, 17)  # joints that do not move in the palm
-DOF = 4.0  # of the tails: a strap slips, a camera is located where it is not
+DOF = 30.0  # of the tails: a strap slips, a camera is located where it is not
 
 
 @dataclass(frozen=True, eq=False)
