@@ -2,7 +2,7 @@
 
 The format is GoPro's (github.com/gopro/gpmf-parser): a four-letter key, a type letter, the size of
 one sample, how many there are, big-endian values, padded to 32 bits; type 0 nests. Costs one pass
-over the file's packets; no picture is decoded.
+over the telemetry (before PyAV 18: over the file); no picture is decoded.
 """
 
 import struct
@@ -102,6 +102,10 @@ def _track(path: Path) -> list[tuple[int, bytes]]:
         tracks = list(container.streams.data)
         if not tracks:
             return []
+        discard = getattr(av.stream, "Discard", None)  # PyAV 18: others are not even read
+        for other in container.streams:
+            if discard is not None and other not in tracks:
+                other.discard = discard.all
         try:
             for packet in container.demux(tracks):
                 if packet.size and packet.pts is not None:

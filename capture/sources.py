@@ -64,11 +64,12 @@ def open_video_source(name: str, stream: RigStream, *, find: Find, place: str) -
     return VideoSource(name, path, info, times + stream.time_offset_ns)
 
 
-def open_imu_source(imu: RigImu, *, find: Find) -> Imu:
+def open_imu_source(imu: RigImu, videos: dict[str, VideoSource], *, find: Find) -> Imu:
     """The inertial samples in rad/s and m/s² on the session clock."""
     path = find(imu.file)
     if imu.in_video:
-        motion = read_body_motion(path, probe_video(path))
+        probed = next((v.info for v in videos.values() if v.path == path), None)
+        motion = read_body_motion(path, probed or probe_video(path))
         times, gyro, accel = motion.times_ns, motion.gyro_rad_s, motion.accel_m_s2
     else:
         times, gyro, accel = read_imu_csv(path)
@@ -86,7 +87,7 @@ def open_all(rig: Rig, *, find: Find, place: str) -> tuple[dict[str, VideoSource
         name: open_video_source(name, stream, find=find, place=place)
         for name, stream in rig.streams.items()
     }
-    imu = open_imu_source(rig.imu, find=find) if rig.imu else None
+    imu = open_imu_source(rig.imu, videos, find=find) if rig.imu else None
     spans = {name: video.times_ns for name, video in videos.items()}
     if imu is not None:
         spans["imu"] = imu.timestamp_ns
