@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detection.detector import HandDetector
+from hands.detection.looks import lit
 from hands.detection.views import FoundHand, same_hand
 from hands.model.evidence import MIRROR
 
@@ -25,6 +26,7 @@ class StillDetector:
 
     def detect(self, image_rgb: NDArray[np.uint8]) -> list[FoundHand]:
         """The hands of one picture ``(H,W,3)``, positions averaged with its mirror image's."""
+        image_rgb = lit(image_rgb)
         plain = self._look(image_rgb)
         mirrored = [unmirrored(h, image_rgb.shape[1]) for h in self._look(image_rgb[:, ::-1])]
         return [averaged(hand, mirrored) for hand in plain] or mirrored

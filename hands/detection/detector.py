@@ -6,6 +6,7 @@ pictures that are not mirrored "left" is the person's left hand.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detection.crops import Crop, crop_of_hand
+from hands.detection.looks import OTHER_LOOKS, Look, as_it_is
 from hands.detection.networks import HAND_PX, HandNetworks
 from hands.detection.own_hand import SURE, is_own, places
-from hands.detection.palms import find_palms, tile_views, whole_view
+from hands.detection.palms import everywhere_views, find_palms
 from hands.detection.views import FoundHand, distinct, whole_hands
 
 Floats = NDArray[np.float64]
@@ -26,6 +28,11 @@ KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in s
 SLOWING = 0.5  # of a lost hand, per frame
 OTHER_EVERY = 8  # frames between looks for the other hand, from a camera that one hand carries
 LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
+LONG_MISSING = 30  # frames without one of two hands, after which other looks are tried
+PLAINLY = 0.8  # presence of a hand above which the picture needs no other look
+FAINT = 0.6  # of the palm network's usual score, that counts in another look
+HELD = 0.5  # presence below which a hand that is followed in another look counts as lost
+OTHERWISE = 0.75  # presence of a hand, at least, that is seen only in another look
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +85,9 @@ class HandDetector:
     def forget(self) -> None:
         """The next image has nothing to do with the ones before."""
         self.followed: list[Followed] = []
-        self._count, self._looks, self._tries, self._numbers = 0, 0, 0, 0
+        self._count, self._tries, self._numbers = 0, 0, 0
+        self._missing = LONG_MISSING
+        self._turns = {as_it_is: 0, **dict.fromkeys(OTHER_LOOKS, 0)}
         self._own_place: Crop | None = None
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
@@ -91,13 +100,14 @@ class HandDetector:
         self._count += 1
         return [*hands, *new]
 
-    def read(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
+    def read(self, image_rgb: Image, crop: Crop, look: Look = as_it_is) -> FoundHand | None:
         """The hand in a crop, if one is there."""
         import cv2
 
         cut = crop.cut(image_rgb, size=HAND_PX, border=cv2.BORDER_REPLICATE)
-        answer = self._networks.hand(cut)
-        if answer.presence < self._config.min_tracking_confidence:
+        answer = self._networks.hand(look(cut))
+        least = self._config.min_tracking_confidence
+        if answer.presence < (least if look is as_it_is else max(least, HELD)):
             return None
         world = answer.world.copy()
         world[:, :2] = world[:, :2] @ crop.turn.T
@@ -108,11 +118,12 @@ class HandDetector:
             raw21_px=crop.in_picture(answer.points / HAND_PX),
             raw21_in_hand=world,
             presence=answer.presence,
+            look=look,
         )
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """The followed hands in this image; those not seen for long are given up."""
-        tries = [(one, self.read(image_rgb, one.expected)) for one in self.followed]
+        tries = [(one, self.read(image_rgb, one.expected, one.hand.look)) for one in self.followed]
         read = [hand for _, hand in tries if hand is not None]
         kept = whole_hands(distinct(read, []))
         self.followed = []
@@ -125,22 +136,32 @@ class HandDetector:
 
     def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
         """Hands that nobody follows: looked for while one is missing, else now and then."""
-        config, found = self._config, list[FoundHand]()
-        for view in self._views(image_rgb, len(known)):
-            taken = [crop_of_hand(hand.raw21_px) for hand in [*known, *found]]
-            palms = find_palms(
-                self._networks, image_rgb, view, least=config.min_detection_confidence
-            )
-            for palm in palms:
-                if len(taken) >= config.most_hands or any(_near(palm.crop, t) for t in taken):
-                    continue
-                hand = self._refined(image_rgb, palm.crop)
-                if hand is not None:
-                    found = distinct([hand], [*known, *found]) + found
+        found: list[FoundHand] = []
+        everywhere = everywhere_views((image_rgb.shape[1], image_rgb.shape[0]))
+        for view, look in self._views(everywhere, len(known)):
+            found += self._found_in(image_rgb, view, look=look, known=[*known, *found])
+        if self._starts and not found:
+            for look, view in product(OTHER_LOOKS, everywhere):
+                found += self._found_in(image_rgb, view, look=look, known=found)
         if self._worn:
             found += distinct(self._own_hand(image_rgb, [*known, *found]), [*known, *found])
         whole = whole_hands([*known, *found])
         return [hand for hand in found if hand in whole]
+
+    def _found_in(
+        self, image_rgb: Image, view: Crop, *, look: Look, known: list[FoundHand]
+    ) -> list[FoundHand]:
+        """Hands of the palms in a view, without the known ones."""
+        config, found = self._config, list[FoundHand]()
+        least = config.min_detection_confidence * (1.0 if look is as_it_is else FAINT)
+        for palm in find_palms(self._networks, image_rgb, view, least=least, look=look):
+            taken = [crop_of_hand(hand.raw21_px) for hand in [*known, *found]]
+            if len(taken) >= config.most_hands or any(_near(palm.crop, t) for t in taken):
+                continue
+            hand = self._refined(image_rgb, palm.crop, look)
+            if hand is not None:
+                found = distinct([hand], [*known, *found]) + found
+        return found
 
     def _own_hand(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
         """The hand that carries the camera: where it last was, or the next place it may be."""
@@ -160,31 +181,55 @@ class HandDetector:
         sure = tried is not None and tried.presence >= SURE and is_own(tried, image_wh)
         return [tried] if tried is not None and sure else []
 
-    def _refined(self, image_rgb: Image, crop: Crop) -> FoundHand | None:
-        """Read twice: a palm's crop is coarser than the hand's own."""
-        hand = self.read(image_rgb, crop)
-        return hand and self.read(image_rgb, crop_of_hand(hand.raw21_px))
+    def _refined(self, image_rgb: Image, crop: Crop, look: Look = as_it_is) -> FoundHand | None:
+        """Read twice: a palm's crop is coarser than the hand's own. As it is, if that will do."""
+        hand = self.read(image_rgb, crop, look)
+        if hand is None:
+            return None
+        own = crop_of_hand(hand.raw21_px)
+        plain = self.read(image_rgb, own)
+        if look is as_it_is or (plain is not None and plain.presence >= PLAINLY):
+            return plain
+        hand = self.read(image_rgb, own, look)
+        return hand if hand is not None and hand.presence >= OTHERWISE else None
 
-    def _views(self, image_rgb: Image, seen: int) -> list[Crop]:
-        """Where to look for palms in this image: around a hand just lost, and what is in turn."""
-        config, image_wh = self._config, (image_rgb.shape[1], image_rgb.shape[0])
-        whole = whole_view(image_wh)
-        if self._count == 0 and config.search_every:
-            return [whole, *tile_views(image_wh)]
+    @property
+    def _starts(self) -> bool:
+        """Whether all of the picture is to be searched: it is the first one."""
+        return self._count == 0 and self._config.search_every > 0
+
+    def _views(self, everywhere: list[Crop], seen: int) -> list[tuple[Crop, Look]]:
+        """Where to look for palms in this image, and how: around a hand just lost, and what is in
+        turn.
+        """
+        config, whole = self._config, everywhere[0]
+        if self._starts:
+            return [(view, as_it_is) for view in everywhere]
         views = [
-            Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px)
+            (Crop(one.hand.raw21_px.mean(axis=0), LOST_VIEW * one.expected.side_px), one.hand.look)
             for one in self.followed
             if one.unseen == 1
         ]
         if self._worn:
-            return [*views, whole] if self._count % OTHER_EVERY == 0 else views
+            return [*views, (whole, as_it_is)] if self._count % OTHER_EVERY == 0 else views
         if seen >= WEARERS_HANDS or not config.search_every:
-            return [*views, whole] if self._count % config.probe_every == 0 else views
+            self._missing = 0
+            return [*views, (whole, as_it_is)] if self._count % config.probe_every == 0 else views
         if self._count % config.search_every == 0:
-            turn, self._looks = self._looks, self._looks + 1
-            tiles = tile_views(image_wh)
-            views.append(whole if turn % 2 == 0 else tiles[(turn // 2) % len(tiles)])
+            views.append((self._next_view(everywhere, as_it_is), as_it_is))
+        self._missing += 1
+        every = config.search_every * (1 + seen)  # a hand that is read leaves less time for this
+        if self._missing > LONG_MISSING and (self._count + 1) % every == 0:
+            look = min(OTHER_LOOKS, key=lambda one: self._turns[one])
+            views.append((self._next_view(everywhere, look), look))
         return views
+
+    def _next_view(self, everywhere: list[Crop], look: Look) -> Crop:
+        """All of the picture and its parts by turns, for each look by itself."""
+        turn = self._turns[look]
+        self._turns[look] += 1
+        whole, *tiles = everywhere
+        return whole if turn % 2 == 0 else tiles[(turn // 2) % len(tiles)]
 
 
 def _near(crop: Crop, other: Crop) -> bool:

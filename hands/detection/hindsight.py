@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detection.detector import Followed, HandDetector
+from hands.detection.looks import lit
 from hands.detection.views import FoundHand, same_hand, whole_hands
 
 Image = NDArray[np.uint8]
@@ -33,7 +34,7 @@ def hands_with_hindsight(
     """The hands of every picture ``(H,W,3)``, in order."""
     memory: deque[Seen] = deque()
     done: set[int] = set()
-    for image in pictures:
+    for image in map(lit, pictures):
         detector.detect(image)
         there = {one.number: one.hand for one in detector.followed if not one.unseen}
         memory.append(Seen(image, there))
@@ -50,7 +51,7 @@ def _follow_back(memory: Sequence[Seen], found: Followed, detector: HandDetector
     """Into the pictures before it was found, until it is not there or somebody has it already."""
     one = Followed.new(found.number, found.first)
     for seen in list(memory)[-2 - found.age :: -1]:
-        hand = detector.read(seen.image_rgb, one.expected)
+        hand = detector.read(seen.image_rgb, one.expected, one.hand.look)
         if hand is None:
             one = one.missed()
             if one.unseen > detector.patience_frames:

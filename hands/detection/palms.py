@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hands.detection.crops import Crop, crop_of_palm
+from hands.detection.looks import Look, as_it_is
 from hands.detection.networks import PALM_PX, HandNetworks
 
 Floats = NDArray[np.float64]
@@ -33,11 +34,13 @@ class Palm:
     crop: Crop
 
 
-def find_palms(networks: HandNetworks, image: Image, view: Crop, *, least: float) -> list[Palm]:
+def find_palms(
+    networks: HandNetworks, image: Image, view: Crop, *, least: float, look: Look = as_it_is
+) -> list[Palm]:
     """Palms in a view of the picture ``(H,W,3)``, of score ``least`` or more, the surest first."""
     import cv2
 
-    picture = view.cut(image, size=PALM_PX, border=cv2.BORDER_CONSTANT)
+    picture = look(view.cut(image, size=PALM_PX, border=cv2.BORDER_CONSTANT))
     raw, logits = networks.palms(picture)
     score = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
     rows = np.flatnonzero(score >= least)
@@ -94,6 +97,11 @@ def iou(box: Floats, others: Floats) -> Floats:
 def whole_view(image_wh: tuple[int, int]) -> Crop:
     """All of the picture, in the middle of a square."""
     return Crop(np.array(image_wh) / 2 - 0.5, float(max(image_wh)))
+
+
+def everywhere_views(image_wh: tuple[int, int]) -> list[Crop]:
+    """All of the picture, then its parts."""
+    return [whole_view(image_wh), *tile_views(image_wh)]
 
 
 def tile_views(image_wh: tuple[int, int]) -> list[Crop]:

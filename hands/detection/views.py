@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hands.detection.looks import Look, as_it_is
+
 Floats = NDArray[np.float64]
 
 SAME_HAND = 0.65  # two findings are one hand if their landmarks lie so near each other, in palms
@@ -21,7 +23,7 @@ class FoundHand:
 
     side: its label.   score: of the label.   raw21_px: ``(21,2)``, pixel centres.   raw21_in_hand:
     ``(21,3)`` metres, the camera's axes, origin at the hand's middle.   presence: that a hand is
-    there at all, 0 … 1.
+    there at all, 0 … 1.   look: how the picture was shown.
     """
 
     side: str
@@ -29,6 +31,7 @@ class FoundHand:
     raw21_px: Floats
     raw21_in_hand: Floats
     presence: float = 1.0
+    look: Look = as_it_is
 
 
 def distinct(hands: Sequence[FoundHand], known: Sequence[FoundHand]) -> list[FoundHand]:

@@ -48,15 +48,20 @@ class Detector:
             elif k in before and before[k].unseen < self.patience_frames:
                 self.followed.append(before[k].missed())
 
-    def read(self, image, crop):
+    def read(self, image, crop, look):
         self.reads += 1
         there = [h.in_picture(int(image[0, 0, 0])) for h in self.hands]
         middle = [(h, np.linalg.norm(h.raw21_px.mean(axis=0) - crop.centre_px)) for h in there if h]
         return next((hand for hand, apart in middle if apart < 40), None)
 
 
+def numbered(number, *, high=4, wide=4):
+    """A picture bright enough to be left as it is."""
+    return np.full((high, wide, 3), (number, 255, 255), dtype=np.uint8)
+
+
 def hands_of(*hands, count=20, config=CONFIG):
-    pictures = (np.full((4, 4, 3), number, dtype=np.uint8) for number in range(count))
+    pictures = (numbered(n) for n in range(count))
     detector = Detector(*hands)
     return list(hands_with_hindsight(pictures, detector, config)), detector
 
@@ -100,7 +105,7 @@ def test_a_hand_lost_at_once_is_not_followed_back():
 
 
 def test_pictures_are_forgotten_in_time():
-    big = (np.full((512, 2048, 3), number, dtype=np.uint8) for number in range(20))  # 3 MiB
+    big = (numbered(n, high=512, wide=2048) for n in range(20))  # 3 MiB
     config = HandsDetectConfig(confirm_frames=2, memory_mib=15)
     found = list(hands_with_hindsight(big, Detector(Hand(found=12)), config))
     assert [len(hands) for hands in found] == [0] * 9 + [1] * 11
