@@ -44,7 +44,7 @@ FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than 
 class HandsDetectStage:
     """Boxes and 21 points of every hand in every head image."""
 
-    name, room, version = "hands_detect", "hands", 3
+    name, room, version = "hands_detect", "hands", 4
     needs = ("capture",)
     config_type = HandsDetectConfig
 
@@ -83,7 +83,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 5
+    name, room, version = "hands", "hands", 6
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 
