@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 FORWARD = np.array([0.0, 0.0, 1.0])
 IMAGINED = 5.0  # times as wrong: landmarks beyond the picture's edge
-CUT = 10.0  # how much wronger the distance of a hand is of which all is beyond the edge
+CUT = 10.0  # how much wronger the rest of a hand is of which all is beyond the edge
 
 
 def candidates(hands: SourceHands, camera: Camera) -> Candidates:
@@ -63,18 +63,19 @@ def evidence_of(
 def cut_by_the_edge(
     evidence: Evidence, found: Candidates, association: Association, *, side: int, camera: Camera
 ) -> Evidence:
-    """Landmarks beyond the picture's edge count for little, and so does the distance of a hand
-    that the edge cuts: the detector imagines them, mostly too near to the rest.
+    """Landmarks beyond the picture's edge count for little: the detector imagines them, mostly too
+    near to the rest. What it reads of the rest of such a hand, and how far that is, is the less
+    sure the more is outside.
     """
     chosen = association.chosen[:, side]
     seen = chosen >= 0
     outside = np.zeros(evidence.sigma_rad.shape, dtype=bool)
     outside[seen] = ~camera.in_image(found.raw21_px[chosen[seen]])
-    share = outside.mean(axis=1)
+    cut = 1.0 + CUT * outside.mean(axis=1)
     return replace(
         evidence,
-        sigma_rad=np.where(outside, IMAGINED * evidence.sigma_rad, evidence.sigma_rad),
-        distance_sigma=evidence.distance_sigma * (1.0 + CUT * share),
+        sigma_rad=evidence.sigma_rad * np.where(outside, IMAGINED, 1.0) * cut[:, None],
+        distance_sigma=evidence.distance_sigma * cut,
     )
 
 

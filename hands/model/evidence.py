@@ -21,7 +21,8 @@ Bools = NDArray[np.bool_]
 PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
 MIRROR = np.array([-1.0, 1.0, 1.0])
 NO_RAY = 1e3  # sigma where the lens model ends: such a landmark says nothing
-BY_FRAME = ("rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma")
+BY_FRAME = ("rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma", "palm_sigma")
+PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,8 @@ class Evidence:
     own hand-centred points in the camera's axes, NaN where it gave none.   seen: ``(N,)``, False
     for frames without a detection (their numbers are not read).   distance: ``(N,)`` of the
     landmarks' middle, in hand lengths; distance_sigma: ``(N,)`` of its logarithm, infinite where
-    nobody said.   views: what other cameras say of the same frames.
+    nobody said.   palm_sigma: ``(N,5)`` of the guess's bones in the palm, in hand lengths, NaN
+    where nobody said.   views: what other cameras say of the same frames.
     """
 
     rays: Floats
@@ -41,6 +43,7 @@ class Evidence:
     seen: Bools
     distance: Floats
     distance_sigma: Floats
+    palm_sigma: Floats
     views: tuple[CameraEvidence, ...] = ()
 
     @property
@@ -52,7 +55,9 @@ class Evidence:
     def of(rays: Floats, sigma_rad: Floats, guess: Floats, *, seen: Bools) -> "Evidence":
         """Evidence that says nothing of the distance."""
         count = len(rays)
-        return Evidence(rays, sigma_rad, guess, seen, np.ones(count), np.full(count, np.inf))
+        distance, distance_sigma = np.ones(count), np.full(count, np.inf)
+        palm_sigma = np.full((count, len(PALM_JOINTS)), np.nan)
+        return Evidence(rays, sigma_rad, guess, seen, distance, distance_sigma, palm_sigma)
 
     def __len__(self) -> int:
         return len(self.rays)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from hands.model import kinematics as kin
 from hands.model.evidence import (
+    PALM_JOINTS,
     PARENTS,
     Evidence,
     landmark_mixing,
@@ -36,7 +37,6 @@ GUESS_DOF = 1.0  # the guess is often right and sometimes far off: which way a h
 # Landmarks of one hand err together, so their sigmas count for less than 42 numbers; beside them
 # the lifter's distance counts this much more than its own sigma says.
 TOGETHER = 2.0
-PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +191,13 @@ def posture_slopes(angles: Floats) -> Floats:
 
 
 def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float, float]) -> Terms:
-    """Prepare N seen frames. guess_sigma_m: of the guess's finger and palm bones."""
+    """Prepare N seen frames. guess_sigma_m: of the guess's finger and palm bones, the latter where
+    the evidence has no sigma of its own.
+    """
     known = np.asarray(np.isfinite(evidence.guess).all(axis=(1, 2)))
-    sigma_m = np.full(20, guess_sigma_m[0])
-    sigma_m[np.array(PALM_JOINTS) - 1] = guess_sigma_m[1]
+    palm = evidence.palm_sigma * shape.length_m
+    sigma_m = np.full((len(evidence), 20), guess_sigma_m[0])
+    sigma_m[:, np.array(PALM_JOINTS) - 1] = np.where(np.isnan(palm), guess_sigma_m[1], palm)
     return Terms(
         shape=shape,
         mixing=landmark_mixing(),

@@ -18,14 +18,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hands.model.evidence import BY_FRAME, NO_RAY, PARENTS, Evidence, normalised, turn_to
-from hands.model.proportions import POPULATION_HAND_LENGTH_M
+from hands.model.evidence import (
+    BY_FRAME,
+    NO_RAY,
+    PALM_JOINTS,
+    PARENTS,
+    Evidence,
+    normalised,
+    placed_guess,
+    turn_to,
+)
+from hands.model.proportions import POPULATION_HAND_LENGTH_M, hand_shape
 
 Floats = NDArray[np.float64]
 
 WEIGHTS = Path(__file__).with_name("lifter.npz")
 MCPS = [5, 9, 13, 17]
 OUTPUTS = 21 * 2 + 21 + 1  # offsets across the view, depths, log distance
+DEPTHS = slice(42, 63)
+# The depths of one palm err together, as its lean: they count as if they were so much less sure.
+PALM_TOGETHER = 2.0
+# Where picture and 3D guess miss each other by less than this part of a palm, MediaPipe knows the
+# hand, as it does on photographs of hands that face the camera, and the lifter adds nothing about
+# its lean.
+AGREEING, AGREEING_STEEPNESS = 0.06, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +101,7 @@ def lifted(evidence: Evidence) -> Evidence:
     mean, sigma = run(values, _weights())
     ahead = ahead_of(mean, view)
     depth = np.exp(mean[:, 63]) / view.palm
-    points = ahead * (depth[:, None] + mean[:, 42:63])[..., None]
+    points = ahead * (depth[:, None] + mean[:, DEPTHS])[..., None]
     points -= points.mean(axis=1, keepdims=True)
     new = {name: getattr(evidence, name).copy() for name in BY_FRAME}
     new["rays"][rows] = rays = normalised(ahead @ np.swapaxes(view.turn, 1, 2))
@@ -94,7 +110,27 @@ def lifted(evidence: Evidence) -> Evidence:
     back = np.swapaxes(view.turn, 1, 2) @ turn_to(normalised(rays.mean(axis=1)))
     new["guess"][rows] = points @ back * POPULATION_HAND_LENGTH_M
     new["distance"][rows], new["distance_sigma"][rows] = depth, sigma[:, 63]
+    apart = disagreement(evidence.rays[rows], evidence.guess[rows])
+    new["palm_sigma"][rows] = palm_sigmas(sigma[:, DEPTHS], apart)
     return replace(evidence, **new)
+
+
+def palm_sigmas(depth_sigma: Floats, apart: Floats) -> Floats:
+    """``(N,5)`` of the palm's bones, hand lengths: of the network's depths ``(N,21)`` where picture
+    and guess disagree, ``apart`` ``(N,)``; growing to no weight at all where they agree.
+    """
+    bones = np.hypot(depth_sigma[:, list(PALM_JOINTS)], depth_sigma[:, :1])
+    doubt = np.hypot(1.0, (AGREEING / apart) ** AGREEING_STEEPNESS)
+    return np.asarray(PALM_TOGETHER * doubt[:, None] * bones)
+
+
+def disagreement(rays: Floats, guess: Floats) -> Floats:
+    """``(N,)`` how far, in palms, the guess's points miss their rays where it lies best."""
+    shape = hand_shape(None)
+    points = placed_guess(rays, guess, shape)
+    along = np.sum(points * rays, axis=-1, keepdims=True)
+    miss = np.median(np.linalg.norm(points - along * rays, axis=-1), axis=1)
+    return np.asarray(np.maximum(miss / shape.bones_m[2, 0], 1e-3))
 
 
 def ahead_of(mean: Floats, view: View) -> Floats:

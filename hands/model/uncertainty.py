@@ -19,9 +19,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 # How much worse the truth is than independent landmark errors make believe: neighbouring landmarks
-# err together. Set so that 68 % of the errors lie inside one sigma, on synthetic takes with truth.
-ACROSS_FACTOR = 1.25
-ALONG_FACTOR = 0.92
+# err together. Set so that 68 % of the errors lie inside one sigma: a little more on synthetic
+# takes with truth, a little less on real pictures.
+ACROSS_FACTOR = 1.05
+ALONG_FACTOR = 0.85
 TURN_FACTOR = 1.2
 # Where a second camera helps, shared errors are in the fit, and size no longer decides on distance.
 TWICE_FACTOR = 1.6

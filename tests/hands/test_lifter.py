@@ -76,6 +76,17 @@ def test_right_answers_of_hands_that_face_the_camera_stay(detected):
     )
 
 
+def test_the_palm_is_left_to_the_picture_where_the_guess_agrees_with_it(detected):
+    plain = evidence_of(detected)
+    points = detected.points - detected.points.mean(axis=1, keepdims=True)
+    rays = normalised(detected.points)
+    guess = points @ turn_to(normalised(rays.mean(axis=1)))
+    agreeing = lifted(Evidence.of(rays, plain.sigma_rad, guess, seen=plain.seen))
+    sigma, of_agreeing = lifted(plain).palm_sigma, agreeing.palm_sigma
+    assert 0.03 < np.median(sigma) < 0.15
+    assert np.median(of_agreeing) > 5 * np.median(sigma)
+
+
 def test_a_turn_of_the_picture_turns_the_answer(detected):
     samples = detected.take(slice(0, 20))
     spin = matrix_from_rotvec(np.array([0.0, 0.0, 0.7]))
