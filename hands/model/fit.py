@@ -124,10 +124,11 @@ class Terms:
     def jacobian(self, poses: HandPoses) -> Floats:
         """``(N,R,27)`` of the residuals."""
         joints, slopes = joints_and_slopes(poses, self.shape)
-        points, slopes = self.mixing @ joints, np.einsum("kj,njic->nkic", self.mixing, slopes)
+        points = self.mixing @ joints
+        slopes = (self.mixing @ slopes.reshape(len(points), 21, -1)).reshape(slopes.shape)
         offset, depth = across_rays(points, self.rays, self.across)
-        along = np.einsum("nki,nkic->nkc", self.rays, slopes)
-        sideways = self.across @ slopes - offset[..., None] * along[..., None, :]
+        along = self.rays[..., None, :] @ slopes
+        sideways = self.across @ slopes - offset[..., None] * along
         sideways *= (self.weight / depth)[..., None, None]
         bones = bones_of(slopes) * self.guess_weight[..., None, None]
         posture = np.zeros((len(points), 46, kin.POSE_SIZE))
