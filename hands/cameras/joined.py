@@ -105,6 +105,7 @@ def _checked_on_cameras(
     evidence, tracks = list(evidence), list(tracks)
     wrong = np.zeros((len(evidence[0]), len(SIDES)), dtype=bool)
     for _ in range(2):  # what is wrong spoils the first idea of the mount
+        before = wrong.sum()
         for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
             if mount is None:
                 continue
@@ -112,6 +113,8 @@ def _checked_on_cameras(
             wrong[:, s] |= more
             state = np.where(more, "measured", tracks[s].state)
             tracks[s] = replace(tracks[s], poses=poses, state=state)
+        if wrong.sum() == before:
+            break
     return evidence, tracks, wrong
 
 

@@ -16,7 +16,7 @@ from hands.model.proportions import HandShape, scaled_shape
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 4
+ROUNDS = 3
 STEP = 1e-3  # of log length, of finite differences
 LEAST_FRAMES = 20
 FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
@@ -38,7 +38,7 @@ def length_from_views(
     poses: HandPoses | None = None
     for _ in range(ROUNDS):
         terms = terms_of(sample, shape, guess_sigma_m=guess_sigma_m)
-        poses, _ = fit_frames(terms, poses)
+        poses = poses or fit_frames(terms)[0]
         for _ in range(2):
             robust = robustified(terms, poses, sample.sigma_rad)
             poses, _ = fit_frames(robust, poses, iterations=3)
