@@ -16,6 +16,7 @@ from slam.imu.inertial import ImuData, integrate
 from slam.sight.tracks import Observed, Tracks
 
 STEPS = 8  # turns are integrated at this many rows and interpolated between them
+BLOCK = 1000  # frames integrated at a time, so that long recordings need no more memory
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class _Unroller:
 
     def __init__(self, times_ns: Ints, shutter: Shutter, imu: ImuData) -> None:
         self._times_ns, self._shutter = times_ns, shutter
-        self._turns = _turns(times_ns, imu, shutter.readout_s)
+        blocks = np.array_split(times_ns, max(len(times_ns) // BLOCK, 1))
+        self._turns = np.concatenate([_turns(some, imu, shutter.readout_s) for some in blocks])
 
     def __call__(self, tracks: Tracks) -> Tracks:
         delays_s = self._shutter.delays_s(tracks.uv_px)

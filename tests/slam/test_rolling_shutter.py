@@ -7,6 +7,7 @@ import pytest
 
 from core.geometry.cameras import pinhole
 from core.geometry.se3 import SE3
+from slam.imu import rolling_shutter
 from slam.imu.rolling_shutter import Shutter, unrolled
 from slam.sight.rays import rays_of
 from slam.sight.tracks import Tracks
@@ -48,6 +49,14 @@ def test_the_turn_within_a_picture_is_taken_out(make_world, motion, rotate_deg):
     before, after = (np.linalg.norm(t.rays - true, axis=1).max() for t in (rolled, fixed))
     assert before > 8e-3
     assert after < 0.04 * before  # what is left is the gyro's bias
+
+
+def test_frames_integrated_block_by_block_turn_alike(make_world, motion, monkeypatch):
+    world, shutter = make_world(motion, seconds=1.0), Shutter(READOUT_S, CAMERA.size_wh)
+    at_once = unrolled(world.tracks, shutter, world.imu)
+    monkeypatch.setattr(rolling_shutter, "BLOCK", 3)
+    np.testing.assert_allclose(unrolled(world.tracks, shutter, world.imu).rays, at_once.rays)
+    assert np.abs(at_once.rays - world.tracks.rays).max() > 1e-3
 
 
 def test_rows_are_counted_along_the_way_the_sensor_reads():
