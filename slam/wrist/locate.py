@@ -30,8 +30,8 @@ from slam.wrist.tracking import Sighting, Tracker
 
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
-TRY_EVERY_S, TRY_LATER = 0.4, 1.3  # starts that fail are tried again ever later, up to
-TRY_AT_LEAST_S = 10.0
+TRY_EVERY_S, TRY_AT_LEAST_S = 0.4, 10.0  # starts that fail are tried again ever later, by
+TRY_LATER, TRY_LATER_AGAIN = 1.25, 1.15  # so much; where the camera has been seen before
 LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
@@ -73,6 +73,7 @@ class _Tries:
 
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S
+    later: float = TRY_LATER
     guess: int = 0  # the way of holding the camera to try: the one that was right last
 
     def due(self, time_ns: int) -> bool:
@@ -83,10 +84,11 @@ class _Tries:
         """Wait, every time longer, and guess anew."""
         self.guess += 1
         self.next_ns = time_ns + int(self.pause_s * 1e9)
-        self.pause_s = min(TRY_LATER * self.pause_s, TRY_AT_LEAST_S)
+        self.pause_s = min(self.later * self.pause_s, TRY_AT_LEAST_S)
 
     def found(self, time_ns: int) -> None:
         """The camera is known here; wait a little once it is lost."""
+        self.later = TRY_LATER_AGAIN
         self.pause_s, self.next_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
 
 

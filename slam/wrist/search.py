@@ -31,15 +31,11 @@ WARP: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """M landmarks found. row: of the landmarks.   uv_px ``(M,2)``.   view: the same as rays.
-
-    looked: how many were looked for.
-    """
+    """M landmarks found. row: of the landmarks.   uv_px ``(M,2)``.   view: the same as rays."""
 
     row: Ints
     uv_px: Floats
     view: View
-    looked: int
 
 
 def search(
@@ -67,7 +63,7 @@ def search(
     rays, rad_per_px, valid = rays_of(camera, spots[good])
     found = rows[good][valid]
     view = View(landmarks.points[found], rays[valid], rad_per_px[valid])
-    return Found(found, spots[good][valid], view, len(rows))
+    return Found(found, spots[good][valid], view)
 
 
 def _in_view(

@@ -6,7 +6,7 @@ were; only how far the camera is rolled must be tried. What comes out is a propo
 believes it when many map points are found with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,13 @@ from slam.wrist.hands_seen import HandSeen
 from slam.wrist.surfaces import Plane
 
 SIDE_PX = 320  # of the wrist's picture: the head's, from far above, holds no finer detail
-M_PER_PX, TABLE_PX = 0.002, 400  # of the table from above
+M_PER_PX, TABLE_PX = 0.002, 320  # of the table from above
 AHEAD_M, BEHIND_M, BESIDE_M = 0.45, 0.03, 0.3  # what is drawn around the wrist camera
-LEAST_HEIGHT_M, MOST_HEIGHT_M, MOST_TURN_RAD = 0.012, 0.25, 1.3  # turn: from where fingers point
+LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.012, 0.25  # of a wrist camera above the table
+LEAST_ALONG = 0.26  # cosine of its view to where the fingers point
+MOST_TILT = 0.35  # of a pose found, from the one guessed: difference of sines
 WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's height, from there on
-GUESSES = ((0.06, 0.0), (0.12, -8.0), (0.08, 20.0))  # metres above the table, degrees looking down
+GUESSES = ((0.06, 0.0), (0.12, -8.0), (0.06, 0.0), (0.08, 20.0))  # metres above, degrees down
 ROLLS_DEG = (0.0, -15.0, 15.0, -30.0, 30.0, -50.0, 50.0)
 FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
 SAMPLES, OUTLIER_PX = 600, 4.0
@@ -94,21 +96,34 @@ class Starter:
         height, down = GUESSES[guess % len(GUESSES)]
         holds = [_Hold(height, _up(roll, down)) for roll in ROLLS_DEG]
         parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
-        found = self._pose(np.concatenate(parts), hand)
+        tilt = float(np.sin(np.deg2rad(down)))
+        found = self._pose(np.concatenate(parts), floor, hand, down=tilt)
         if found is None:
             return
         yield found
-        height = float((found.translation - floor.middle) @ floor.up)
-        exact = self._alike(small, floor, hand, hold=_Hold(height, found.rotation.T @ floor.up))
-        again = self._pose(exact, hand)
+        hold = _Hold(
+            float((found.translation - floor.middle) @ floor.up), found.rotation.T @ floor.up
+        )
+        exact = self._alike(small, floor, hand, hold=hold)
+        again = self._pose(exact, floor, hand, down=-float(hold.up[2]))
         if again is not None:
             yield again
 
-    def _pose(self, pairs: Floats, hand: HandSeen) -> SE3 | None:
-        """From directions in the camera and points, ``(N,6)``."""
+    def _pose(self, pairs: Floats, floor: _Floor, hand: HandSeen, *, down: float) -> SE3 | None:
+        """From directions in the camera and points, ``(N,6)``. down: sine of the camera's tilt."""
         uv, _ = self._camera.project(pairs[:, :3])
         rays, rad_per_px, valid = rays_of(self._camera, uv)
-        return pose_near(View(pairs[valid, 3:], rays[valid], rad_per_px[valid]), hand)
+
+        def allowed(rotation: Floats, translation: Floats) -> Bools:
+            height = (translation - floor.middle) @ floor.up
+            up = floor.up @ rotation
+            fingers = rotation[:, :, 2] @ -floor.axes[1] > LEAST_ALONG
+            level = (np.abs(up[:, 2] + down) < MOST_TILT) & (up[:, 1] < 0)
+            fits = (height > LEAST_HEIGHT_M) & (height < MOST_HEIGHT_M)
+            good: Bools = hand.near(translation) & fits & fingers & level
+            return good
+
+        return agreed_pose(View(pairs[valid, 3:], rays[valid], rad_per_px[valid]), allowed)
 
     def _floor(self, hand: HandSeen, looks: Sequence[Look]) -> _Floor | None:
         if self._table is None:
@@ -175,7 +190,7 @@ def _by_hand(
     turned = np.stack([cos * away[:, 0] - sin * away[:, 1], sin * away[:, 0] + cos * away[:, 1]])
     height = scale * height_m
     near = hand.near(floor.points(drawn.uv_px + turned.T) + height[:, None] * floor.up)
-    ahead = np.abs(np.angle(np.exp(1j * turn))) < MOST_TURN_RAD
+    ahead = np.cos(turn) > LEAST_ALONG
     return near & ahead & (height > LEAST_HEIGHT_M) & (height < MOST_HEIGHT_M)
 
 
@@ -192,8 +207,9 @@ def _matches(first: Any, second: Any) -> tuple[Ints, Ints]:
     return rows[good], best[good]
 
 
-def pose_near(view: View, hand: HandSeen) -> SE3 | None:
-    """world_from_camera near a hand that most points agree on; None if too few do.
+def agreed_pose(view: View, allowed: Callable[[Floats, Floats], Bools]) -> SE3 | None:
+    """world_from_camera that most points agree on; None if too few do. allowed: which of some
+    rotations ``(H,3,3)`` and translations ``(H,3)`` of it may be.
 
     Three points at a time (Ke and Roumeliotis 2017), the same samples every time.
     """
@@ -212,17 +228,16 @@ def pose_near(view: View, hand: HandSeen) -> SE3 | None:
     if not turns:
         return None
     rotation, shift = matrix_from_rotvec(np.stack(turns)[..., 0]), np.stack(moves)[..., 0]
-    near = hand.near(-np.einsum("hji,hj->hi", rotation, shift))
-    if not near.any():
+    good = allowed(rotation.swapaxes(1, 2), -np.einsum("hji,hj->hi", rotation, shift))
+    if not good.any():
         return None
-    best = _most_agreed(view, rotation[near], shift[near])
+    best = _most_agreed(view, rotation[good], shift[good])
     found = refine_pose(view, best, sigma_px=2.0, outlier_px=OUTLIER_PX)
-    pose = SE3(
-        nearest_rotation(found.camera_from_world.rotation), found.camera_from_world.translation
-    )
-    agree = int(found.inlier.sum())
-    placed = pose.inverse()
-    return placed if agree >= LEAST_MATCHES and hand.near(placed.translation[None])[0] else None
+    placed = found.camera_from_world.inverse()
+    placed = SE3(nearest_rotation(placed.rotation), placed.translation)
+    if found.inlier.sum() < LEAST_MATCHES:
+        return None
+    return placed if allowed(placed.rotation[None], placed.translation[None])[0] else None
 
 
 def _most_agreed(view: View, rotation: Floats, shift: Floats) -> SE3:
