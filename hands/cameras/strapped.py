@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LEAST_FRAMES = 20
-FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
+ALIKE_RAD = 0.2  # hands seen from directions nearer than this err alike
 HEAD_DISTANCE = 0.05  # error of the distance that the head alone gives, beside the sigma of size
 LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
 ASIDE_M = 0.06  # farther across the view from where the camera holds it, a hand is another
@@ -53,7 +53,6 @@ def strapped(
     rows = np.flatnonzero(there & evidence.read & (track.state == "measured"))
     if len(rows) < LEAST_FRAMES:
         return None
-    independent = max(len(rows) / FRAMES_TOGETHER, 1.0)
     rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames // 2, len(rows))).astype(int)]
     poses, covariance = fitted_apart(evidence[rows], track.poses.rows(rows), shape, config=config)
     turned, moved = rotation[rows], position[rows]
@@ -66,6 +65,7 @@ def strapped(
     along = (turned @ poses.position[..., None])[..., 0]  # length: the distance from the head
     doubt = np.where(twice, 0.0, np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m))
     spread += (doubt**2)[:, None, None] * along[:, :, None] * along[:, None, :]
+    independent = ways_seen(along)
     place, sigma_m = common_place(wrist, spread, independent=independent)
     palm, sigma_rad = common_turn(
         turned @ poses.rotation, covariance[:, ROTATION, ROTATION], independent=independent
@@ -136,6 +136,13 @@ def held_poses(mount: MountEvidence) -> HandPoses:
     back = np.swapaxes(mount.rotation, 1, 2)
     place = (back @ (mount.wrist - mount.position)[..., None])[..., 0]
     return HandPoses(back @ mount.palm, place, np.tile(ANGLE_MEAN, (len(mount), 1)))
+
+
+def ways_seen(along: Floats) -> int:
+    """From how many directions the head saw the hand; vectors ``(N,3)`` to it, in the camera that
+    it carries. A hand that keeps still errs in one way, however long.
+    """
+    return len(np.unique(np.round(normalised(along) / ALIKE_RAD), axis=0))
 
 
 def common_place(points: Floats, covariance: Floats, *, independent: float) -> tuple[Floats, float]:

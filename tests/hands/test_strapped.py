@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import matrix_from_rotvec
-from hands.cameras.strapped import common_place, common_turn, overruled
+from hands.cameras.strapped import common_place, common_turn, overruled, ways_seen
 from hands.model.evidence import Evidence, landmark_mixing, normalised
 from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.proportions import hand_shape
@@ -30,6 +30,12 @@ def test_rays_that_cross_tell_the_place(rng):
     loose = points + rng.normal(0, 0.01, points.shape)
     assert common_place(loose, covariance, independent=60)[1] == pytest.approx(0.01, rel=0.3)
     assert common_place(points, covariance, independent=1)[1] > 1.5 * sigma  # seen in one moment
+
+
+def test_a_hand_that_keeps_still_is_seen_one_way(rng):
+    still = np.array([0.1, 0.1, 0.4]) + rng.normal(0, 0.001, (50, 3))
+    assert ways_seen(still) == 1
+    assert ways_seen(still + np.linspace([0, 0, 0], [0.4, 0, 0], 50)) in (4, 5, 6)
 
 
 def test_a_turn_and_its_spread_are_told_axis_by_axis(rng):
