@@ -6,7 +6,6 @@ pictures that are not mirrored "left" is the person's left hand.
 """
 
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detection.crops import Crop, crop_of_hand
-from hands.detection.looks import OTHER_LOOKS, Look, as_it_is
+from hands.detection.looks import Look, as_it_is, skin_coloured
 from hands.detection.networks import HAND_PX, HandNetworks
 from hands.detection.own_hand import SURE, is_own, places
 from hands.detection.palms import everywhere_views, find_palms
@@ -28,7 +27,7 @@ KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in s
 SLOWING = 0.5  # of a lost hand, per frame
 OTHER_EVERY = 8  # frames between looks for the other hand, from a camera that one hand carries
 LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
-LONG_MISSING = 30  # frames without one of two hands, after which other looks are tried
+LONG_MISSING = 30  # frames without one of two hands, after which another look is tried
 PLAINLY = 0.8  # presence of a hand above which the picture needs no other look
 FAINT = 0.6  # of the palm network's usual score, that counts in another look
 HELD = 0.5  # presence below which a hand that is followed in another look counts as lost
@@ -87,7 +86,7 @@ class HandDetector:
         self.followed: list[Followed] = []
         self._count, self._tries, self._numbers = 0, 0, 0
         self._missing = LONG_MISSING
-        self._turns = {as_it_is: 0, **dict.fromkeys(OTHER_LOOKS, 0)}
+        self._turns = {as_it_is: 0, skin_coloured: 0}
         self._own_place: Crop | None = None
 
     def detect(self, image_rgb: Image) -> list[FoundHand]:
@@ -141,8 +140,8 @@ class HandDetector:
         for view, look in self._views(everywhere, len(known)):
             found += self._found_in(image_rgb, view, look=look, known=[*known, *found])
         if self._starts and not found:
-            for look, view in product(OTHER_LOOKS, everywhere):
-                found += self._found_in(image_rgb, view, look=look, known=found)
+            for view in everywhere:
+                found += self._found_in(image_rgb, view, look=skin_coloured, known=found)
         if self._worn:
             found += distinct(self._own_hand(image_rgb, [*known, *found]), [*known, *found])
         whole = whole_hands([*known, *found])
@@ -220,8 +219,7 @@ class HandDetector:
         self._missing += 1
         every = config.search_every * (1 + seen)  # a hand that is read leaves less time for this
         if self._missing > LONG_MISSING and (self._count + 1) % every == 0:
-            look = min(OTHER_LOOKS, key=lambda one: self._turns[one])
-            views.append((self._next_view(everywhere, look), look))
+            views.append((self._next_view(everywhere, skin_coloured), skin_coloured))
         return views
 
     def _next_view(self, everywhere: list[Crop], look: Look) -> Crop:
