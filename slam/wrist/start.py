@@ -28,9 +28,10 @@ M_PER_PX, TABLE_PX = 0.002, 320  # of the table from above
 AHEAD_M, BEHIND_M, BESIDE_M = 0.45, 0.03, 0.3  # what is drawn around the wrist camera
 LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.012, 0.25  # of a wrist camera above the table
 LEAST_ALONG = 0.26  # cosine of its view to where the fingers point
-MOST_TILT = 0.35  # of a pose found, from the one guessed: difference of sines
+MOST_TILT = 0.5  # sine of how much the camera looks down or up
 WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's height, from there on
-GUESSES = ((0.06, 0.0), (0.12, -8.0), (0.06, 0.0), (0.08, 20.0))  # metres above, degrees down
+LEVEL, RAISED, BENT = (0.06, 0.0), (0.12, -8.0), (0.08, 20.0)  # metres above, degrees down
+GUESSES = ((LEVEL, RAISED), (LEVEL, RAISED), (BENT,))  # how the camera is held, tried in turn
 ROLLS_DEG = (0.0, -15.0, 15.0, -30.0, 30.0, -50.0, 50.0)
 FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
 SAMPLES, OUTLIER_PX = 600, 4.0
@@ -88,16 +89,18 @@ class Starter:
         self, grey: Any, hand: HandSeen, looks: Sequence[Look], *, guess: int = 0
     ) -> Iterator[SE3]:
         """world_from_camera candidates. looks: head pictures, the nearest in time first.   guess:
-        of ``GUESSES``, how the camera is held; the table looks about alike from a little beside."""
+        of ``GUESSES``; a table looks about alike from a little beside."""
         floor = self._floor(hand, looks)
         if floor is None:
             return
         small = cv2.resize(grey, self._camera.size_wh, interpolation=cv2.INTER_AREA)
-        height, down = GUESSES[guess % len(GUESSES)]
-        holds = [_Hold(height, _up(roll, down)) for roll in ROLLS_DEG]
+        holds = [
+            _Hold(height, _up(roll, down))
+            for height, down in GUESSES[guess % len(GUESSES)]
+            for roll in ROLLS_DEG
+        ]
         parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
-        tilt = float(np.sin(np.deg2rad(down)))
-        found = self._pose(np.concatenate(parts), floor, hand, down=tilt)
+        found = self._pose(np.concatenate(parts), floor, hand)
         if found is None:
             return
         yield found
@@ -105,12 +108,12 @@ class Starter:
             float((found.translation - floor.middle) @ floor.up), found.rotation.T @ floor.up
         )
         exact = self._alike(small, floor, hand, hold=hold)
-        again = self._pose(exact, floor, hand, down=-float(hold.up[2]))
+        again = self._pose(exact, floor, hand)
         if again is not None:
             yield again
 
-    def _pose(self, pairs: Floats, floor: _Floor, hand: HandSeen, *, down: float) -> SE3 | None:
-        """From directions in the camera and points, ``(N,6)``. down: sine of the camera's tilt."""
+    def _pose(self, pairs: Floats, floor: _Floor, hand: HandSeen) -> SE3 | None:
+        """From directions in the camera and points, ``(N,6)``."""
         uv, _ = self._camera.project(pairs[:, :3])
         rays, rad_per_px, valid = rays_of(self._camera, uv)
 
@@ -118,7 +121,7 @@ class Starter:
             height = (translation - floor.middle) @ floor.up
             up = floor.up @ rotation
             fingers = rotation[:, :, 2] @ -floor.axes[1] > LEAST_ALONG
-            level = (np.abs(up[:, 2] + down) < MOST_TILT) & (up[:, 1] < 0)
+            level = (np.abs(up[:, 2]) < MOST_TILT) & (up[:, 1] < 0)
             fits = (height > LEAST_HEIGHT_M) & (height < MOST_HEIGHT_M)
             good: Bools = hand.near(translation) & fits & fingers & level
             return good

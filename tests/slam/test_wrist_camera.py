@@ -137,14 +137,16 @@ def test_it_is_found_from_the_hand_alone(table, around):
     assert turned < 0.1
 
 
-def test_a_rolled_camera_is_found_too(table, around):
+@pytest.mark.parametrize(("turned_deg", "guess"), [((0, 0, 38), 0), ((-20, 0, 0), 2)])
+def test_a_rolled_and_a_bent_camera_are_found_too(table, around, turned_deg, guess):
     truth = wrist_path(1)[0]
-    truth = SE3(truth.rotation @ matrix_from_rotvec([0, 0, np.deg2rad(38)]), truth.translation)
+    turn = matrix_from_rotvec(np.deg2rad(turned_deg))
+    truth = SE3(truth.rotation @ turn, truth.translation + np.array([0.0, 0.0, 0.03]))
     eye = np.array([-0.5, 0.0, 0.5])
     wrist = truth.translation + np.array([0.06, 0.02, 0.04])
     hand = HandSeen(eye, unit(wrist - eye), unit(np.array([1.0, 0.3, 0.1])))
-    starter = Starter(around.table, HEAD, WRIST)
-    picture = shot(table, WRIST, truth)
-    away, turned = off(list(starter.propose(picture, hand, around.looks_near(0)))[-1], truth)
+    starter, picture = Starter(around.table, HEAD, WRIST), shot(table, WRIST, truth)
+    proposed = list(starter.propose(picture, hand, around.looks_near(0), guess=guess))
+    away, turned = off(proposed[-1], truth)
     assert away < 0.01
     assert turned < 0.05
