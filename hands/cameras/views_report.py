@@ -8,7 +8,7 @@ import numpy as np
 from core.geometry.landmarks import SIDES
 from hands.cameras.joined import Joined
 from hands.cameras.look_again import OtherCameras
-from hands.cameras.second_views import SecondView
+from hands.cameras.second_views import WRISTS, SecondView
 from hands.model.evidence import landmark_mixing
 from hands.wearer import Wearer
 
@@ -30,7 +30,7 @@ def cameras_report(wearer: Wearer, others: OtherCameras | None) -> dict[str, Any
 
 def _of_view(view: SecondView, wearer: Wearer, joint: Joined) -> dict[str, Any]:
     found = joint.checked[view.name]
-    missed = _missed_px(view, wearer, joint)
+    missed, side = _missed_px(view, wearer, joint), WRISTS.get(view.name)
     return {
         "kind": view.kind,
         "located_share": round(float(view.head_from_camera.finite.mean()), 4),
@@ -38,6 +38,7 @@ def _of_view(view: SecondView, wearer: Wearer, joint: Joined) -> dict[str, Any]:
         "used": _by_side(found.used),
         "rejected": dict(sorted(Counter(w for w in found.reason.ravel().tolist() if w).items())),
         "reprojection_px_median": round(float(np.median(missed)), 2) if len(missed) else None,
+        **({"overruled": int(joint.overruled[:, SIDES.index(side)].sum())} if side else {}),
     }
 
 

@@ -116,6 +116,31 @@ def test_a_camera_at_the_wrong_place_is_left_out_and_counted(scene, camera, rng)
     np.testing.assert_array_equal(both.hands["right"].landmarks, fitted().hands["right"].landmarks)
 
 
+def test_a_wrist_camera_holds_the_hand_that_carries_it(scene, camera, rng):
+    """Its picture shows nothing: where it is says where the wrist is."""
+    known, fitted = scene
+    place = known.poses.rotation @ matrix_from_rotvec(np.array([0.0, np.pi, 0.0]))
+    view = replace(
+        second_view(camera, name="right_wrist"),
+        head_from_camera=SE3(place, known.poses.position + place @ np.array([0.0, 0.05, 0.06])),
+    )
+    others = OtherCameras([view], lambda view, joints: blind_look())
+    alone, held = fitted(length_mm=178.0), fitted(others, length_mm=178.0)
+    report = cameras_report(held, others)["right_wrist"]
+    assert report["used"] == {"left": 0, "right": 0}
+    assert report["overruled"] == 0
+    shake = [
+        np.linalg.norm(np.diff(w.hands["right"].joints[:, 0] - known.joints[:, 0], n=2, axis=0))
+        for w in (alone, held)
+    ]
+    assert shake[1] < shake[0]
+
+
+def blind_look():
+    nothing = np.full((TICKS, 2, 21, 3), np.nan)
+    return Readings(nothing[..., :2], nothing, np.zeros((TICKS, 2), dtype=bool))
+
+
 def test_what_is_not_read_is_counted(scene, camera, rng):
     known, fitted = scene
     look = reading(known, 1, rng=rng)
