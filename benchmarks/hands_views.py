@@ -1,12 +1,14 @@
 """What second cameras do for the hands, on synthetic takes with exact truth.
 
-    python benchmarks/hands_views.py [--takes DIR] [--json figures.json]
+    python benchmarks/hands_views.py [--takes DIR | --sessions DIR] [--json figures.json]
 
 Without `--takes` four takes of 8 s are recorded (fixed seeds, default sensors), two with wrist
 cameras and two with a second eye. Hand length known (± 2 mm) and unknown; the head camera alone;
 the second eye; the wrist cameras at their true places, and off by 1 cm and 1° (one sigma over all
 axes, half of it wandering within a second, half new in every frame) with sigmas that say so.
-`twice` are the frames in which a second camera saw the hand.
+`twice` are the frames in which a second camera saw the hand, or was where the hand carries it; of
+palms there the medians. In `--sessions`, which have truth and a head trajectory and are only read,
+wrist cameras are where that trajectory has them.
 """
 
 import argparse
@@ -28,7 +30,9 @@ from hands_truth import Truth, compared, truth_of
 
 from capture.ingest import ingest
 from capture.stage import Capture
-from core.geometry.landmarks import SIDES
+from core.geometry.landmarks import INDEX, SIDES
+from core.geometry.metrics import rotation_error_deg
+from core.geometry.palm import palm_frame
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
@@ -64,13 +68,18 @@ KEPT = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--takes", type=Path, help="folder of rig folders with truth")
+    parser.add_argument("--sessions", type=Path, help="folder of sessions with truth and slam")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for take in sorted(arguments.takes.glob("*/rig.toml")) if arguments.takes else TAKES:
-            session = as_session(take, Path(scratch))
-            figures[session.name] = measured(session)
+        found = sorted(arguments.takes.glob("*/rig.toml")) if arguments.takes else TAKES
+        ready = sorted(arguments.sessions.glob("*/session.json")) if arguments.sessions else None
+        for take in found if ready is None else ready:
+            session = (
+                as_session(take, Path(scratch)) if ready is None else SessionFolder(take.parent)
+            )
+            figures[session.name] = measured(session, as_it_is=ready is not None)
             print(json.dumps({session.name: figures[session.name]}, indent=2), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -93,13 +102,17 @@ def as_session(take: Path | tuple[str, int, str], scratch: Path) -> SessionFolde
     return session
 
 
-def measured(session: SessionFolder) -> dict[str, Any]:
-    """Figures of one take, by condition and by what is known of the hand's length."""
+def measured(session: SessionFolder, *, as_it_is: bool) -> dict[str, Any]:
+    """Figures of one take, by condition and by what is known of the hand's length. as_it_is: with
+    wrist cameras where the session has them.
+    """
     ticks = Ticks.read(session)
     truth, path = truth_of(session, ticks), Trajectory.read(session, TRUTH)
     figures: dict[str, Any] = {}
     conditions: dict[str, Trajectory | None] = {"head alone": None}
-    if SessionInfo.read(session).has_stream("left_wrist"):
+    if as_it_is:
+        conditions["other cameras where slam has them"] = Trajectory.read(session)
+    elif SessionInfo.read(session).has_stream("left_wrist"):
         rng = np.random.default_rng(1)
         conditions["wrist cameras at their places"] = placed(path, rng, off_m=0.0, off_deg=0.0)
         conditions["wrist cameras 1 cm, 1 deg off"] = placed(
@@ -111,7 +124,9 @@ def measured(session: SessionFolder) -> dict[str, Any]:
     for name, wrists in conditions.items():
         for known, length_mm in lengths.items():
             begun = time.process_time()
-            wearer = fitted(session, ticks, wrists=wrists, length_mm=length_mm)
+            if wrists is not None and not as_it_is:
+                wrists.write(session)
+            wearer = fitted(session, ticks, others=wrists is not None, length_mm=length_mm)
             found = compared(wearer, truth, ticks.timestamp_ns)
             figures[f"{name}, length {known}"] = {
                 **{key: found[key] for key in KEPT},
@@ -124,23 +139,18 @@ def measured(session: SessionFolder) -> dict[str, Any]:
 
 
 def fitted(
-    session: SessionFolder, ticks: Ticks, *, wrists: Trajectory | None, length_mm: float | None
+    session: SessionFolder, ticks: Ticks, *, others: bool, length_mm: float | None
 ) -> Wearer:
-    """The hands; with what other cameras see where ``wrists`` says where those on the wrists
-    are.
-    """
-    config = HandsConfig()
-    others = None
-    if wrists is not None:
-        wrists.write(session)
-        others = other_cameras(session, ticks, config=config, progress=NO_PROGRESS)
+    """The hands; with what other cameras see, if they are to be asked."""
+    config = HandsConfig(other_cameras=others)
+    cameras = other_cameras(session, ticks, config=config, progress=NO_PROGRESS)
     return wearer_hands(
         hands_of(Detections.read(session), ticks),
         timestamps_ns=ticks.timestamp_ns,
         camera=Calibration.read(session).stream("head").camera,
         shape=hand_shape(length_mm),
         config=config,
-        others=others,
+        others=cameras,
     )
 
 
@@ -148,17 +158,26 @@ def twice(wearer: Wearer, truth: dict[str, Truth]) -> dict[str, Any]:
     """Share of the measured frames in which a second camera helped, and the error there."""
     if wearer.joined is None:
         return {}
-    errors, measured = [], 0
+    errors, palms, turns, measured = [], [], [], 0
     for s, side in enumerate(SIDES):
-        there = wearer.hands[side].state == "measured"
+        hand = wearer.hands[side]
+        there = hand.state == "measured"
         seen = np.any([view.seen for view in wearer.joined.evidence[s].views], axis=0) & there
-        apart = wearer.hands[side].landmarks[seen] - truth[side].landmarks[seen]
+        apart = hand.landmarks[seen] - truth[side].landmarks[seen]
         errors.append(np.linalg.norm(apart, axis=-1).mean(axis=1))
+        palms.append(np.linalg.norm(apart[:, INDEX["palm"]], axis=-1))
+        true = palm_frame(truth[side].landmarks[seen], side)
+        turns.append(rotation_error_deg(hand.head_from_palm[seen].rotation, true.rotation))
         measured += int(there.sum())
     every = np.concatenate(errors)
-    share = round(len(every) / max(measured, 1), 3)
-    mean = round(1e3 * float(every.mean()), 1) if len(every) else None
-    return {"twice_share": share, "twice_landmarks_mm": mean}
+    if not len(every):
+        return {"twice_share": 0.0}
+    return {
+        "twice_share": round(len(every) / max(measured, 1), 3),
+        "twice_landmarks_mm": round(1e3 * float(every.mean()), 1),
+        "twice_palm_mm_median": round(1e3 * float(np.median(np.concatenate(palms))), 1),
+        "twice_palm_deg_median": round(float(np.median(np.concatenate(turns))), 1),
+    }
 
 
 def placed(
