@@ -31,6 +31,7 @@ LONG_MISSING = 30  # frames without one of two hands, after which another look i
 PLAINLY = 0.8  # presence of a hand above which the picture needs no other look
 FAINT = 0.6  # of the palm network's usual score, that counts in another look
 HELD = 0.5  # presence below which a hand that is followed in another look counts as lost
+BARE = 30  # more sure sightings as it is than in the other look: things, not gloves, need that
 OTHERWISE = 0.75  # presence of a hand, at least, that is seen only in another look
 
 
@@ -85,7 +86,7 @@ class HandDetector:
         """The next image has nothing to do with the ones before."""
         self.followed: list[Followed] = []
         self._count, self._tries, self._numbers = 0, 0, 0
-        self._missing = LONG_MISSING
+        self._missing, self._bare = LONG_MISSING, 0
         self._turns = {as_it_is: 0, skin_coloured: 0}
         self._own_place: Crop | None = None
 
@@ -97,6 +98,8 @@ class HandDetector:
             self._numbers += 1
             self.followed.append(Followed.new(self._numbers, hand))
         self._count += 1
+        for hand in (*hands, *new):
+            self._bare += (hand.presence >= PLAINLY) if hand.look is as_it_is else -1
         return [*hands, *new]
 
     def read(self, image_rgb: Image, crop: Crop, look: Look = as_it_is) -> FoundHand | None:
@@ -122,7 +125,8 @@ class HandDetector:
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """The followed hands in this image; those not seen for long are given up."""
-        tries = [(one, self.read(image_rgb, one.expected, one.hand.look)) for one in self.followed]
+        followed = [one for one in self.followed if self._counts(one.hand.look)]
+        tries = [(one, self.read(image_rgb, one.expected, one.hand.look)) for one in followed]
         read = [hand for _, hand in tries if hand is not None]
         kept = whole_hands(distinct(read, []))
         self.followed = []
@@ -189,8 +193,12 @@ class HandDetector:
         plain = self.read(image_rgb, own)
         if look is as_it_is or (plain is not None and plain.presence >= PLAINLY):
             return plain
-        hand = self.read(image_rgb, own, look)
+        hand = self.read(image_rgb, own, look) if self._counts(look) else None
         return hand if hand is not None and hand.presence >= OTHERWISE else None
+
+    def _counts(self, look: Look) -> bool:
+        """Whether hands seen in a look only are believed: a wearer of bare hands has no gloves."""
+        return look is as_it_is or self._bare <= BARE
 
     @property
     def _starts(self) -> bool:

@@ -46,6 +46,16 @@ def test_hands_in_gloves_are_found_in_the_colour_of_skin(picture, monkeypatch):
     assert not hands_of(gloves)
 
 
+def test_a_wearer_of_bare_hands_has_no_gloves(picture):
+    """What then looks like a hand in the colour of skin alone is a thing."""
+    detector = HandDetector(hand_model_path(), HandsDetectConfig())
+    for _ in range(20):
+        assert len(detector.detect(picture)) == 2
+    gloves = in_gloves(picture)
+    for _ in range(12):
+        assert skin_coloured not in {hand.look for hand in detector.detect(gloves)}
+
+
 def test_hands_in_a_twelfth_of_the_light_are_found(recordings):
     import cv2
 
