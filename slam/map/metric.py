@@ -92,6 +92,9 @@ def _refined(
         growth.replace_points(scene, config, posed)
         if noisy is used and round_ >= ROUNDS - 1:
             break
+    states, graph, values = visual_inertial.refine(
+        scene, noisy, posed, inertial=states, config=config, staying=True
+    )
     worse = max(1.0, pushes / used.accel_noise)  # than weighed with: then the sigmas grow
     return states, noisy, worse**2 * covariances(graph, values, posed)
 

@@ -27,6 +27,9 @@ from slam.map.scene import Scene
 # How far a sensor's axes are off those of the camera after calibration, and its scale off the right
 # one: a tenth of a degree, between 1e-3 rad of a bench and 0.2° of datasheets' axis to frame.
 MOUNTING_SIGMA_RAD = 2e-3
+# Where a corner slid in a quick turn, by half a pixel to one and a half, all ten or so keyframes
+# that see it from then on share the error: together they say no more than if each had this sigma.
+STAYING_ERROR = 2.0  # of pixel_sigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +89,12 @@ def refine(
     inertial: Inertial,
     config: SlamConfig,
     rounds: int = 15,
+    staying: bool = False,
 ) -> tuple[Inertial, Any, Any]:
     """Joint optimisation of these posed keyframes in place; the scene is metric and z up already.
 
+    staying: a corner's errors are taken to stay with it, as they do; else it is given the weight
+    with which camera and IMU find out one another's mistakes.
     Returns the IMU states, and gtsam's graph and values, for marginals.
     """
     gtsam = load_gtsam()
@@ -98,9 +104,8 @@ def refine(
     inside = np.zeros(len(scene.posed), bool)
     inside[frames] = True
     rows = rows[inside[scene.views.frame[rows]]]
-    Projections(scene, sigma_px=config.pixel_sigma, body_from_camera=imu_from_camera).add(
-        graph, rows
-    )
+    sigma_px = (STAYING_ERROR if staying else 1.0) * config.pixel_sigma
+    Projections(scene, sigma_px=sigma_px, body_from_camera=imu_from_camera).add(graph, rows)
     if scene.ranged:
         add_ranges(graph, scene, rows, body_from_camera=imu_from_camera)
     world_from_imu = scene.world_from_camera[frames] @ imu.camera_from_imu
