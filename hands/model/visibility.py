@@ -25,6 +25,8 @@ PART = np.array([PALM, PALM, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
 JOINT = np.array([9, 9, 2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20])
 BEFORE = np.array([0, 0, 1, 2, 3, 0, 5, 7, 0, 9, 11, 0, 13, 15, 0, 17, 19])
 INSIDE_M = 0.0018  # so deep in a part of a hand a line of sight is surely stopped
+SURE = 0.25  # logit above which a landmark counts as seen: rather hidden than wrongly seen
+EDGE_M = 0.005  # so near to the picture's edge a landmark is as often beyond it
 DOUBT_M = 0.002  # so much nearer to that, it may be
 FARTHEST_M, CLEARANCE_M, DEPTH_M = 0.02, 0.005, 0.03  # of clearances: what counts as far; units
 
@@ -36,9 +38,13 @@ def visible_landmarks(
     ``others`` ``(T,21,3)`` joints of the other hand, NaN where there is none.
     """
     uv_px, valid = camera.project(landmarks)
-    inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
+    distance = np.linalg.norm(landmarks, axis=-1, keepdims=True)
+    margin_px = EDGE_M * camera.focal_px / distance
+    last_px = np.array(camera.size_wh) - 1
+    within = (margin_px <= uv_px) & (uv_px <= last_px - margin_px)
+    inside = valid & within.all(axis=-1)
     behind = np.min(clearances_m(landmarks, others), axis=-1) < -INSIDE_M  # never without another
-    itself = logits(features(joints, landmarks), shipped_weights()) > 0
+    itself = logits(features(joints, landmarks), shipped_weights()) > SURE
     return np.asarray(inside & itself & ~behind)
 
 

@@ -25,7 +25,7 @@ from hands.model.kinematics import (
 )
 from hands.model.occlusion import clearances_m
 from hands.model.proportions import hand_shape
-from hands.model.visibility import INSIDE_M, features, logits
+from hands.model.visibility import INSIDE_M, SURE, features, logits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -123,7 +123,7 @@ def train(hands: SeenHands, config: VisibilityTraining) -> dict[str, Floats]:
 
 def precision_and_recall(arrays: dict[str, Floats], hands: SeenHands) -> tuple[float, float]:
     """Of the landmarks that are called visible, and of those that are."""
-    claimed = logits(hands.values, arrays) > 0
+    claimed = logits(hands.values, arrays) > SURE
     both = np.sum(claimed & hands.visible)
     return float(both / max(claimed.sum(), 1)), float(both / max(hands.visible.sum(), 1))
 
