@@ -83,7 +83,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 6
+    name, room, version = "hands", "hands", 7
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 
