@@ -1,7 +1,7 @@
 """The room's two stages: hands in the images, then metric hands in the head frame."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.session.calibration import Calibration
 from core.session.info import SessionInfo
@@ -31,12 +31,14 @@ from hands.pictures.contact_sheet import write_contact_sheet, write_view_sheet
 from hands.pictures.overlays import DrawnHands, drawn_hands
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
-from hands.size_by_marker import BesideMarker, beside_marker
 from hands.sources import LocatedHands
 from hands.sources.mediapipe import hands_of
 from hands.sources.registry import source_named
 from hands.tables import end_effectors_table, hands_table
 from hands.wearer import wearer_hands
+
+if TYPE_CHECKING:
+    from hands.size_by_marker import BesideMarker
 
 FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than of other people
 
@@ -110,6 +112,8 @@ class HandsStage:
         others = other_cameras(folder, ticks, config=config, progress=progress)
         lain = None
         if config.marker_size_m and not isinstance(found, LocatedHands):
+            from hands.size_by_marker import beside_marker  # loads OpenCV
+
             lain = beside_marker(
                 folder, found, ticks, camera=camera, config=config, progress=progress
             )
@@ -155,7 +159,7 @@ class HandsStage:
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 
 
-def _shape(hand_length_mm: float | None, lain: BesideMarker | None) -> HandShape:
+def _shape(hand_length_mm: float | None, lain: "BesideMarker | None") -> HandShape:
     """The operator's hand as somebody measured it, or else as it lay beside a marker."""
     if hand_length_mm is None and lain is not None:
         return lain.shape()
