@@ -85,7 +85,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 7
+    name, room, version = "hands", "hands", 8
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 

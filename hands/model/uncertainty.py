@@ -24,8 +24,9 @@ Bools = NDArray[np.bool_]
 ACROSS_FACTOR = 1.05
 ALONG_FACTOR = 0.85
 TURN_FACTOR = 1.2
-# Where a second camera helps, shared errors are in the fit, and size no longer decides on distance.
+# Where a second camera helps, shared errors are in the fit.
 TWICE_FACTOR = 1.6
+MEASURED = ("measured", "marker")  # lengths that a second camera's distances do not hang on
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
 
@@ -54,7 +55,9 @@ def sigmas(
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
-    size = np.where(twice[:, None], 0.0, distance * shape.length_sigma_m / shape.length_m) ** 2
+    by_size = 0.0 if shape.scale_source in MEASURED else shape.length_sigma_m / shape.length_m
+    alone = shape.length_sigma_m / shape.length_m
+    size = (distance * np.where(twice, by_size, alone)[:, None]) ** 2
     across = np.where(twice, TWICE_FACTOR, ACROSS_FACTOR)[:, None] ** 2 * across + drift
     along = np.where(twice, TWICE_FACTOR, ALONG_FACTOR)[:, None] ** 2 * along + drift + size
     palm_ray = rays[:, 1] ** 2

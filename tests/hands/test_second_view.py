@@ -103,8 +103,8 @@ def test_two_views_tell_the_length(seen_twice, length_mm):
     short = hand_shape(0.93 * length_mm)
     short = replace(short, length_sigma_m=0.012)
     told, asked = length_from_views([both, both], short, guess_sigma_m=GUESS, frames=60)
-    assert told.length_m == pytest.approx(length_mm / 1e3, rel=0.015)
-    assert told.length_sigma_m < 0.5 * short.length_sigma_m
+    assert told.length_m == pytest.approx(length_mm / 1e3, rel=0.02)
+    assert told.length_sigma_m < 0.6 * short.length_sigma_m
     assert len(asked) == 60
     blind = replace(both.views[0], seen=np.zeros(30, dtype=bool))
     unseen = replace(alone, views=(blind,))
