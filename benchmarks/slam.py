@@ -49,6 +49,7 @@ from core.session.tables import Trajectory
 from slam.backends.colmap_mapper import MapperSettings, Picture, map_pictures
 from slam.config import SlamConfig
 from slam.estimate import estimate
+from slam.path import CameraPath
 from slam.recording import read_recording
 from slam.sight.follow import Follower
 from slam.stage import SLAM
@@ -155,16 +156,23 @@ def spacings(folder: Path) -> dict[str, Any]:
     }
 
 
+def largest_map(path: Trajectory | CameraPath) -> Any:
+    """Frames ``(F,)`` of the largest map: others share no world with it and count as lost."""
+    ids, frames = np.unique(path.map_id[path.tracked], return_counts=True)
+    return path.tracked & (path.map_id == ids[np.argmax(frames)]) if len(ids) else path.tracked
+
+
 def errors(path: Trajectory, truth: SE3, known: Any) -> dict[str, Any]:
     """Yaw and position aligned, similarity aligned, scale and gravity errors of tracked frames."""
-    rows = path.tracked & known
+    whole = largest_map(path)
+    rows = whole & known
     mine, there = SE3.from_pose7(path.world_from_head[rows]), truth[rows]
     _, scale = umeyama(mine.translation, there.translation, with_scale=True)
     up = np.sum(mine.rotation[:, 2] * there.rotation[:, 2], axis=1)  # world up in camera axes
     tilt_deg = np.rad2deg(np.arccos(np.clip(up, -1, 1)))
     off = ate_errors(mine.translation, there.translation, align="yaw")
     return {
-        "tracked": round(float(path.tracked.mean()), 4),
+        "tracked": round(float(whole.mean()), 4),
         "path_m": round(path_length_m(there.translation), 2),
         "ate_yaw_m": round(float(np.sqrt(np.mean(off**2))), 4),
         "ate_yaw_worst_m": round(float(off.max()), 4),
@@ -195,9 +203,10 @@ def pictures_only(folder: Path, *, repeats: int) -> dict[str, Any]:
     times_ns = np.arange(len(files), dtype=np.int64) * 33_333_333
     result = estimate(follower.tracks(times_ns), SlamConfig(), places=follower.places)
     spent = clock.seconds()
-    rows = result.path.tracked & np.isfinite(truth).all(axis=1)
+    whole = largest_map(result.path)
+    rows = whole & np.isfinite(truth).all(axis=1)
     figures: dict[str, Any] = {
-        "tracked": round(float(result.path.tracked.mean()), 4),
+        "tracked": round(float(whole.mean()), 4),
         "maps": len(result.maps),
         "path_m": round(path_length_m(truth), 2),
         "ate_similarity_m": round(

@@ -170,7 +170,8 @@ def common_turn(
     middle = nearest_rotation(np.median(rotations, axis=0))
     for _ in range(ROUNDS):
         apart = rotvec_from_matrix(middle.T @ rotations)
-        weight = 1.0 / (1.0 + np.sum(apart**2, axis=1) / np.median(np.sum(apart**2, axis=1)))
+        square = np.sum(apart**2, axis=1)
+        weight = 1.0 / (1.0 + square / max(float(np.median(square)), 1e-12))
         middle = middle @ matrix_from_rotvec(weight @ apart / weight.sum())
     own = np.median(np.einsum("nii->ni", covariance), axis=0)
     spread = (1.48 * np.median(np.abs(rotvec_from_matrix(middle.T @ rotations)), axis=0)) ** 2
