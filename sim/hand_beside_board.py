@@ -1,4 +1,4 @@
-"""A hand that lies flat on a desk beside a calibration board, seen by a head that sways: with truth.
+"""A hand flat on a desk beside a calibration board, seen by a head that sways: with truth.
 
 What an operator does once to have a hand measured; people differ as in `sim.hand_portraits`.
 """
