@@ -65,6 +65,7 @@ class HandsConfig:
     outlier_offset: float = (
         0.25  # reject frames whose landmarks miss the fit by this part of a palm
     )
+    most_sigma_m: float = 0.1  # a palm known no better, along any axis, is left out
     farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
     contact_sheet: bool = True  # write hands/contact_sheet.png
@@ -79,7 +80,8 @@ class HandsConfig:
         _positive(
             self, "max_gap_s", "min_stretch_s", "landmark_sigma", "farthest_m",
             "finger_guess_sigma_m", "palm_guess_sigma_m", "outlier_offset", "bone_frames",
-            "acceleration_m_s2", "angular_acceleration_rad_s2", "joint_acceleration_rad_s2",
+            "most_sigma_m", "acceleration_m_s2", "angular_acceleration_rad_s2",
+            "joint_acceleration_rad_s2",
         )  # fmt: skip
         _fractions(self, "source_min_confidence")
         if not 0 <= self.marker_size_m <= 1:

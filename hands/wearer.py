@@ -25,6 +25,12 @@ from hands.sources import SourceHands
 
 Floats = NDArray[np.float64]
 
+TOO_UNCERTAIN = "too uncertain"
+BY_ROW = (
+    "joints", "landmarks", "raw21", "raw21_px", "sigma_lateral_m", "sigma_ray_m", "palm_sigma_m",
+    "palm_sigma_rad", "aperture_m", "offset",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class WearerHand:
@@ -115,7 +121,8 @@ def wearer_hands(
         px[seen] = found.raw21_px[association.chosen[seen, s]]
         px[~evidence[s].read] = np.nan
         raw = raw_in_head(evidence[s], shape)
-        result[side] = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
+        hand = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
+        result[side] = known_well(hand, most_sigma_m=config.most_sigma_m)
     return Wearer(_with_visibility(result, camera), shape, association, together)
 
 
@@ -167,6 +174,31 @@ def _described(
         state=track.state,
         reason=track.reason,
         offset=track.offset,
+    )
+
+
+def known_well(hand: WearerHand, *, most_sigma_m: float) -> WearerHand:
+    """The same hand without the rows whose palm is known no better than ``most_sigma_m`` along any
+    axis: somewhere in that direction is no pose.
+    """
+    lost = (hand.palm_sigma_m > most_sigma_m).any(axis=1)
+    if not lost.any():
+        return hand
+    columns = {name: getattr(hand, name) for name in BY_ROW}
+    blank = {
+        name: np.where(np.expand_dims(lost, tuple(range(1, values.ndim))), np.nan, values)
+        for name, values in columns.items()
+    }
+    palm = hand.head_from_palm
+    return replace(
+        hand,
+        **blank,
+        head_from_palm=SE3(
+            np.where(lost[:, None, None], np.nan, palm.rotation),
+            np.where(lost[:, None], np.nan, palm.translation),
+        ),
+        state=np.where(lost, "missing", hand.state),
+        reason=np.where(lost, TOO_UNCERTAIN, hand.reason),
     )
 
 

@@ -169,6 +169,7 @@ def test_a_source_without_3d_points_still_gives_hands(camera, hand, rng, length_
 def test_sigmas_hold_two_thirds_of_the_errors(camera, hand, rng, length_mm):
     """Landmarks of one finger err together, as real ones do; each frame alone."""
     errors, sigmas = [], []
+    config = HandsConfig(lifter=False, most_sigma_m=1.0)
     for _ in range(40):
         place = rng.uniform([-0.1, -0.1, 0.35], [0.1, 0.1, 0.6])
         known = hand(position=[place], turn=[rng.normal(0, 0.3, 3)])
@@ -177,7 +178,7 @@ def test_sigmas_hold_two_thirds_of_the_errors(camera, hand, rng, length_mm):
         sigma_px = HandsConfig().landmark_sigma * palm
         source.raw21_px[0] += rng.normal(0, sigma_px, (21, 2))
         source.raw21_px[0, 1:] += rng.normal(0, 2 * sigma_px, (5, 2)).repeat(4, axis=0)
-        found = solved(source, camera, ticks=1, length_mm=length_mm)[0]["right"]
+        found = solved(source, camera, ticks=1, length_mm=length_mm, config=config)[0]["right"]
         truth = landmarks17_from_mediapipe21(known.joints)[0]
         errors.append(found.landmarks[0, :, :2] - truth[:, :2])
         sigmas.append(found.sigma_lateral_m[0])
@@ -206,3 +207,22 @@ def test_what_is_imagined_beyond_the_edge_does_not_move_the_hand(
     monkeypatch.setattr("hands.lift.IMAGINED", 1.0)
     monkeypatch.setattr("hands.lift.CUT", 0.0)
     assert careful < 0.5 * worst()
+
+
+def test_a_palm_that_may_be_anywhere_is_missing(camera, hand, length_mm):
+    ticks = 30
+    source = hand(position=sweep(ticks)).seen_by(camera)
+    plain, _ = solved(source, camera, ticks=ticks, length_mm=length_mm)
+    sigma = plain["right"].palm_sigma_m.max(axis=1)
+    limit = float(np.median(sigma))
+    config = HandsConfig(lifter=False, most_sigma_m=limit)
+    right = solved(source, camera, ticks=ticks, length_mm=length_mm, config=config)[0]["right"]
+    lost = sigma > limit
+    assert 0 < lost.sum() < ticks
+    assert set(right.state[lost]) == {"missing"}
+    assert set(right.reason[lost]) == {"too uncertain"}
+    for values in (right.joints, right.raw21, right.palm_sigma_m, right.head_from_palm.rotation):
+        assert np.isnan(values[lost]).all()
+        np.testing.assert_array_equal(np.isnan(values[~lost]), np.zeros_like(values[~lost]))
+    assert not right.visible[lost].any()
+    np.testing.assert_array_equal(right.landmarks[~lost], plain["right"].landmarks[~lost])
