@@ -65,7 +65,7 @@ class HandsConfig:
     outlier_offset: float = (
         0.25  # reject frames whose landmarks miss the fit by this part of a palm
     )
-    most_sigma_m: float = 0.1  # a palm known no better, along any axis, is left out
+    most_sigma_m: float = 0.15  # a palm known no better, along any axis, is left out
     farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
     contact_sheet: bool = True  # write hands/contact_sheet.png
