@@ -81,6 +81,15 @@ class Table:
         return np.asarray((rays * reach[:, None] - self.origin) @ self.axes[:, :2])
 
 
+@dataclass(frozen=True, eq=False)
+class FlatHand:
+    """A hand of one row that may lie on the table. points: ``(21,2)``, see `Table.touched`."""
+
+    row: int
+    points: Floats
+    length_m: float
+
+
 def beside_marker(
     folder: SessionFolder,
     found: SourceHands,
@@ -118,19 +127,14 @@ def length_at_rest(
         return None
     origin, _ = count.most_common(1)[0]
     rays = landmark_rays(found, camera, config)
-    runs: list[list[tuple[int, Floats]]] = []
+    runs: list[list[FlatHand]] = []
     for row in sorted(quads):
         table = table_of(quads[row], camera, size_m=config.marker_size_m, origin=origin)
         for points in [] if table is None else map(table.touched, rays[found.row == row]):
-            if flat_length(points) is not None:
-                _lay(points, row, runs)
-    lengths = [
-        length
-        for run in runs
-        if len(run) >= LEAST_PICTURES
-        for _, points in run
-        if (length := flat_length(points)) is not None
-    ]
+            length_m = flat_length(points)
+            if length_m is not None:
+                _lay(FlatHand(row, points, length_m), runs)
+    lengths = [hand.length_m for run in runs if len(run) >= LEAST_PICTURES for hand in run]
     if not lengths:
         return None
     length = float(np.median(lengths))
@@ -138,14 +142,14 @@ def length_at_rest(
     return BesideMarker(length, float(np.hypot(SHARED_SIGMA * length, scatter)), len(lengths))
 
 
-def _lay(points: Floats, row: int, runs: list[list[tuple[int, Floats]]]) -> None:
+def _lay(hand: FlatHand, runs: list[list[FlatHand]]) -> None:
     """Add a hand to the run that it continues, or begin one."""
     for run in runs:
-        strayed = float(np.median(np.linalg.norm(points - run[0][1], axis=-1)))
-        if row - run[-1][0] == EVERY and strayed < STILL_M:
-            run.append((row, points))
+        strayed = float(np.median(np.linalg.norm(hand.points - run[0].points, axis=-1)))
+        if hand.row - run[-1].row == EVERY and strayed < STILL_M:
+            run.append(hand)
             return
-    runs.append([(row, points)])
+    runs.append([hand])
 
 
 def landmark_rays(found: SourceHands, camera: Camera, config: HandsConfig) -> Floats:

@@ -55,9 +55,8 @@ def sigmas(
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
-    by_size = 0.0 if shape.scale_source in MEASURED else shape.length_sigma_m / shape.length_m
-    alone = shape.length_sigma_m / shape.length_m
-    size = (distance * np.where(twice, by_size, alone)[:, None]) ** 2
+    hangs = ~twice if shape.scale_source in MEASURED else np.ones_like(twice)
+    size = (distance * hangs[:, None] * shape.length_sigma_m / shape.length_m) ** 2
     across = np.where(twice, TWICE_FACTOR, ACROSS_FACTOR)[:, None] ** 2 * across + drift
     along = np.where(twice, TWICE_FACTOR, ALONG_FACTOR)[:, None] ** 2 * along + drift + size
     palm_ray = rays[:, 1] ** 2
