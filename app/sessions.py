@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from core.errors import BadInputError
-from core.session.layout import SESSION_JSON
+from core.session.layout import OPERATORS, SESSION_JSON
 from core.session.storage import SessionFolder
 
 
 def sessions_at(addresses: Sequence[str]) -> list[SessionFolder]:
-    """Each address is a session folder or a folder of them. Raises BadInputError for others."""
+    """Each address is a session folder or a folder of them; the folder of operators, which
+    ``sessions/*`` names too, is passed by. Raises BadInputError for others.
+    """
     found: list[SessionFolder] = []
     for address in addresses:
         folder = SessionFolder(address)
         inside = [folder] if folder.exists(SESSION_JSON) else _children(folder)
+        if not inside and folder.name == OPERATORS and len(addresses) > 1:
+            continue
         if not inside:
             raise BadInputError(
                 f"{address}: no session here (no {SESSION_JSON}); make one with: handoff ingest"

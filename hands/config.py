@@ -67,6 +67,7 @@ class HandsConfig:
     )
     most_sigma_m: float = 0.15  # a palm known no better, along any axis, is left out
     farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
+    kept_hand: bool = True  # use what `handoff hands operator` found of this person, where it did
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
     contact_sheet: bool = True  # write hands/contact_sheet.png
     other_cameras: bool = True  # fit what other cameras saw too: rigid ones, located wrist cameras

@@ -23,7 +23,7 @@ from core.session.tables import Ticks
 from hands.config import HandsConfig
 from hands.model.evidence import MIRROR, Evidence, landmark_mixing
 from hands.model.lifter import lifted
-from hands.model.proportions import HandShape, hand_shape
+from hands.model.proportions import HandShape, hand_shape, scaled_shape
 from hands.sources.protocol import SourceHands
 
 Floats = NDArray[np.float64]
@@ -53,9 +53,9 @@ class BesideMarker:
     sigma_m: float
     pictures: int
 
-    def shape(self) -> HandShape:
-        """The average hand of this length."""
-        shape = hand_shape(1e3 * self.length_m)
+    def measured(self, shape: HandShape) -> HandShape:
+        """The same hand at this length."""
+        shape = scaled_shape(shape, self.length_m)
         return replace(shape, length_sigma_m=self.sigma_m, scale_source="marker")
 
     def figures(self) -> dict[str, float]:

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.session.calibration import Calibration
-from core.session.info import SessionInfo
+from core.session.info import Operator, SessionInfo
 from core.session.layout import (
     CALIBRATION,
     DETECTIONS,
@@ -27,6 +27,7 @@ from hands.detection.detect import WRIST_STREAMS, detect_streams, detections_tab
 from hands.detection.model_file import hand_model_digest, hand_model_path
 from hands.located import located_wearer, rate_hz
 from hands.model.proportions import HandShape, hand_shape
+from hands.operator_hand import OperatorHand, kept_digest, kept_hand
 from hands.pictures.contact_sheet import write_contact_sheet, write_view_sheet
 from hands.pictures.overlays import DrawnHands, drawn_hands
 from hands.reconstruct import TOO_FAR
@@ -85,7 +86,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 8
+    name, room, version = "hands", "hands", 9
     needs = ("capture", "hands_detect", "slam")
     config_type = HandsConfig
 
@@ -102,7 +103,9 @@ class HandsStage:
             if cameras_of(folder, config)
             else {}
         )
-        return {**source_named(config.source).outside(config), **model}
+        name = SessionInfo.read(folder).operator.name
+        kept = kept_digest(folder, name) if config.kept_hand else {}
+        return {**source_named(config.source).outside(config), **model, **kept}
 
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
@@ -110,6 +113,7 @@ class HandsStage:
         source = source_named(config.source)
         found = source.read(folder, ticks, config=config, progress=progress)
         others = other_cameras(folder, ticks, config=config, progress=progress)
+        kept = kept_hand(folder, info.operator.name) if config.kept_hand else None
         lain = None
         if config.marker_size_m and not isinstance(found, LocatedHands):
             from hands.size_by_marker import beside_marker  # loads OpenCV
@@ -127,7 +131,7 @@ class HandsStage:
                 found,
                 timestamps_ns=ticks.timestamp_ns,
                 camera=camera,
-                shape=_shape(info.operator.hand_length_mm, lain),
+                shape=_shape(info.operator, kept, lain),
                 config=config,
                 others=others,
             )
@@ -142,6 +146,7 @@ class HandsStage:
             located_hz=rate_hz(found) if isinstance(found, LocatedHands) else None,
             seen=hands_of(detections, ticks) if located and detections is not None else None,
         )
+        report["operator_sessions"] = list(kept.sessions) if kept else None
         report["other_cameras"] = cameras_report(wearer, others)
         if config.marker_size_m:
             report["beside_marker"] = lain and lain.figures()
@@ -159,11 +164,12 @@ class HandsStage:
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 
 
-def _shape(hand_length_mm: float | None, lain: "BesideMarker | None") -> HandShape:
-    """The operator's hand as somebody measured it, or else as it lay beside a marker."""
-    if hand_length_mm is None and lain is not None:
-        return lain.shape()
-    return hand_shape(hand_length_mm)
+def _shape(operator: Operator, kept: OperatorHand | None, lain: "BesideMarker | None") -> HandShape:
+    """The operator's hand: bones as they are known from other sessions, the length as somebody
+    measured it, or as it lay beside a marker here.
+    """
+    shape = kept.shape_for(operator) if kept else hand_shape(operator.hand_length_mm)
+    return lain.measured(shape) if lain and shape.scale_source == "prior" else shape
 
 
 def _view_sheets(folder: SessionFolder, drawn: DrawnHands, joint: Joined | None) -> list[str]:

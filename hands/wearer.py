@@ -9,13 +9,13 @@ from core.geometry.cameras import Camera
 from core.geometry.landmarks import INDEX, SIDES, landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from core.geometry.se3 import SE3
-from hands.association import Association, associate
+from hands.association import Association, Candidates, associate
 from hands.cameras.joined import Joined, joined
 from hands.cameras.look_again import OtherCameras
 from hands.config import HandsConfig
 from hands.lift import candidates, cut_by_the_edge, evidence_of, raw_in_head
 from hands.model.bones import own_bones
-from hands.model.evidence import MIRROR
+from hands.model.evidence import MIRROR, Evidence
 from hands.model.lifter import lifted
 from hands.model.proportions import HandShape
 from hands.model.uncertainty import sigmas
@@ -86,20 +86,10 @@ def wearer_hands(
     """Associate, estimate bones, fit, smooth and describe both hands. ``shape``: before the bones
     are known.   others: cameras whose pictures are fitted together with the head's.
     """
-    found = candidates(hands, camera)
-    association = associate(found, len(timestamps_ns), farthest_m=config.farthest_m)
+    found, association, evidence = evidence_in(
+        hands, ticks=len(timestamps_ns), camera=camera, config=config
+    )
     times_s = (timestamps_ns - timestamps_ns[0]) / 1e9 if len(timestamps_ns) else np.zeros(0)
-    sigma = config.landmark_sigma
-    evidence = [
-        evidence_of(found, association, side=s, camera=camera, landmark_sigma=sigma)
-        for s in range(len(SIDES))
-    ]
-    if config.source == "mediapipe" and config.lifter:
-        evidence = [lifted(one) for one in evidence]
-    evidence = [
-        cut_by_the_edge(one, found, association, side=s, camera=camera)
-        for s, one in enumerate(evidence)
-    ]
     shape = own_bones(
         evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
@@ -124,6 +114,27 @@ def wearer_hands(
         hand = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
         result[side] = known_well(hand, most_sigma_m=config.most_sigma_m)
     return Wearer(_with_visibility(result, camera), shape, association, together)
+
+
+def evidence_in(
+    hands: SourceHands, *, ticks: int, camera: Camera, config: HandsConfig
+) -> tuple[Candidates, Association, list[Evidence]]:
+    """What was found, whose each of it is, and what it says of the left and the right hand."""
+    found = candidates(hands, camera)
+    association = associate(found, ticks, farthest_m=config.farthest_m)
+    evidence = []
+    for side in range(len(SIDES)):
+        one = evidence_of(
+            found,
+            association,
+            side=side,
+            camera=camera,
+            landmark_sigma=config.landmark_sigma,
+        )
+        if config.source == "mediapipe" and config.lifter:
+            one = lifted(one)
+        evidence.append(cut_by_the_edge(one, found, association, side=side, camera=camera))
+    return found, association, evidence
 
 
 def _described(

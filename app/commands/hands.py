@@ -8,16 +8,21 @@ from app.page import Page, add_command, add_json
 
 PAGE = Page(
     name="hands",
-    summary="look at a session's hands; measure hands against data sets",
-    about="Draws the hands of a session over its video, or runs detection and reconstruction on "
-    "the pictures of a hand data set as people have it on disk and measures them against its "
-    "truth. Needs the extra `hands`.",
+    summary="look at a session's hands; keep an operator's hand; measure against data sets",
+    about="Draws the hands of a session over its video, estimates an operator's hand from all "
+    "their sessions, or runs detection and reconstruction on the pictures of a hand data set as "
+    "people have it on disk and measures them against its truth. Needs the extra `hands`.",
     examples=(
         "handoff hands overlay sessions/desk-0001 --out desk.mp4",
+        "handoff hands operator sessions",
         "handoff hands evaluate data/FreiHAND_pub_v2 --limit 500",
     ),
-    writes=("nothing, or the video or contact sheet asked for",),
-    then=("handoff hands overlay --help", "handoff hands evaluate --help"),
+    writes=("nothing, or the video, operators or contact sheet asked for",),
+    then=(
+        "handoff hands overlay --help",
+        "handoff hands operator --help",
+        "handoff hands evaluate --help",
+    ),
 )
 OVERLAY = Page(
     name="overlay",
@@ -32,6 +37,18 @@ OVERLAY = Page(
     ),
     writes=("FILE.mp4",),
     then=("handoff view sessions/desk-0001   (the same in 3D)",),
+)
+OPERATOR = Page(
+    name="operator",
+    summary="estimate each operator's hand once, from all their sessions, and keep it",
+    about="Bone lengths from frames of all sessions of a person together, and the hand's length "
+    "from the best that any of them tells: a ruler (--hand-length-mm at ingest), a printed marker, "
+    "a second camera. `handoff run` then uses it for every session of that operator in the same "
+    "folder, those to come too (--set hands.kept_hand=false does not); sessions that were done are "
+    "stale until then. Sessions whose operator nobody named are left out.",
+    examples=("handoff hands operator sessions", "handoff hands operator sessions/anna-*"),
+    writes=("operators/NAME.json beside the sessions",),
+    then=("handoff run sessions",),
 )
 EVALUATE = Page(
     name="evaluate",
@@ -63,6 +80,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = add_command(commands, PAGE, run=lambda _: _which(parser))
     kinds = parser.add_subparsers(title="what to do", metavar="WHAT")
     _add_overlay(kinds)
+    operator = add_command(kinds, OPERATOR, run=run_operator)
+    operator.add_argument(
+        "sessions", metavar="SESSION", nargs="+", help="sessions whose hands are done, or a folder"
+    )
+    add_json(operator)
     command = add_command(kinds, EVALUATE, run=run)
     command.add_argument("folder", metavar="FOLDER", help="the data set")
     command.add_argument("--layout", choices=KINDS, help="instead of looking")
@@ -108,6 +130,31 @@ def run_overlay(arguments: argparse.Namespace) -> int:
         print(json.dumps({"session": session.url, "video": str(path), "frames": frames}, indent=2))
     else:
         print(f"{path}: {frames} frames of {session.name}")
+    return 0
+
+
+def run_operator(arguments: argparse.Namespace) -> int:
+    """Group by operator, estimate, keep, say what was found."""
+    from app.sessions import Bar, sessions_at
+    from hands.operator_hand import by_operator, operator_hand, operators_of
+
+    people, unnamed = by_operator(sessions_at(arguments.sessions))
+    kept = []
+    with Bar("hands operator", quiet=arguments.json) as bar:
+        bar.total(len(people), "operator")
+        for (name, _), sessions in people.items():
+            bar.note(name)
+            hand = operator_hand(name, sessions)
+            operators = operators_of(sessions[0])
+            kept.append((hand, operators.place(hand.write(operators))))
+            bar.advance()
+    if arguments.json:
+        print(json.dumps([{"file": place, **hand.document()} for hand, place in kept], indent=2))
+        return 0
+    for hand, place in kept:
+        print(f"{hand.name}: {hand.words()}\n  {place}")
+    if unnamed:
+        print(f"{len(unnamed)} sessions without an operator's name were left out")
     return 0
 
 

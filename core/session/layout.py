@@ -25,6 +25,8 @@ SEGMENTS = "annotate/segments.parquet"
 
 TRUTH = "truth"
 
+OPERATORS = "operators"  # in the folder that holds the sessions: what is known of their people
+
 STAGES = ("capture", "hands_detect", "slam", "hands", "annotate")
 
 

@@ -34,12 +34,14 @@ def own_bones(
     guess_sigma_m: tuple[float, float],
     frames: int,
     palm_sigma: float = PALM_BONE_SIGMA,
+    sessions: int = 1,
 ) -> HandShape:
     """The shape with bones fitted to at most ``frames`` frames of both hands (as right hands).
     palm_sigma: of the log lengths of the palm's bones; a second view may ask for others.
+    sessions: that the evidence comes from. Bones that are known already stay.
     """
     sample = spread_sample(evidence, frames)
-    if len(sample) < FEWEST_FRAMES:
+    if shape.bones_known or len(sample) < FEWEST_FRAMES:
         return shape
     start = np.log(shape.bones_m)
     change = np.zeros(20)
@@ -48,7 +50,7 @@ def own_bones(
         terms = terms_of(sample, shape, guess_sigma_m=guess_sigma_m)
         poses, _ = fit_frames(terms, poses, iterations=AGAIN if poses else FIRST)
         terms = robustified(terms, poses, sample.sigma_rad)
-        information, gradient = _bone_equations(terms, poses)
+        information, gradient = _bone_equations(terms, poses, sessions * INDEPENDENT_FRAMES)
         prior = np.diag(1.0 / _bone_sigmas(palm_sigma) ** 2)
         length = _length_row(shape)
         information += prior + np.outer(length, length)
@@ -68,8 +70,10 @@ def spread_sample(evidence: list[Evidence], frames: int) -> Evidence:
     return Evidence.concat(parts)
 
 
-def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:
-    """Information ``(20,20)``, gradient ``(20,)`` of log lengths, the poses eliminated (Schur)."""
+def _bone_equations(terms: Terms, poses: HandPoses, independent: float) -> tuple[Floats, Floats]:
+    """Information ``(20,20)``, gradient ``(20,)`` of log lengths, the poses eliminated (Schur);
+    as much as so many independent frames tell.
+    """
     at = terms.residuals(poses)
     by_pose = terms.jacobian(poses)
     columns = []
@@ -84,7 +88,7 @@ def _bone_equations(terms: Terms, poses: HandPoses) -> tuple[Floats, Floats]:
         turned @ by_pose, turned @ np.concatenate([by_bone, at[..., None]], axis=-1)
     )
     rest = np.concatenate([by_bone, at[..., None]], axis=-1) - by_pose @ explained
-    share = min(1.0, INDEPENDENT_FRAMES / len(at))
+    share = min(1.0, independent / len(at))
     information = share * np.sum(np.swapaxes(by_bone, 1, 2) @ rest, axis=0)
     return np.asarray(information[:, :20]), np.asarray(information[:, 20])
 

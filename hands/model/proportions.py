@@ -48,6 +48,7 @@ class HandShape:
     first_joint_directions: ``(5,3)`` unit, from the wrist, in the palm's axes.
     length_m: wrist to middle fingertip; length_sigma_m: how sure its scale is.
     scale_source: ``measured``, ``marker``, ``stereo``, ``wrist_camera`` or ``prior``.
+    bones_known: they were estimated from this person's other sessions and are kept.
     """
 
     bones_m: Floats
@@ -55,6 +56,7 @@ class HandShape:
     length_m: float
     length_sigma_m: float
     scale_source: str
+    bones_known: bool = False
 
 
 def hand_shape(hand_length_mm: float | None) -> HandShape:

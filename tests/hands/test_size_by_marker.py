@@ -79,7 +79,7 @@ def test_a_flat_hand_is_measured(sizes):
     assert lain.length_m == pytest.approx(LENGTH_M, rel=0.015)
     assert 0.004 < lain.sigma_m < 0.008
     assert lain.pictures == PICTURES
-    assert lain.shape().scale_source == "marker"
+    assert lain.measured(hand_shape(None)).scale_source == "marker"
 
 
 @pytest.mark.parametrize(
