@@ -22,6 +22,7 @@ PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 1
 MIRROR = np.array([-1.0, 1.0, 1.0])
 NO_RAY = 1e3  # sigma where the lens model ends: such a landmark says nothing
 BY_FRAME = ("rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma", "palm_sigma")
+MCP_BEYOND = 0.16  # of the proximal bone: where MediaPipe puts a finger's MCP
 PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
 
@@ -77,13 +78,13 @@ class Evidence:
 def landmark_mixing() -> Floats:
     """``(21,21)``: MediaPipe's landmarks as mixtures of joint centres.
 
-    Its finger MCPs sit a sixth of the proximal bone beyond the joint. This is the difference
-    between its own metric hand's proportions and those of `hands.model.proportions`, the same on
-    every recording.
+    Its finger MCPs sit a sixth of the proximal bone beyond the joint (`MCP_BEYOND`). This is the
+    difference between its own metric hand's proportions and those of `hands.model.proportions`, the
+    same on every recording.
     """
     mixing = np.eye(21)
     for mcp in (5, 9, 13, 17):
-        mixing[mcp, [mcp, mcp + 1]] = 0.84, 0.16
+        mixing[mcp, [mcp, mcp + 1]] = 1 - MCP_BEYOND, MCP_BEYOND
     return mixing
 
 

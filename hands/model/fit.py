@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec, nearest_rotation
 from hands.model import kinematics as kin
+from hands.model.by_finger import landmark_equations, middle_slopes, whole
 from hands.model.evidence import (
+    MCP_BEYOND,
     PALM_JOINTS,
     PARENTS,
     Evidence,
@@ -24,14 +26,13 @@ from hands.model.evidence import (
     tangents,
 )
 from hands.model.mount_terms import MountTerms
+from hands.model.posture import posture_equations, posture_residuals, posture_slopes
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence
 from hands.model.view_terms import ViewTerms, across_rays, covariance_of, shared_modes, whitened
 
 Floats = NDArray[np.float64]
 
-LIMIT_SIGMA_RAD = np.deg2rad(3.0)
-DIP_SIGMA_RAD = np.deg2rad(12.0)
 STUDENT_DOF = 4.0  # landmarks have heavy tails
 GUESS_DOF = 1.0  # the guess is often right and sometimes far off: which way a hand leans
 # Landmarks of one hand err together, so their sigmas count for less than 42 numbers; beside them
@@ -108,7 +109,41 @@ class Terms:
         """``(N,R)``: 42 across the rays, 60 of bones against the guess, distance, 46 of posture,
         42 across the rays of each other view.
         """
-        points = self.mixing @ poses.joints(self.shape)
+        return self._residuals_at(self.mixing @ poses.joints(self.shape), poses.angles)
+
+    def jacobian(self, poses: HandPoses) -> Floats:
+        """``(N,R,27)`` of the residuals."""
+        points, by_finger = landmarks_and_slopes(poses, self.shape)
+        slopes = whole(by_finger)
+        sideways = self._sideways(points) @ slopes
+        bones = bones_of(slopes) * self.guess_weight[..., None, None]
+        posture = np.zeros((len(points), 46, kin.POSE_SIZE))
+        posture[..., 6:] = posture_slopes(poses.angles)
+        others = [view.jacobian(points, slopes) for view in self.views]
+        parts = [self._whitened(sideways), bones, self._farther(by_finger), posture, *others]
+        return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
+
+    def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
+        """Gauss-Newton: ``(N,27,27)`` information, ``(N,27)`` gradient, ``(N,)`` cost."""
+        if self.views:
+            at, jacobian = self.residuals(poses), self.jacobian(poses)
+            turned = np.swapaxes(jacobian, 1, 2)
+            information, gradient = turned @ jacobian, (turned @ at[..., None])[..., 0]
+        else:
+            points, slopes = landmarks_and_slopes(poses, self.shape)
+            at = self._residuals_at(points, poses.angles)
+            information, gradient = landmark_equations(
+                slopes, self._sideways(points), self.guess_weight, at=(at[:, :42], at[:, 42:102])
+            )
+            farther = self._farther(slopes)
+            information += farther[:, :, None] * farther[:, None]
+            gradient += farther * at[:, 102, None]
+            posture, pull = posture_equations(poses.angles, at[:, 103:])
+            information[:, 6:, 6:] += posture
+            gradient[:, 6:] += pull
+        return information, gradient, np.sum(at * at, axis=-1)
+
+    def _residuals_at(self, points: Floats, angles: Floats) -> Floats:
         offset, _ = across_rays(points, self.rays, self.across)
         farther = np.sum(points.mean(axis=1) * self._middle_ray(), axis=-1) - self.distance
         bones = (bones_of(points) - bones_of(self.guess)) * self.guess_weight[..., None]
@@ -116,34 +151,20 @@ class Terms:
             self._whitened(offset * self.weight[..., None]),
             bones,
             farther * self.distance_weight,
-            posture_residuals(poses.angles),
+            posture_residuals(angles),
             *(view.residuals(points) for view in self.views),
         ]
         return np.concatenate([p.reshape(len(points), -1) for p in parts], axis=-1)
 
-    def jacobian(self, poses: HandPoses) -> Floats:
-        """``(N,R,27)`` of the residuals."""
-        joints, slopes = joints_and_slopes(poses, self.shape)
-        points = self.mixing @ joints
-        slopes = (self.mixing @ slopes.reshape(len(points), 21, -1)).reshape(slopes.shape)
+    def _sideways(self, points: Floats) -> Floats:
+        """``(N,21,2,3)`` slopes of the weighted offsets by the landmark's place."""
         offset, depth = across_rays(points, self.rays, self.across)
-        along = self.rays[..., None, :] @ slopes
-        sideways = self.across @ slopes - offset[..., None] * along
-        sideways *= (self.weight / depth)[..., None, None]
-        bones = bones_of(slopes) * self.guess_weight[..., None, None]
-        posture = np.zeros((len(points), 46, kin.POSE_SIZE))
-        posture[..., 6:] = posture_slopes(poses.angles)
-        farther = np.einsum("ni,nic->nc", self._middle_ray(), slopes.mean(axis=1))
-        farther *= self.distance_weight[:, None]
-        others = [view.jacobian(points, slopes) for view in self.views]
-        parts = [self._whitened(sideways), bones, farther, posture, *others]
-        return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
+        slopes = self.across - offset[..., None] * self.rays[..., None, :]
+        return np.asarray(slopes * (self.weight / depth)[..., None, None])
 
-    def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
-        """Gauss-Newton: ``(N,27,27)`` information, ``(N,27)`` gradient, ``(N,)`` cost."""
-        at, jacobian = self.residuals(poses), self.jacobian(poses)
-        turned = np.swapaxes(jacobian, 1, 2)
-        return turned @ jacobian, (turned @ at[..., None])[..., 0], np.sum(at * at, axis=-1)
+    def _farther(self, slopes: Floats) -> Floats:
+        """``(N,27)`` slopes of the weighted distance."""
+        return middle_slopes(slopes, self._middle_ray() * self.distance_weight[:, None])
 
     def _middle_ray(self) -> Floats:
         return normalised(self.rays.mean(axis=1))
@@ -153,42 +174,24 @@ class Terms:
 
 
 def joints_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
-    """Joints in the camera ``(N,21,3)`` and their derivatives ``(N,21,3,27)``."""
+    """Joints in the camera ``(N,21,3)`` and how those of each finger move ``(N,5,4,8,3)``, see
+    `hands.model.kinematics.joints_and_slopes`.
+    """
     local, slopes = kin.joints_and_slopes(poses.angles, shape)
-    rotation = poses.rotation[:, None]
-    all_slopes = np.empty((*local.shape, kin.POSE_SIZE))
-    all_slopes[..., kin.POSITION] = np.eye(3)
-    # a small turn w in the hand's own axes moves a point by w x p
-    turns = np.stack([np.cross(axis, local) for axis in np.eye(3)], axis=-1)
-    all_slopes[..., kin.ROTATION] = rotation @ turns
-    all_slopes[..., 6:] = rotation @ slopes
-    return kin.place(local, poses.rotation, poses.position), all_slopes
+    turned = slopes.reshape(len(local), -1, 3) @ np.swapaxes(poses.rotation, 1, 2)
+    return kin.place(local, poses.rotation, poses.position), turned.reshape(slopes.shape)
+
+
+def landmarks_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
+    """The same of MediaPipe's landmarks."""
+    joints, slopes = joints_and_slopes(poses, shape)
+    slopes[:, 1:, 0] += MCP_BEYOND * (slopes[:, 1:, 1] - slopes[:, 1:, 0])
+    return landmark_mixing() @ joints, slopes
 
 
 def bones_of(points: Floats) -> Floats:
     """``(N,21,…)`` points to ``(N,20,…)`` differences to their parents."""
     return points[:, 1:] - points[:, PARENTS[1:]]
-
-
-def posture_residuals(angles: Floats) -> Floats:
-    """``(N,21)`` angles to prior, tendon coupling and limits, ``(N,46)``."""
-    fingers = angles[:, 5:].reshape(-1, 4, 4)
-    coupling = (fingers[..., 3] - kin.DIP_PER_PIP * fingers[..., 2]) / DIP_SIGMA_RAD
-    prior = (angles - kin.ANGLE_MEAN) / kin.ANGLE_SIGMA
-    outside = np.maximum(angles - kin.ANGLE_HIGH, 0) + np.minimum(angles - kin.ANGLE_LOW, 0)
-    return np.concatenate([prior, coupling, outside / LIMIT_SIGMA_RAD], axis=-1)
-
-
-def posture_slopes(angles: Floats) -> Floats:
-    """``(N,46,21)`` derivatives of `posture_residuals`."""
-    slopes = np.zeros((len(angles), 46, 21))
-    slopes[:, :21] = np.diag(1.0 / kin.ANGLE_SIGMA)
-    for finger in range(4):
-        pip = 5 + 4 * finger + 2
-        slopes[:, 21 + finger, [pip, pip + 1]] = np.array([-kin.DIP_PER_PIP, 1.0]) / DIP_SIGMA_RAD
-    outside = (angles > kin.ANGLE_HIGH) | (angles < kin.ANGLE_LOW)
-    slopes[:, 25:] = np.eye(21) * (outside / LIMIT_SIGMA_RAD)[:, None]
-    return slopes
 
 
 def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float, float]) -> Terms:

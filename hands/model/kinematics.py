@@ -7,6 +7,8 @@ x to the fingers, y to the little finger, z out of the palm. A left hand is the 
 right one, so left hands are solved as right hands seen in a mirror.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,6 @@ Floats = NDArray[np.float64]
 POSE_SIZE = 27
 POSITION, ROTATION, THUMB = slice(0, 3), slice(3, 6), slice(6, 11)
 FINGERS = slice(11, 27)
-STEP = 1e-6  # radians, of finite differences
 DIP_PER_PIP = 0.6  # the two joints share a tendon
 
 _deg = np.deg2rad
@@ -36,35 +37,82 @@ def joints_in_palm(angles: Floats, shape: HandShape) -> Floats:
     """``(…,21)`` joints in MediaPipe's order ``(…,21,3)``, wrist at the origin, from angles
     ``(…,21)``.
     """
-    joints = np.zeros((*angles.shape[:-1], 21, 3))
-    first = shape.bones_m[:, 0, None] * shape.first_joint_directions
-    _put_chain(joints, (1, first[0], shape.bones_m[0, 1:]), _thumb_directions(angles[..., :5]))
-    fingers = angles[..., 5:].reshape(*angles.shape[:-1], 4, 4)
-    for k in range(4):
-        direction = shape.first_joint_directions[k + 1]
-        heading = 0.75 * np.arctan2(direction[1], direction[0])  # fingers converge a little
-        chain = (5 + 4 * k, first[k + 1], shape.bones_m[k + 1, 1:])
-        _put_chain(joints, chain, _finger_directions(fingers[..., k, :], heading))
-    return joints
+    return _joints(_bends(angles, shape), shape)
 
 
 def joints_and_slopes(angles: Floats, shape: HandShape) -> tuple[Floats, Floats]:
-    """Joints ``(N,21,3)`` and their derivatives ``(N,21,3,21)``, by finite differences.
+    """Joints ``(N,21,3)``, and how each finger's four move ``(N,5,4,8,3)`` with turns about the
+    palm's three axes and with the finger's own five angles (the fingers' fifth is none).
 
-    An angle moves its own finger only, so one step of the k-th angle of every finger at once gives
-    five columns of the Jacobian.
+    Every angle turns what lies beyond a joint about an axis through it.
     """
-    joints = joints_in_palm(angles, shape)
-    slopes = np.zeros((*joints.shape, 21))
-    for k in range(5):
-        columns = _SAME_ANGLE[k]
-        moved = angles.copy()
-        moved[:, columns] += STEP
-        change = (joints_in_palm(moved, shape) - joints) / STEP
-        for column in columns:
-            own = _FINGER_JOINTS[column]
-            slopes[:, own, :, column] = change[:, own]
-    return joints, slopes
+    bends = _bends(angles, shape)
+    joints = _joints(bends, shape)
+    fingers = joints[:, 1:].reshape(-1, 5, 4, 3)
+    arms = np.empty((len(joints), 5, 4, 8, 3))
+    arms[..., :3, :] = fingers[..., None, :]  # about the wrist
+    pivots = np.take_along_axis(fingers, _PIVOT[None, :, :, None], axis=2)
+    arms[..., 3:, :] = (fingers[..., None, :] - pivots[:, :, None]) * _BEYOND
+    axes = np.empty((len(joints), 5, 8, 3))
+    axes[..., :3, :] = np.eye(3)
+    axes[..., 3:, :] = _axes(bends)
+    return joints, np.cross(axes[:, :, None], arms)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bends:
+    """Thumb and fingers as chains in a plane each. forward: ``(…,5,3)`` along the straight chain;
+    inward: to where it bends; across: ``(…,3)`` the thumb's, towards the little finger.   bend:
+    ``(…,5,3)`` of the three outer bones, radians.
+    """
+
+    forward: Floats
+    inward: Floats
+    across: Floats
+    bend: Floats
+
+
+def _bends(angles: Floats, shape: HandShape) -> _Bends:
+    """Fingers: spread, then three joints that flex out of the palm, to +z. Thumb: yaw and lift of
+    the metacarpal; the outer two bones bend about an axis that ``twist`` turns.
+    """
+    fingers = angles[..., 5:].reshape(*angles.shape[:-1], 4, 4)
+    starts = shape.first_joint_directions[1:]
+    heading = 0.75 * np.arctan2(starts[:, 1], starts[:, 0])  # fingers converge a little
+    yaw = np.concatenate([angles[..., :1], heading + fingers[..., 1]], axis=-1)
+    forward = np.stack([np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)], axis=-1)
+    inward = np.broadcast_to(_Z, forward.shape).copy()
+    across = np.cross(_Z, forward[..., 0, :])
+    cos, sin = np.cos(angles[..., 1:3, None]), np.sin(angles[..., 1:3, None])  # lift, twist
+    palmar = cos[..., 0, :] * _Z - sin[..., 0, :] * forward[..., 0, :]
+    forward[..., 0, :] = cos[..., 0, :] * forward[..., 0, :] + sin[..., 0, :] * _Z
+    inward[..., 0, :] = cos[..., 1, :] * across + sin[..., 1, :] * palmar
+    bend = np.zeros((*angles.shape[:-1], 5, 3))
+    bend[..., 0, 1:] = np.cumsum(angles[..., 3:5], axis=-1)
+    bend[..., 1:, :] = np.cumsum(fingers[..., [0, 2, 3]], axis=-1)
+    return _Bends(forward, inward, across, bend)
+
+
+def _joints(bends: _Bends, shape: HandShape) -> Floats:
+    joints = np.zeros((*bends.bend.shape[:-2], 21, 3))
+    bones = np.cos(bends.bend)[..., None] * bends.forward[..., None, :]
+    bones += np.sin(bends.bend)[..., None] * bends.inward[..., None, :]
+    chains = np.empty((*bends.bend.shape[:-1], 4, 3))
+    chains[..., 0, :] = shape.bones_m[:, 0, None] * shape.first_joint_directions
+    chains[..., 1:, :] = bones * shape.bones_m[:, 1:, None]
+    joints[..., 1:, :] = np.cumsum(chains, axis=-2).reshape(*joints.shape[:-2], 20, 3)
+    return joints
+
+
+def _axes(bends: _Bends) -> Floats:
+    """``(N,5,5,3)`` what each finger's own angles turn about."""
+    axes = np.zeros((*bends.forward.shape[:-1], 5, 3))
+    flexion = np.cross(bends.forward, bends.inward)
+    axes[:, 0, 0], axes[:, 0, 1], axes[:, 0, 2] = _Z, -bends.across, bends.forward[:, 0]
+    axes[:, 0, 3:] = flexion[:, :1]
+    axes[:, 1:, [0, 2, 3]] = flexion[:, 1:, None]
+    axes[:, 1:, 1] = _Z
+    return axes
 
 
 def place(joints: Floats, rotation: Floats, position: Floats) -> Floats:
@@ -72,42 +120,8 @@ def place(joints: Floats, rotation: Floats, position: Floats) -> Floats:
     return joints @ np.swapaxes(rotation, -1, -2) + position[..., None, :]
 
 
-def _put_chain(joints: Floats, chain: tuple[int, Floats, Floats], directions: Floats) -> None:
-    """Write four joints of a finger: the first at a fixed place, three more along ``(…,3,3)``."""
-    start, first, lengths = chain
-    joints[..., start, :] = first
-    joints[..., start + 1 : start + 4, :] = first + np.cumsum(
-        directions * lengths[:, None], axis=-2
-    )
-
-
-def _finger_directions(angles: Floats, heading: float) -> Floats:
-    """Unit directions ``(…,3 bones,3)``: flexion turns the finger out of the palm, to +z."""
-    yaw = heading + angles[..., 1]
-    bend = np.cumsum(angles[..., [0, 2, 3]], axis=-1)
-    flat = np.stack([np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)], axis=-1)
-    return np.asarray(np.cos(bend)[..., None] * flat[..., None, :] + np.sin(bend)[..., None] * _Z)
-
-
-def _thumb_directions(angles: Floats) -> Floats:
-    """Metacarpal by yaw and lift; the outer two bend about an axis that ``twist`` turns."""
-    yaw, lift, twist = angles[..., 0], angles[..., 1], angles[..., 2]
-    cos_yaw, sin_yaw, cos_lift, sin_lift = np.cos(yaw), np.sin(yaw), np.cos(lift), np.sin(lift)
-    forward = np.stack([cos_lift * cos_yaw, cos_lift * sin_yaw, sin_lift], axis=-1)
-    across = np.stack([-sin_yaw, cos_yaw, np.zeros_like(yaw)], axis=-1)  # towards the little finger
-    palmar = np.stack([-sin_lift * cos_yaw, -sin_lift * sin_yaw, cos_lift], axis=-1)
-    inward = np.cos(twist)[..., None] * across + np.sin(twist)[..., None] * palmar
-    bend = np.stack([np.zeros_like(yaw), angles[..., 3], angles[..., 3] + angles[..., 4]], axis=-1)
-    return np.asarray(
-        np.cos(bend)[..., None] * forward[..., None, :]
-        + np.sin(bend)[..., None] * inward[..., None, :]
-    )
-
-
 _Z = np.array([0.0, 0.0, 1.0])
 
-# the k-th angle of the thumb and of every finger; the joints that an angle moves
-_SAME_ANGLE = [[k, *range(5 + k, 21, 4)] for k in range(4)] + [[4]]
-_FINGER_JOINTS = [slice(2, 5)] * 5 + [
-    slice(4 * f + 6, 4 * f + 9) for f in range(4) for _ in range(4)
-]
+# the joint of its finger ``(5,5)`` that each angle turns about, and which of the four lie beyond
+_PIVOT = np.array([[0, 0, 0, 1, 2], *[[0, 0, 1, 2, 3]] * 4])
+_BEYOND = (np.arange(4)[:, None] > _PIVOT[:, None])[..., None]  # (5,4,5,1)

@@ -111,9 +111,8 @@ def tail_factor(residual: Floats) -> Floats:
 def add_blocks(banded: Floats, blocks: Floats) -> None:
     """Add ``(T,27,27)`` diagonal blocks to the upper banded form, in place."""
     shaped = banded.reshape(2 * SIZE + 1, -1, SIZE)
-    for column in range(SIZE):
-        for row in range(column + 1):
-            shaped[2 * SIZE + row - column, :, column] += blocks[:, row, column]
+    for above in range(SIZE):
+        shaped[2 * SIZE - above, :, above:] += np.diagonal(blocks, above, 1, 2)
 
 
 def limited(step: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
+from hands.model.by_finger import whole
 from hands.model.fit import HandPoses, joints_and_slopes
 from hands.model.kinematics import ROTATION
 from hands.model.proportions import HandShape
@@ -75,5 +76,5 @@ def sigmas(
 def _landmarks_and_slopes(poses: HandPoses, shape: HandShape) -> tuple[Floats, Floats]:
     """``(T,17,3)`` landmarks and ``(T,17,3,27)`` their derivatives."""
     joints, slopes = joints_and_slopes(poses, shape)
-    flat = landmarks17_from_mediapipe21(slopes.reshape(len(joints), 21, -1))
+    flat = landmarks17_from_mediapipe21(whole(slopes).reshape(len(joints), 21, -1))
     return landmarks17_from_mediapipe21(joints), flat.reshape(len(joints), 17, 3, -1)

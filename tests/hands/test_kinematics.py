@@ -6,8 +6,10 @@ import pytest
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from hands.model import kinematics as kin
+from hands.model.by_finger import whole
 from hands.model.evidence import PARENTS
-from hands.model.fit import joints_and_slopes, posture_residuals, posture_slopes
+from hands.model.fit import joints_and_slopes
+from hands.model.posture import posture_residuals, posture_slopes
 from hands.model.proportions import hand_shape
 
 
@@ -43,7 +45,8 @@ def test_fingers_bend_out_of_the_palm():
 def test_joint_derivatives_match_differences(hand):
     known = hand(position=[[0.02, -0.01, 0.5]], turn=[[0.3, -0.2, 0.5]])
     shape = hand_shape(190.0)
-    joints, slopes = joints_and_slopes(known.poses, shape)
+    joints, by_finger = joints_and_slopes(known.poses, shape)
+    slopes = whole(by_finger)
     for column in range(kin.POSE_SIZE):
         step = np.zeros((1, kin.POSE_SIZE))
         step[0, column] = 1e-6

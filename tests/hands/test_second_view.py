@@ -75,6 +75,23 @@ def test_slopes_are_those_of_the_residuals(seen_twice, length_mm):
         np.testing.assert_allclose(slopes[..., number], change, atol=2e-3 * np.abs(change).max())
 
 
+def test_equations_by_finger_are_those_of_the_whole_hand(seen_twice, length_mm, rng):
+    """Weighed, with a guess, a distance and joints beyond their limits, without another view."""
+    known, alone, _ = seen_twice
+    guess = known.joints - known.joints.mean(axis=1, keepdims=True)
+    evidence = replace(
+        alone, guess=guess, distance=np.full(30, 2.5), distance_sigma=np.full(30, 0.05)
+    )
+    poses, terms = fitted(evidence, hand_shape(length_mm))
+    poses = poses.moved(rng.normal(0, 0.2, (30, 27)) * ([0.1] * 3 + [1.0] * 24))
+    information, gradient, cost = terms.normal_equations(poses)
+    at, slopes = terms.residuals(poses), terms.jacobian(poses)
+    turned = np.swapaxes(slopes, 1, 2)
+    np.testing.assert_allclose(information, turned @ slopes, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(gradient, (turned @ at[..., None])[..., 0], rtol=1e-7, atol=1e-5)
+    np.testing.assert_allclose(cost, np.sum(at**2, axis=-1))
+
+
 def test_a_second_view_places_a_hand_of_the_wrong_size(seen_twice, length_mm):
     known, alone, both = seen_twice
     wrong = hand_shape(1.08 * length_mm)
