@@ -233,10 +233,11 @@ def from_arrow(spec: Column, array: pa.Array) -> tuple[NDArray[Any], NDArray[np.
 
 def _entries(width: int, array: pa.Array, present: pa.Array) -> pa.Array:
     """The numbers inside the present vectors, all of which must have the declared width."""
-    lengths = _plain(pc.list_value_length(array).fill_null(width))
+    lengths = _plain(pc.list_value_length(present))
     if (lengths != width).any():
-        row = int(np.argmax(lengths != width))
-        raise CellError(f"row {row}: has {lengths[row]} entries, {width} are needed")
+        wrong = int(np.argmax(lengths != width))
+        row = int(np.flatnonzero(_plain(array.is_valid()))[wrong])
+        raise CellError(f"row {row}: has {lengths[wrong]} entries, {width} are needed")
     entries = present.flatten()
     if entries.null_count:
         raise CellError("holds a vector with a missing entry")
