@@ -110,7 +110,7 @@ def _drawn(landmarks: Landmarks, rows: Ints, warp: Floats) -> Any:
 
 def _texture(drawn: Any) -> Floats:
     """``(N,)`` standard deviation of every patch ``(N,S,S)``."""
-    flat = drawn.reshape(len(drawn), -1)
+    flat = drawn.reshape(len(drawn), drawn.shape[1] * drawn.shape[2])
     flat = flat - flat[:, :1]  # near zero: squares of float32 stay exact enough
     variance = np.einsum("ns,ns->n", flat, flat) / flat.shape[1] - flat.mean(axis=1) ** 2
     return np.sqrt(np.maximum(variance, 0.0))

@@ -125,6 +125,12 @@ def test_another_table_is_denied(around):
     assert tracker.settle(0, pose) is None
 
 
+def test_where_nothing_of_the_map_is_in_view_a_pose_is_denied(table, around):
+    pose = wrist_path(1)[0]
+    away = SE3(pose.rotation @ matrix_from_rotvec([0.0, np.pi, 0.0]), pose.translation)
+    assert tracker_of(around, [shot(table, WRIST, pose)]).settle(0, away) is None
+
+
 def test_it_is_found_from_the_hand_alone(table, around):
     truth = wrist_path(1)[0]
     picture = shot(table, WRIST, truth)
