@@ -21,12 +21,13 @@ from core.geometry.landmarks import (
 )
 from core.geometry.metrics import mpjpe, procrustes, rotation_error_deg, wrist_relative
 from core.geometry.palm import palm_frame
-from hands.cameras.vrs import camera_of, open_vrs, quiet_library, rgb_picture
+from hands.cameras.vrs import camera_of, open_vrs, rgb_picture
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detection.detector import HandDetector
 from hands.detection.hindsight import hands_with_hindsight
 from hands.detection.model_file import hand_model_path
 from hands.model.proportions import hand_shape
+from hands.quiet import quiet_library
 from hands.sources import SourceHands
 from hands.sources.aria_device import device_hands
 from hands.wearer import wearer_hands

@@ -26,7 +26,7 @@ class HandsDetectConfig:
     chunk_frames: int = (
         900  # frames that one worker follows hands through, at most; part of the result
     )
-    warm_up_frames: int = 15  # looked at before a chunk, so that following has begun
+    overlap_frames: int = 8  # looked at before and after a chunk, so that nothing is lost there
     workers: int = 2  # processes; no part of the result
 
     def __post_init__(self) -> None:

@@ -20,7 +20,6 @@ from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Ticks
 from hands.cameras.second_views import SecondView, read_second_views, second_cameras
-from hands.cameras.vrs import quiet_library
 from hands.config import HandsConfig, HandsDetectConfig
 from hands.detection.crops import crop_of_hand
 from hands.detection.detector import HandDetector
@@ -111,8 +110,7 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
 
 
 def _detector(model: Path) -> HandDetector:
-    with quiet_library():  # LiteRT greets on stderr
-        return HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
+    return HandDetector(model, HandsDetectConfig(min_tracking_confidence=0.0))
 
 
 def expected_px(view: SecondView, joints_in_head: Floats) -> Floats:

@@ -1,10 +1,6 @@
 """Aria's VRS files, read with projectaria-tools."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -13,8 +9,7 @@ from numpy.typing import NDArray
 from core.errors import BadInputError, MissingExtraError
 from core.geometry.cameras import Fisheye624
 from core.geometry.se3 import SE3
-
-_TERMINAL = RLock()
+from hands.quiet import quiet_library
 
 
 def open_vrs(path: Path) -> Any:
@@ -51,21 +46,3 @@ def rgb_picture(record: Any) -> NDArray[np.uint8]:
     image = record.to_numpy_array()
     image = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     return np.ascontiguousarray(image)
-
-
-@contextmanager
-def quiet_library() -> Iterator[None]:
-    """The VRS library logs every stream it opens to stdout and stderr, past Python.
-
-    Both belong to the process: another thread that wants them quiet waits.
-    """
-    with _TERMINAL, Path(os.devnull).open("wb") as nowhere:
-        kept = [(number, os.dup(number)) for number in (1, 2)]
-        try:
-            for number, _ in kept:
-                os.dup2(nowhere.fileno(), number)
-            yield
-        finally:
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)

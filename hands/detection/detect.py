@@ -1,10 +1,11 @@
 """Hands of every head frame to ``hands/detections.parquet``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +15,58 @@ from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks
 from hands.config import HandsDetectConfig
-from hands.detection.detect_worker import DetectingChild, FoundHands, Job
+from hands.detection.detector import HandDetector
+from hands.detection.hindsight import hands_with_hindsight
+from hands.detection.views import FoundHand
 
 WRIST_STREAMS = ("left_wrist", "right_wrist")
-WORTH_A_START = 120  # frames: less is done before another process is up
+WORTH_SPLITTING = 120  # frames: less is done before another worker has begun to follow
 
 
-def chunks(count: int, config: HandsDetectConfig) -> list[tuple[int, int, int]]:
-    """``(warm_from, start, stop)`` rows of each worker's run: equal parts, an even number of them
-    where that is worth a start, so that two workers end together. The same whatever the workers.
+@dataclass(frozen=True)
+class Run:
+    """Rows start … stop of a stream; the detector sees those from ``begin`` to ``end``."""
+
+    stream: str
+    begin: int
+    start: int
+    stop: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class FoundHands:
+    """M hands. row: ``(M,)`` frame row.   is_left: ``(M,)``.   score: ``(M,)``.   raw21_px:
+    ``(M,21,2)``.   raw21_in_hand: ``(M,21,3)``.
+    """
+
+    row: NDArray[np.int64]
+    is_left: NDArray[np.bool_]
+    score: NDArray[np.float64]
+    raw21_px: NDArray[np.float64]
+    raw21_in_hand: NDArray[np.float64]
+
+    @staticmethod
+    def of(hands: Sequence[tuple[int, FoundHand]]) -> "FoundHands":
+        """Of hands with the row that each was found in."""
+        return FoundHands(
+            np.array([row for row, _ in hands], dtype=np.int64),
+            np.array([hand.side == "left" for _, hand in hands], dtype=bool),
+            np.array([hand.score for _, hand in hands], dtype=np.float64),
+            np.array([hand.raw21_px for _, hand in hands]).reshape(-1, 21, 2),
+            np.array([hand.raw21_in_hand for _, hand in hands]).reshape(-1, 21, 3),
+        )
+
+
+def runs_of(stream: str, count: int, config: HandsDetectConfig) -> list[Run]:
+    """Equal parts of ``count`` rows, an even number of them where that is worth it, so that two
+    workers end together. The same whatever the workers.
     """
     parts = -(-count // config.chunk_frames)
-    if parts % 2 and count > WORTH_A_START * parts:
+    if parts % 2 and count > WORTH_SPLITTING * parts:
         parts += 1
-    edges = [count * part // parts for part in range(parts)] + [count]
-    return [(max(0, start - config.warm_up_frames), start, stop) for start, stop in pairwise(edges)]
+    edges, more = [count * part // parts for part in range(parts)] + [count], config.overlap_frames
+    return [Run(stream, max(0, a - more), a, b, min(count, b + more)) for a, b in pairwise(edges)]
 
 
 def detect_streams(
@@ -40,52 +78,49 @@ def detect_streams(
     progress: Progress,
 ) -> tuple[dict[str, FoundHands], int]:
     """All hands of each stream, rows as in its frame reader, and how many frames there were."""
-    jobs = []
+    runs = []
     for stream in streams:
         with open_frames(folder, stream, redact=False) as frames:
-            parts = chunks(len(frames), config)
-        worn = stream in WRIST_STREAMS
-        jobs += [Job(folder.url, stream, str(model), *rows, worn) for rows in parts]
-    count = sum(job.stop - job.start for job in jobs)
+            runs += runs_of(stream, len(frames), config)
+    count = sum(run.stop - run.start for run in runs)
     progress.total(count, "frame")
     progress.note(f"hands in {', '.join(streams)}")
-    found = _all_done(jobs, config, progress)
-    hands = {
-        stream: FoundHands.concat([
-            FoundHands.of([], []),
-            *(part for job, part in found if job.stream == stream),
-        ])
+    over, one_at_a_time = Event(), Lock()
+
+    def work(run: Run) -> list[tuple[int, FoundHand]]:
+        detector = HandDetector(model, config, worn=run.stream in WRIST_STREAMS)
+        found: list[tuple[int, FoundHand]] = []
+        for row, hands in hands_of_run(folder, run, detector=detector, config=config):
+            if over.is_set():
+                break  # another run failed, or the user has seen enough
+            found += [(row, hand) for hand in hands]
+            with one_at_a_time:
+                progress.advance()
+        return found
+
+    # threads use all cores: networks, decoder and OpenCV run outside of Python's lock
+    with ThreadPoolExecutor(max_workers=config.workers) as pool:
+        futures = [pool.submit(work, run) for run in runs]
+        try:
+            done = [
+                (run.stream, future.result()) for run, future in zip(runs, futures, strict=True)
+            ]
+        finally:
+            over.set()
+    return {
+        stream: FoundHands.of([hand for name, hands in done if name == stream for hand in hands])
         for stream in streams
-    }
-    return hands, count
+    }, count
 
 
-def _all_done(
-    jobs: list[Job], config: HandsDetectConfig, progress: Progress
-) -> list[tuple[Job, FoundHands]]:
-    """Every job with its hands, in order. Each worker takes the next job that is left."""
-    lock, left = Lock(), list(enumerate(jobs))[::-1]
-    done: dict[int, FoundHands] = {}
-
-    def advance(count: int) -> None:
-        with lock:
-            progress.advance(count)
-
-    def work() -> None:
-        with DetectingChild(config) as child:
-            while left:
-                try:
-                    number, job = left.pop()
-                    done[number] = child.run(job, advance)
-                except BaseException:
-                    left.clear()
-                    raise
-
-    workers = min(config.workers, len(jobs))
-    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        for future in [pool.submit(work) for _ in range(workers)]:
-            future.result()
-    return [(job, done[number]) for number, job in enumerate(jobs)]
+def hands_of_run(
+    folder: SessionFolder, run: Run, *, detector: HandDetector, config: HandsDetectConfig
+) -> Iterator[tuple[int, list[FoundHand]]]:
+    """Decode the rows of a run in order and detect on each."""
+    with open_frames(folder, run.stream, redact=False) as frames:
+        pictures = (f.image_rgb for f in frames.iterate(start=run.begin, stop=run.end))
+        every = enumerate(hands_with_hindsight(pictures, detector, config), start=run.begin)
+        yield from ((row, hands) for row, hands in every if run.start <= row < run.stop)
 
 
 def tick_of_rows(folder: SessionFolder, stream: str, ticks: Ticks) -> NDArray[np.int64]:

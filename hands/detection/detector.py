@@ -5,6 +5,7 @@ and happens while one of two hands is missing, and now and then for a third. Lab
 pictures that are not mirrored "left" is the person's left hand.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -205,7 +206,7 @@ class HandDetector:
         """Whether all of the picture is to be searched: it is the first one."""
         return self._count == 0 and self._config.search_every > 0
 
-    def _views(self, everywhere: list[Crop], seen: int) -> list[tuple[Crop, Look]]:
+    def _views(self, everywhere: Sequence[Crop], seen: int) -> list[tuple[Crop, Look]]:
         """Where to look for palms in this image, and how: around a hand just lost, and what is in
         turn.
         """
@@ -230,7 +231,7 @@ class HandDetector:
             views.append((self._next_view(everywhere, skin_coloured), skin_coloured))
         return views
 
-    def _next_view(self, everywhere: list[Crop], look: Look) -> Crop:
+    def _next_view(self, everywhere: Sequence[Crop], look: Look) -> Crop:
         """All of the picture and its parts by turns, for each look by itself."""
         turn = self._turns[look]
         self._turns[look] += 1

@@ -33,7 +33,8 @@ def lit(image_rgb: Image) -> Image:
     """A picture that is too dark for the networks, as if longer exposed; any other as it is."""
     import cv2
 
-    light = float(np.percentile(image_rgb[::8, ::8], BRIGHT))
-    if light >= DIM:
+    sample = image_rgb[::8, ::8]
+    if np.count_nonzero(sample >= DIM) > (1 - BRIGHT / 100) * sample.size:
         return image_rgb
+    light = float(np.percentile(sample, BRIGHT))
     return np.asarray(cv2.convertScaleAbs(image_rgb, alpha=EXPOSED / max(light, 1.0)), np.uint8)

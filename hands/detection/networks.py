@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, MissingExtraError
+from hands.quiet import quiet_library
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -38,7 +39,7 @@ class HandNetworks:
 
     def __init__(self, model: Path) -> None:
         try:
-            with zipfile.ZipFile(model) as task:
+            with zipfile.ZipFile(model) as task, quiet_library():
                 self._palms, self._hand = (_Network(task.read(name)) for name in (PALMS, HAND))
         except (KeyError, ValueError, zipfile.BadZipFile) as error:
             raise BadInputError(

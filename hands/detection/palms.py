@@ -99,9 +99,10 @@ def whole_view(image_wh: tuple[int, int]) -> Crop:
     return Crop(np.array(image_wh) / 2 - 0.5, float(max(image_wh)))
 
 
-def everywhere_views(image_wh: tuple[int, int]) -> list[Crop]:
+@cache
+def everywhere_views(image_wh: tuple[int, int]) -> tuple[Crop, ...]:
     """All of the picture, then its parts."""
-    return [whole_view(image_wh), *tile_views(image_wh)]
+    return (whole_view(image_wh), *tile_views(image_wh))
 
 
 def tile_views(image_wh: tuple[int, int]) -> list[Crop]:

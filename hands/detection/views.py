@@ -1,5 +1,6 @@
 """A hand found in one image, and when two findings are one hand."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,8 +57,8 @@ def is_same(a_px: Floats, b_px: Floats) -> bool:
 
 def palm_size_px(raw21_px: Floats) -> float:
     """A size that foreshortening spares: the larger of the palm's two extents ``(21,2)``."""
-    long = np.linalg.norm(raw21_px[9] - raw21_px[0])
-    return float(max(long, 1.4 * np.linalg.norm(raw21_px[5] - raw21_px[17])))
+    wrist, index, middle, little = raw21_px[[0, 5, 9, 17]].tolist()
+    return max(math.dist(middle, wrist), 1.4 * math.dist(index, little))
 
 
 def is_fragment(piece_px: Floats, hand_px: Floats) -> bool:
@@ -75,5 +76,7 @@ def whole_hands(hands: Sequence[FoundHand]) -> list[FoundHand]:
     return [
         hand
         for hand in hands
-        if not any(is_fragment(hand.raw21_px, other.raw21_px) for other in hands)
+        if not any(
+            is_fragment(hand.raw21_px, other.raw21_px) for other in hands if other is not hand
+        )
     ]

@@ -17,8 +17,9 @@ from core.session.calibration import Calibration
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Ticks
-from hands.cameras.vrs import camera_of, open_vrs, quiet_library
+from hands.cameras.vrs import camera_of, open_vrs
 from hands.config import HandsConfig
+from hands.quiet import quiet_library
 from hands.sources import aria
 from hands.sources.protocol import LocatedHands
 from hands.sources.settings import body_from_head, path_of

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from core.geometry.landmarks import SIDES, mediapipe21_from_aria21
 from core.geometry.se3 import SE3
-from hands.cameras.vrs import camera_of, open_vrs, quiet_library, rgb_picture
+from hands.cameras.vrs import camera_of, open_vrs, rgb_picture
+from hands.quiet import quiet_library
 from hands.truth_layouts.hot3d_poses import SEEN, UP, pose_of, upright_turn
 from hands.truth_layouts.picture import Image, TrueHand, TruePicture, array_of, read_json
 from hands.truth_layouts.umetrack import UmeTrackHand

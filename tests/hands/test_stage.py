@@ -14,7 +14,7 @@ from core.session.layout import HANDS_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.tables import Detections, EndEffectors, Hands
 from hands.config import HandsConfig, HandsDetectConfig
-from hands.detection.detect import chunks
+from hands.detection.detect import Run, runs_of
 from hands.pictures.contact_sheet import CONTACT_SHEET
 from hands.stage import HANDS, HANDS_DETECT
 
@@ -143,13 +143,16 @@ def test_a_video_cut_off_is_named_by_the_child(tmp_path, make_session, blank):
         HANDS_DETECT.run(folder, HandsDetectConfig(), NO_PROGRESS)
 
 
-def test_chunks_cover_every_frame_once_whatever_the_workers():
-    config = HandsDetectConfig(chunk_frames=900, warm_up_frames=20)
-    assert list(chunks(100, config)) == [(0, 0, 100)]
-    assert list(chunks(451, config)) == [(0, 0, 225), (205, 225, 451)]
-    parts = list(chunks(2000, config))
-    assert parts == [(0, 0, 500), (480, 500, 1000), (980, 1000, 1500), (1480, 1500, 2000)]
-    assert list(chunks(0, config)) == []
+def test_runs_cover_every_frame_once_whatever_the_workers():
+    config = HandsDetectConfig(chunk_frames=900, overlap_frames=20)
+    assert runs_of("head", 100, config) == [Run("head", 0, 0, 100, 100)]
+    assert runs_of("head", 451, config) == [
+        Run("head", 0, 0, 225, 245),
+        Run("head", 205, 225, 451, 451),
+    ]
+    spans = [(run.start, run.stop) for run in runs_of("head", 2000, config)]
+    assert spans == [(0, 500), (500, 1000), (1000, 1500), (1500, 2000)]
+    assert runs_of("head", 0, config) == []
 
 
 def test_labels_are_the_persons_own_sides(tmp_path, recordings, make_session):
