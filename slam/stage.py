@@ -19,7 +19,7 @@ from slam.output.ply import ply_bytes
 from slam.output.report import make_report, wrist_figures
 from slam.recording import range_stream, read_recording
 from slam.result import Estimate
-from slam.wrist.locate import locate_wrists, wrist_streams
+from slam.wrist.cameras import locate_wrists, wrist_streams
 from slam.wrist.ticks import WristPath
 
 

@@ -1,4 +1,4 @@
-"""Where the wrist cameras are, in the head's map: windows of some seconds, one camera at a time.
+"""Where a wrist camera is, in the head's map: windows of some seconds, one after the other.
 
 In a window the camera is found from nothing where it is not known (`start`), followed both ways
 (`tracking`), and kept where it can be followed long enough and stays by the hand that the head
@@ -6,19 +6,14 @@ camera sees. What is not seen clearly enough has no pose.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
-from core.geometry.landmarks import SIDES
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
-from core.session.layout import CALIBRATION
-from core.session.storage import SessionFolder
-from slam.config import SlamConfig
 from slam.recording import Recording, grey_of, tracked_camera
 from slam.result import Estimate
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
@@ -36,26 +31,8 @@ LEAST_RUN = 8  # frames in a row; shorter sightings do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
 
-def wrist_streams(folder: SessionFolder, config: SlamConfig) -> list[str]:
-    """Calibrated cameras on the wrists that are to be located."""
-    if not config.locate_wrists or not folder.exists(CALIBRATION):
-        return []
-    known = Calibration.read(folder).streams
-    return [name for name in (f"{side}_wrist" for side in SIDES) if name in known]
-
-
-def locate_wrists(recording: Recording, result: Estimate) -> dict[str, WristPath]:
-    """By stream: where its camera was at every tick. Only in maps whose lengths are metres."""
-    streams = wrist_streams(recording.folder, recording.config)
-    if not streams:
-        return {}
-    recording.progress.note("placing " + ", ".join(streams))
-    with ThreadPoolExecutor(len(streams)) as pool:  # OpenCV works outside of Python's lock
-        paths = pool.map(lambda stream: _located(recording, result, stream), streams)
-        return dict(zip(streams, paths, strict=True))
-
-
-def _located(recording: Recording, result: Estimate, stream: str) -> WristPath:
+def located(recording: Recording, result: Estimate, stream: str) -> WristPath:
+    """Where a wrist camera was at every tick."""
     hands = hand_track(recording, result, stream.removesuffix("_wrist"))
     known = Calibration.read(recording.folder).stream(stream)
     camera = tracked_camera(known.camera, recording.config)

@@ -25,7 +25,7 @@ from slam.wrist.surfaces import Plane
 
 SIDE_PX = 320  # of the wrist's picture: the head's, from far above, holds no finer detail
 M_PER_PX, TABLE_PX = 0.002, 320  # of the table from above
-AHEAD_M, BEHIND_M, BESIDE_M = 0.45, 0.03, 0.3  # what is drawn around the wrist camera
+AHEAD_M, BEHIND_M, BESIDE_M = 0.32, 0.03, 0.2  # what is drawn around the wrist camera
 LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.012, 0.25  # of a wrist camera above the table
 LEAST_ALONG = 0.26  # cosine of its view to where the fingers point
 MOST_TILT = 0.5  # sine of how much the camera looks down or up
