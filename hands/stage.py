@@ -150,7 +150,8 @@ class HandsStage:
         report["other_cameras"] = cameras_report(wearer, others)
         if config.marker_size_m:
             report["beside_marker"] = lain and lain.figures()
-        table, palms = hands_table(hands, ticks, source.name), end_effectors_table(hands, ticks)
+        sources = wearer.joined.sources(source.name) if wearer.joined else source.name
+        table, palms = hands_table(hands, ticks, sources), end_effectors_table(hands, ticks)
         outputs = [table.write(folder), palms.write(folder)]
         folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
         outputs.append(HANDS_REPORT)

@@ -10,8 +10,10 @@ from core.session.tables import EndEffectors, Hands, Ticks
 from hands.wearer import WearerHand
 
 
-def hands_table(hands: dict[str, WearerHand], ticks: Ticks, source: str) -> Hands:
-    """One row per tick and side, ticks rising, left before right."""
+def hands_table(
+    hands: dict[str, WearerHand], ticks: Ticks, source: NDArray[np.object_] | str
+) -> Hands:
+    """One row per tick and side, ticks rising, left before right. source: of all, or ``(T,2)``."""
     there = _interleaved(hands, "state") != "missing"
     raw = _interleaved(hands, "raw21").reshape(-1, 63)
     aperture = _interleaved(hands, "aperture_m")
@@ -28,7 +30,7 @@ def hands_table(hands: dict[str, WearerHand], ticks: Ticks, source: str) -> Hand
         raw21_in_head_valid=np.isfinite(raw).all(axis=1),
         state=_interleaved(hands, "state"),
         reason=_interleaved(hands, "reason"),
-        source=np.full(len(there), source, dtype=object),
+        source=np.broadcast_to(np.asarray(source, dtype=object), (len(ticks), 2)).ravel(),
         aperture_m=_f32(aperture),
         aperture_m_valid=np.isfinite(aperture),
     )

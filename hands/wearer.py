@@ -232,7 +232,7 @@ def _with_visibility(hands: dict[str, WearerHand], camera: Camera) -> dict[str, 
         hand = hands[side]
         visible = (
             visible_landmarks(hand.joints, hand.landmarks, hands[other].joints, camera=camera)
-            & (hand.state == "measured")[:, None]
+            & np.isfinite(hand.raw21_px).all(axis=(1, 2))[:, None]
         )
         tips = visible[:, INDEX["thumb_tip"]] & visible[:, INDEX["index_tip"]]
         result[side] = replace(

@@ -13,7 +13,7 @@ from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import overruled, strapped
+from hands.cameras.strapped import held_alone, overruled, strapped
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
@@ -43,11 +43,17 @@ class Joined:
     checked: dict[str, Checked]
     asked_m: Floats
     overruled: Bools
+    unseen: Bools
 
     @property
     def helps(self) -> bool:
         """Whether any hand was seen by a second camera."""
         return any(one.views for one in self.evidence)
+
+    def sources(self, head: str) -> NDArray[np.object_]:
+        """``(T,2)`` who found the hand: the head's source, or the camera that it carries."""
+        alone = self.overruled | self.unseen
+        return np.where(alone, "wrist_camera", head).astype(object)
 
 
 def joined(
@@ -60,7 +66,7 @@ def joined(
     config: HandsConfig,
 ) -> Joined:
     """tracks: left and right as the head alone gave them."""
-    evidence, tracks, wrong = _checked_on_cameras(
+    evidence, tracks, wrong, unseen = _checked_on_cameras(
         evidence, tracks, shape, others=others, config=config
     )
     found = _looked(tracks, shape, others=others, times_s=times_s, sigma=config.landmark_sigma)
@@ -90,7 +96,7 @@ def joined(
         carried(one, track.poses, shape, times_s=times_s, config=config) if one.views else one
         for one, track in zip(joint, tracks, strict=True)
     ]
-    return Joined(joint, tracks, shape, others, found, asked, wrong)
+    return Joined(joint, tracks, shape, others, found, asked, wrong, unseen)
 
 
 def _checked_on_cameras(
@@ -100,22 +106,27 @@ def _checked_on_cameras(
     *,
     others: OtherCameras,
     config: HandsConfig,
-) -> tuple[list[Evidence], list[HandTrack], Bools]:
-    """Both hands without what they cannot be, by the places of the cameras that they carry."""
+) -> tuple[list[Evidence], list[HandTrack], Bools, Bools]:
+    """Both hands without what they cannot be, by the places of the cameras that they carry, and
+    with what only those know.   Also where ``(T,2)`` they were overruled, and where unseen.
+    """
     evidence, tracks = list(evidence), list(tracks)
-    wrong = np.zeros((len(evidence[0]), len(SIDES)), dtype=bool)
-    for _ in range(2):  # what is wrong spoils the first idea of the mount
-        before = wrong.sum()
+    wrong, unseen = np.zeros((2, len(evidence[0]), len(SIDES)), dtype=bool)
+    for last in (False, True):  # what is wrong spoils the first idea of the mount
         for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
-            if mount is None:
+            more = overruled(evidence[s], tracks[s].poses, mount=mount) if mount else None
+            if mount is None or more is None:
                 continue
-            evidence[s], poses, more = overruled(evidence[s], tracks[s].poses, shape, mount=mount)
             wrong[:, s] |= more
-            state = np.where(more, "measured", tracks[s].state)
+            if last:
+                unseen[:, s] = mount.seen & ~evidence[s].seen
+            rows = more | unseen[:, s]
+            evidence[s], poses = held_alone(
+                evidence[s], tracks[s].poses, shape, mount=mount, rows=rows
+            )
+            state = np.where(rows, "measured", tracks[s].state)
             tracks[s] = replace(tracks[s], poses=poses, state=state)
-        if wrong.sum() == before:
-            break
-    return evidence, tracks, wrong
+    return evidence, tracks, wrong, unseen
 
 
 def _mounts(

@@ -98,11 +98,8 @@ def fitted_apart(
     return poses, np.linalg.inv(information)
 
 
-def overruled(
-    evidence: Evidence, poses: HandPoses, shape: HandShape, *, mount: MountEvidence
-) -> tuple[Evidence, HandPoses, Bools]:
-    """Where the head's hand cannot be the one that carries the camera, what the head says is left
-    out and the pose is the mount's, with fingers at rest. Also where ``(T,)``; nowhere if it were
+def overruled(evidence: Evidence, poses: HandPoses, *, mount: MountEvidence) -> Bools | None:
+    """Where ``(T,)`` the head's hand cannot be the one that carries the camera; None if that were
     so often that the camera is rather carried by something else.
     """
     held = held_poses(mount)
@@ -114,20 +111,28 @@ def overruled(
     wrong |= np.linalg.norm(turn / np.hypot(mount.sigma_rad, HEAD_RAD), axis=1) > IMPOSSIBLE
     both = evidence.read & mount.seen
     wrong &= both
-    if wrong.sum() > MOST_OVERRULED * both.sum():
-        return evidence, poses, np.zeros_like(wrong)
+    return wrong if wrong.sum() <= MOST_OVERRULED * both.sum() else None
+
+
+def held_alone(
+    evidence: Evidence, poses: HandPoses, shape: HandShape, *, mount: MountEvidence, rows: Bools
+) -> tuple[Evidence, HandPoses]:
+    """The same, but in some rows the hand is where the camera that it carries has it, fingers at
+    rest, whatever the head says.
+    """
+    held = held_poses(mount)
     points = landmark_mixing() @ held.joints(shape)
-    here = wrong[:, None, None]
+    here = rows[:, None, None]
     return (
         replace(
             evidence,
+            seen=evidence.seen | rows,
             rays=np.where(here, normalised(points), evidence.rays),
-            sigma_rad=np.where(wrong[:, None], NO_RAY, evidence.sigma_rad),
+            sigma_rad=np.where(rows[:, None], NO_RAY, evidence.sigma_rad),
             guess=np.where(here, np.nan, evidence.guess),
-            distance_sigma=np.where(wrong, np.inf, evidence.distance_sigma),
+            distance_sigma=np.where(rows, np.inf, evidence.distance_sigma),
         ),
-        chosen(wrong, held, poses),
-        wrong,
+        chosen(rows, held, poses),
     )
 
 

@@ -38,7 +38,15 @@ def _of_view(view: SecondView, wearer: Wearer, joint: Joined) -> dict[str, Any]:
         "used": _by_side(found.used),
         "rejected": dict(sorted(Counter(w for w in found.reason.ravel().tolist() if w).items())),
         "reprojection_px_median": round(float(np.median(missed)), 2) if len(missed) else None,
-        **({"overruled": int(joint.overruled[:, SIDES.index(side)].sum())} if side else {}),
+        **(_held(joint, SIDES.index(side)) if side else {}),
+    }
+
+
+def _held(joint: Joined, side: int) -> dict[str, int]:
+    """Frames in which the hand is where its camera has it, against the head and without it."""
+    return {
+        "overruled": int(joint.overruled[:, side].sum()),
+        "unseen_by_head": int(joint.unseen[:, side].sum()),
     }
 
 

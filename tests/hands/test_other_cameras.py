@@ -17,6 +17,7 @@ from hands.cameras.views_report import cameras_report
 from hands.config import HandsConfig
 from hands.model.evidence import landmark_mixing
 from hands.model.proportions import hand_shape
+from hands.sources import SourceHands
 from hands.wearer import wearer_hands
 
 TICKS = 40
@@ -62,9 +63,9 @@ def scene(camera, hand, rng):
     known = hand("right", position=path, turn=np.linspace([0, 0, 0], [0.3, 0.2, -0.2], TICKS))
     source = known.seen_by(camera, noise_px=1.0, rng=rng)
 
-    def fitted(others=None, length_mm=None):
+    def fitted(others=None, length_mm=None, ticks=TICKS):
         return wearer_hands(
-            source,
+            SourceHands(**{name: value[:ticks] for name, value in vars(source).items()}),
             timestamps_ns=(1e9 + np.arange(TICKS) * 1e9 / 30).astype(np.int64),
             camera=camera,
             shape=hand_shape(length_mm),
@@ -116,15 +117,40 @@ def test_a_camera_at_the_wrong_place_is_left_out_and_counted(scene, camera, rng)
     np.testing.assert_array_equal(both.hands["right"].landmarks, fitted().hands["right"].landmarks)
 
 
-def test_a_wrist_camera_holds_the_hand_that_carries_it(scene, camera, rng):
-    """Its picture shows nothing: where it is says where the wrist is."""
-    known, fitted = scene
+def carried_camera(known, camera):
+    """A camera on the right wrist whose picture shows nothing."""
     place = known.poses.rotation @ matrix_from_rotvec(np.array([0.0, np.pi, 0.0]))
     view = replace(
         second_view(camera, name="right_wrist"),
         head_from_camera=SE3(place, known.poses.position + place @ np.array([0.0, 0.05, 0.06])),
     )
-    others = OtherCameras([view], lambda view, joints: blind_look())
+    return OtherCameras([view], lambda view, joints: blind_look())
+
+
+def test_a_wrist_camera_has_the_hand_that_the_head_does_not_see(scene, camera):
+    known, fitted = scene
+    others = carried_camera(known, camera)
+    alone, held = (fitted(o, length_mm=178.0, ticks=24).hands["right"] for o in (None, others))
+    wearer = fitted(others, length_mm=178.0, ticks=24)
+    assert (alone.state[24:] == "missing").all()
+    assert (held.state == "measured").all()
+    assert not held.visible[24:].any()
+    assert held.visible[:24].any()
+    wrist = np.linalg.norm(held.joints[:, 0] - known.joints[:, 0], axis=1)
+    assert wrist[24:].max() < 1.2 * wrist[:24].max()  # as far off as the head had the hand
+    tip, palm = held.sigma_lateral_m[24:, 7], held.sigma_lateral_m[24:, 1]
+    assert tip.min() > 2 * palm.max()  # of the fingers nobody knows
+    report = cameras_report(wearer, others)["right_wrist"]
+    assert (report["overruled"], report["unseen_by_head"]) == (0, TICKS - 24)
+    sources = wearer.joined.sources("mediapipe")
+    assert set(sources[:24, 1]) == {"mediapipe"}
+    assert set(sources[24:, 1]) == {"wrist_camera"}
+
+
+def test_a_wrist_camera_holds_the_hand_that_carries_it(scene, camera, rng):
+    """Its picture shows nothing: where it is says where the wrist is."""
+    known, fitted = scene
+    others = carried_camera(known, camera)
     alone, held = fitted(length_mm=178.0), fitted(others, length_mm=178.0)
     report = cameras_report(held, others)["right_wrist"]
     assert report["used"] == {"left": 0, "right": 0}

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import matrix_from_rotvec
-from hands.cameras.strapped import common_place, common_turn, overruled, ways_seen
+from hands.cameras.strapped import (
+    common_place,
+    common_turn,
+    held_alone,
+    overruled,
+    ways_seen,
+)
 from hands.model.evidence import Evidence, landmark_mixing, normalised
 from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.proportions import hand_shape
@@ -108,12 +114,11 @@ def test_what_cannot_be_this_hand_is_overruled(carried, length_mm):
     aside[3], aside[-1] = 0.15, 0.15  # in the last frame the camera is not located
     about = matrix_from_rotvec(np.where(np.arange(COUNT)[:, None] == 7, [2.0, 0.0, 0.0], 0.0))
     read = replace(poses, position=poses.position + aside, rotation=poses.rotation @ about)
-    rest, right, wrong = overruled(evidence, read, shape, mount=mount)
+    wrong = overruled(evidence, read, mount=mount)
     assert np.flatnonzero(wrong).tolist() == [3, 7]
+    rest, right = held_alone(evidence, read, shape, mount=mount, rows=wrong)
     assert np.flatnonzero(~rest.read).tolist() == [3, 7]
     np.testing.assert_allclose(right.position[wrong], poses.position[wrong], atol=1e-9)
     np.testing.assert_allclose(right.rotation[wrong], poses.rotation[wrong], atol=1e-9)
     loose = replace(mount, wrist=mount.wrist + np.array([0.15, 0.15, 0.0]))
-    rest, _, wrong = overruled(evidence, read, shape, mount=loose)
-    assert rest is evidence  # rather the camera is not on this hand
-    assert not wrong.any()
+    assert overruled(evidence, read, mount=loose) is None  # rather the camera is not on this hand
