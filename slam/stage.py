@@ -28,7 +28,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 5
+    version = 6
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 

@@ -20,6 +20,7 @@ from slam.sight.twoview import TwoView, two_view
 
 WINDOW = 8  # keyframes refined together while the map grows
 WINDOW_EVERY = 2  # keyframes from one refinement to the next
+LARGE = 1000  # keyframes; of a larger map only so many at its growing end are refined together
 MIN_SEED_POINTS = 30
 SEED_PARALLAX_PX = 4.0
 SEED_TRIES = 12
@@ -40,6 +41,7 @@ def grow(
     ends = {-1: int(np.searchsorted(among, low)), 1: int(np.searchsorted(among, high))}
     _fill_between(scene, config, among[ends[-1] + 1 : ends[1]])
     last_global = int(scene.posed[among].sum())
+    fresh = dict.fromkeys(ends, 0)  # keyframes at either end since many were refined together
     projections = Projections(scene, sigma_px=config.pixel_sigma)
     step = 1
     while ends:
@@ -50,12 +52,15 @@ def grow(
             step = -step
             continue
         ends[step] = at
+        fresh[step] += 1
         advance()
         posed = among[scene.posed[among]]
-        if len(posed) > 2 * last_global:
-            adjust(scene, posed, sigma_px=config.pixel_sigma)
-            scene.drop_outliers(2 * config.outlier_px)
-            last_global = len(posed)
+        doubled = 2 * last_global < len(posed) <= LARGE
+        if doubled or fresh[step] > LARGE // 2:
+            many = posed[-LARGE:] if step > 0 else posed[:LARGE]
+            adjust(scene, many, sigma_px=config.pixel_sigma)
+            scene.drop_outliers(2 * config.outlier_px, among=scene.tracks_of(many))
+            last_global, fresh[step] = len(posed), 0
         elif at % WINDOW_EVERY == 0:
             window = posed[-WINDOW:] if step > 0 else posed[:WINDOW]
             adjust(scene, window, sigma_px=config.pixel_sigma, rounds=4, projections=projections)

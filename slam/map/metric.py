@@ -22,7 +22,9 @@ GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
 ACCEL_FACTOR = 10.0
 LEAST_GYRO_NOISE, LEAST_ACCEL_NOISE = 1e-4, 1e-2  # where a calibration claims less
 DOUBTFUL = 2.5  # a sensor this many times worse than believed is taken at what it shows
-LONG_S = 2.0  # spans over which the gyro is compared: the camera's own noise counts little there
+# Spans over which the gyro is compared: the camera's own noise counts little there, and beyond them
+# its bias wanders.
+LONG_S, LONGEST_TURN_S = 2.0, 5.0
 # And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
 SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
 UNMEASURED, PRIOR_FREE = 1.5, 6.0  # of its noise before looking, as from so many residuals
@@ -121,8 +123,8 @@ def _guessed_noise(imu: ImuData) -> ImuData:
 
 
 def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) -> float:
-    """Noise density by which gyro and camera rotations ``(K,3,3)`` differ over `LONG_S`; 0 if the
-    recording is shorter."""
+    """Noise density by which gyro and camera rotations ``(K,3,3)`` differ over `LONG_S`; 0 where
+    no keyframes are so far apart and no farther."""
     off = []
     start = 0
     turned = integrate(imu.without_bias(bias, np.zeros(3)), times_ns).rotation
@@ -131,7 +133,8 @@ def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) 
         seconds = (times_ns[end] - times_ns[start]) * 1e-9
         if seconds >= LONG_S:
             gyro, camera = (r[start].T @ r[end] for r in (turned, in_imu))
-            off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
+            if seconds < LONGEST_TURN_S:
+                off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
             start = end
     return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
 

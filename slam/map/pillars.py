@@ -1,10 +1,11 @@
 """Pillars: the keyframes that hold up a map. Whoever stays in one place all day sees it no better
 for every further look, so what is adjusted together grows with the scene and not with time.
 
-A keyframe is covered when most of its points, or enough to hold its pose, were seen on several
-earlier visits; the others may lie on things that are moved all the time. Covered ones step aside
-while the pillars are adjusted, then take the pose from which the finished map is seen; with an IMU
-they get the velocities and the smoothness that it tells.
+A keyframe is covered when most of its points were seen on several earlier visits. Where that leaves
+more pillars than can be adjusted together, as where half of what is seen lies on things that are
+moved all the time, a smaller share will do. Covered ones step aside while the pillars are adjusted,
+then take the pose from which the finished map is seen; with an IMU they get the velocities and the
+smoothness that it tells.
 """
 
 from collections import deque
@@ -22,9 +23,10 @@ from slam.map.scene import Scene
 from slam.map.smoothing import smooth
 from slam.sight.localise import Localised
 
-COVERED = 0.6  # share of a keyframe's points that earlier visits have seen often enough
-ENOUGH = 90  # so many of them hold its pose, whatever the others do
-SMALL = 300  # keyframes; maps of no more can afford a pillar that adds little
+# Share of a keyframe's points that earlier visits have seen often enough: the first that leaves no
+# more than so many pillars, else the last.
+COVERED = (0.6, 0.5, 0.4, 0.3, 0.2)
+MOST = 300
 VISITS = 3  # pillars that make a point well seen
 APART_S = 3.0  # pillars nearer in time are the same visit
 
@@ -32,17 +34,23 @@ APART_S = 3.0  # pillars nearer in time are the same visit
 def choose_pillars(scene: Scene, posed: Ints) -> Ints:
     """Those of the rising keyframes ``posed`` that are not covered by earlier ones; the first and
     the last are always among them."""
+    for share in COVERED:
+        chosen = _not_covered(scene, posed, share=share)
+        if len(chosen) <= MOST:
+            break
+    return chosen
+
+
+def _not_covered(scene: Scene, posed: Ints, *, share: float) -> Ints:
     seconds = scene.views.timestamps_ns * 1e-9
     visits = np.zeros(len(scene.known), np.int64)
-    enough = ENOUGH if len(posed) > SMALL else np.inf
     waiting: deque[int] = deque()
     chosen: list[int] = []
     for frame in posed.tolist():
         while waiting and seconds[frame] - seconds[waiting[0]] > APART_S:
             visits[_points_of(scene, waiting.popleft())] += 1
         points = _points_of(scene, frame)
-        well_seen = int(np.sum(visits[points] >= VISITS))
-        covered = well_seen > COVERED * len(points) or well_seen >= enough
+        covered = np.sum(visits[points] >= VISITS) > share * len(points)
         if not covered or frame == posed[-1]:
             chosen.append(frame)
             waiting.append(frame)

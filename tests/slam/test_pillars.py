@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.geometry.metrics import ate_rmse
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
+from slam.map import growth, pillars
+from slam.map.bundle import adjust
 from slam.map.mapping import SceneMap
 from slam.map.pillars import choose_pillars, on_pillars
 from slam.map.scene import Scene
@@ -50,6 +53,28 @@ def test_who_looks_at_the_same_for_long_adds_nothing():
 def test_a_look_elsewhere_is_a_pillar():
     there = [np.arange(30)] * 8 + [np.arange(10, 60)] + [np.arange(30)] * 3
     assert 8 in choose_pillars(looking(there), np.arange(12))
+
+
+def test_where_much_is_moved_a_smaller_share_is_enough(monkeypatch):
+    seen = [np.r_[np.arange(30), 100 + 40 * k + np.arange(40)] for k in range(12)]
+    assert len(choose_pillars(looking(seen), np.arange(12))) == 12
+    monkeypatch.setattr(pillars, "MOST", 10)
+    assert choose_pillars(looking(seen), np.arange(12)).tolist() == [0, 1, 2, 3, 4, 5, 11]
+
+
+def test_a_large_map_grows_at_its_end(make_world, motion, monkeypatch):
+    world = make_world(motion, seconds=6.0)
+    refined = []
+    monkeypatch.setattr(growth, "LARGE", 16)
+    monkeypatch.setattr(
+        growth, "adjust", lambda *args, **kw: refined.append(len(args[1])) or adjust(*args, **kw)
+    )
+    scene = Scene(world.tracks.of_frames(np.arange(0, 120, 2)))
+    posed = growth.grow(scene, CONFIG, among=np.arange(60))
+    assert len(posed) == 60
+    assert max(refined) == 16
+    truth = world.truth[np.arange(0, 120, 2)].translation
+    assert ate_rmse(scene.position, truth, align="sim3") < 0.01
 
 
 def test_what_was_thrown_out_does_not_count_as_seen():
