@@ -28,7 +28,7 @@ from hands.detection.model_file import hand_model_digest, hand_model_path
 from hands.located import located_wearer, rate_hz
 from hands.model.proportions import HandShape, hand_shape
 from hands.operator_hand import OperatorHand, kept_digest, kept_hand
-from hands.pictures.contact_sheet import write_contact_sheet, write_view_sheet
+from hands.pictures.contact_sheet import ContactSheet, write_view_sheet
 from hands.pictures.overlays import DrawnHands, drawn_hands
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
@@ -47,7 +47,7 @@ FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than 
 class HandsDetectStage:
     """Boxes and 21 points of every hand in every head image."""
 
-    name, room, version = "hands_detect", "hands", 4
+    name, room, version = "hands_detect", "hands", 5
     needs = ("capture",)
     config_type = HandsDetectConfig
 
@@ -110,6 +110,7 @@ class HandsStage:
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
         camera = Calibration.read(folder).stream("head").camera
+        sheet = ContactSheet(folder, ticks) if config.contact_sheet and len(ticks) else None
         source = source_named(config.source)
         found = source.read(folder, ticks, config=config, progress=progress)
         others = other_cameras(folder, ticks, config=config, progress=progress)
@@ -155,12 +156,10 @@ class HandsStage:
         outputs = [table.write(folder), palms.write(folder)]
         folder.write_bytes(HANDS_REPORT, (json.dumps(report, indent=2) + "\n").encode())
         outputs.append(HANDS_REPORT)
-        if config.contact_sheet and len(ticks):
+        if sheet:
             progress.note("contact sheet")
             drawn = drawn_hands(table, palms, ticks=ticks, detections=detections)
-            outputs.append(
-                write_contact_sheet(folder, drawn, ticks=ticks, camera=camera, progress=progress)
-            )
+            outputs.append(sheet.write(drawn, camera=camera))
             outputs += _view_sheets(folder, drawn, wearer.joined)
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 

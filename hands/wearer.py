@@ -1,5 +1,7 @@
 """Both hands of the wearer over a session: arrays in, arrays out, head frame = head camera."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,16 +95,13 @@ def wearer_hands(
     shape = own_bones(
         evidence, shape, guess_sigma_m=config.guess_sigma_m, frames=config.bone_frames
     )
-    tracks = [reconstruct(one, shape, times_s=times_s, config=config) for one in evidence]
+    tracks = _fitted(evidence, shape, times_s=times_s, config=config)
     together = None
     if others is not None and others.views:
         together = joined(evidence, tracks, shape, others=others, times_s=times_s, config=config)
         evidence, shape = together.evidence, together.shape
     if together is not None and together.helps:
-        tracks = [
-            reconstruct(one, shape, times_s=times_s, config=config, start=track.poses)
-            for one, track in zip(evidence, together.tracks, strict=True)
-        ]
+        tracks = _fitted(evidence, shape, times_s=times_s, config=config, earlier=together.tracks)
     result = {}
     for s, side in enumerate(SIDES):
         track = tracks[s]
@@ -114,6 +113,25 @@ def wearer_hands(
         hand = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
         result[side] = known_well(hand, most_sigma_m=config.most_sigma_m)
     return Wearer(_with_visibility(result, camera), shape, association, together)
+
+
+def _fitted(
+    evidence: list[Evidence],
+    shape: HandShape,
+    *,
+    times_s: Floats,
+    config: HandsConfig,
+    earlier: Sequence[HandTrack | None] = (None, None),
+) -> list[HandTrack]:
+    """Both sides beside each other: numpy lets go of the interpreter while it works."""
+
+    def one(side: int) -> HandTrack:
+        track = earlier[side]
+        start = track.poses if track else None
+        return reconstruct(evidence[side], shape, times_s=times_s, config=config, start=start)
+
+    with ThreadPoolExecutor(len(SIDES)) as threads:
+        return list(threads.map(one, range(len(SIDES))))
 
 
 def evidence_in(

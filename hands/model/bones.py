@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hands.model.evidence import Evidence
-from hands.model.fit import HandPoses, Terms, fit_frames, robustified, terms_of
+from hands.model.fit import HandPoses, Terms, bones_of, fit_frames, robustified, terms_of
 from hands.model.proportions import BONE_SIGMA, HandShape
 
 Floats = NDArray[np.float64]
 
 ROUNDS = 3
 FIRST, AGAIN = 5, 2  # iterations of the poses in the first round and, from there, in later ones
-STEP = 1e-4  # relative, of finite differences
 # Frames of one session repeat each other's errors: this many count as independent.
 INDEPENDENT_FRAMES = 4.0
 FEWEST_FRAMES = 20
@@ -76,13 +75,9 @@ def _bone_equations(terms: Terms, poses: HandPoses, independent: float) -> tuple
     """
     at = terms.residuals(poses)
     by_pose = terms.jacobian(poses)
-    columns = []
-    for bone in range(20):
-        factor = np.ones(20)
-        factor[bone] += STEP
-        longer = replace(terms.shape, bones_m=terms.shape.bones_m * factor.reshape(5, 4))
-        columns.append((replace(terms, shape=longer).residuals(poses) - at) / STEP)
-    by_bone = np.stack(columns, axis=-1)
+    joints = poses.joints(terms.shape)
+    longer = np.einsum("kj,njib->nkib", terms.mixing, lengthened(joints))
+    by_bone = terms.slopes_by_points(terms.mixing @ joints, longer)
     turned = np.swapaxes(by_pose, 1, 2)
     explained = np.linalg.solve(
         turned @ by_pose, turned @ np.concatenate([by_bone, at[..., None]], axis=-1)
@@ -91,6 +86,16 @@ def _bone_equations(terms: Terms, poses: HandPoses, independent: float) -> tuple
     share = min(1.0, independent / len(at))
     information = share * np.sum(np.swapaxes(by_bone, 1, 2) @ rest, axis=0)
     return np.asarray(information[:, :20]), np.asarray(information[:, 20])
+
+
+def lengthened(joints: Floats) -> Floats:
+    """``(N,21,3,20)`` how joints ``(N,21,3)`` move with the logarithms of the bones' lengths."""
+    bones = bones_of(joints)
+    slopes = np.zeros((*joints.shape, 20))
+    for bone in range(20):
+        beyond = slice(1 + bone, 5 + bone // 4 * 4)  # the rest of its finger
+        slopes[:, beyond, :, bone] = bones[:, None, bone]
+    return slopes
 
 
 def _bone_sigmas(palm_sigma: float) -> Floats:

@@ -113,15 +113,26 @@ class Terms:
 
     def jacobian(self, poses: HandPoses) -> Floats:
         """``(N,R,27)`` of the residuals."""
-        points, by_finger = landmarks_and_slopes(poses, self.shape)
-        slopes = whole(by_finger)
-        sideways = self._sideways(points) @ slopes
+        points, slopes = landmarks_and_slopes(poses, self.shape)
+        rows = self.slopes_by_points(points, whole(slopes))
+        rows[:, 103:149, 6:] = posture_slopes(poses.angles)
+        return rows
+
+    def slopes_by_points(self, points: Floats, slopes: Floats) -> Floats:
+        """``(N,R,C)`` of the residuals as far as they hang on the landmarks ``(N,21,3)``, which
+        move by ``slopes`` ``(N,21,3,C)``.
+        """
         bones = bones_of(slopes) * self.guess_weight[..., None, None]
-        posture = np.zeros((len(points), 46, kin.POSE_SIZE))
-        posture[..., 6:] = posture_slopes(poses.angles)
-        others = [view.jacobian(points, slopes) for view in self.views]
-        parts = [self._whitened(sideways), bones, self._farther(by_finger), posture, *others]
-        return np.concatenate([p.reshape(len(points), -1, kin.POSE_SIZE) for p in parts], axis=1)
+        farther = np.einsum("ni,nic->nc", self._middle_ray(), slopes.mean(axis=1))
+        parts = [
+            self._whitened(self._sideways(points) @ slopes),
+            bones,
+            farther * self.distance_weight[:, None],
+            np.zeros((len(points), 46, slopes.shape[-1])),  # posture
+            *(view.jacobian(points, slopes) for view in self.views),
+        ]
+        flat = [p.reshape(len(points), -1, slopes.shape[-1]) for p in parts]
+        return np.concatenate(flat, axis=1)
 
     def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
         """Gauss-Newton: ``(N,27,27)`` information, ``(N,27)`` gradient, ``(N,)`` cost."""
@@ -135,7 +146,7 @@ class Terms:
             information, gradient = landmark_equations(
                 slopes, self._sideways(points), self.guess_weight, at=(at[:, :42], at[:, 42:102])
             )
-            farther = self._farther(slopes)
+            farther = middle_slopes(slopes, self._middle_ray() * self.distance_weight[:, None])
             information += farther[:, :, None] * farther[:, None]
             gradient += farther * at[:, 102, None]
             posture, pull = posture_equations(poses.angles, at[:, 103:])
@@ -161,10 +172,6 @@ class Terms:
         offset, depth = across_rays(points, self.rays, self.across)
         slopes = self.across - offset[..., None] * self.rays[..., None, :]
         return np.asarray(slopes * (self.weight / depth)[..., None, None])
-
-    def _farther(self, slopes: Floats) -> Floats:
-        """``(N,27)`` slopes of the weighted distance."""
-        return middle_slopes(slopes, self._middle_ray() * self.distance_weight[:, None])
 
     def _middle_ray(self) -> Floats:
         return normalised(self.rays.mean(axis=1))

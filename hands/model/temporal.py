@@ -21,7 +21,7 @@ Bools = NDArray[np.bool_]
 SIZE = kin.POSE_SIZE
 TAIL_DOF = 3.0
 BLOCKS = (kin.POSITION, kin.ROTATION, kin.THUMB, kin.FINGERS)
-BATCH = 400  # frames whose Jacobians are held at once
+BATCH = 200  # frames whose Jacobians are held at once
 
 
 @dataclass(frozen=True)

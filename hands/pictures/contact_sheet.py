@@ -1,6 +1,7 @@
 """A grid of frames with both hands drawn, to check a session at a glance."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,6 @@ from core.errors import StorageError
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.frames import open_frames
-from core.session.stage import Progress
 from core.session.storage import SessionFolder
 from core.session.tables import Ticks
 from hands.cameras.look_again import Readings
@@ -23,20 +23,31 @@ PICTURES, COLUMNS, TILE_WIDTH = 16, 4, 480
 VIEW_PICTURES = 8
 
 
-def write_contact_sheet(
-    folder: SessionFolder, drawn: DrawnHands, *, ticks: Ticks, camera: Camera, progress: Progress
-) -> str:
-    """Write the sheet; gives its path. Faces stay redacted."""
-    rows = sheet_rows(len(ticks), PICTURES)
-    progress.total(len(rows), "picture")
-    pictures = []
-    with open_frames(folder, "head", redact=True) as frames:
-        for row in rows.tolist():
-            image = frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy()
+class ContactSheet:
+    """Reads its pictures beside whatever else goes on, from when it is made. Faces stay
+    redacted.
+    """
+
+    def __init__(self, folder: SessionFolder, ticks: Ticks) -> None:
+        self._folder = folder
+        with_thread = ThreadPoolExecutor(1)
+        self._pictures = with_thread.submit(_pictures, folder, ticks)
+        with_thread.shutdown(wait=False)
+
+    def write(self, drawn: DrawnHands, *, camera: Camera) -> str:
+        """Draw the hands and write the sheet; gives its path."""
+        tiles = []
+        for row, image in self._pictures.result().items():
             draw_hands(image, drawn, row, camera=camera)
-            pictures.append(crop_to_hands(image, drawn, row, camera=camera))
-            progress.advance()
-    return _write(folder, CONTACT_SHEET, pictures)
+            tiles.append(crop_to_hands(image, drawn, row, camera=camera))
+        return _write(self._folder, CONTACT_SHEET, tiles)
+
+
+def _pictures(folder: SessionFolder, ticks: Ticks) -> dict[int, Image]:
+    """Evenly spread tick rows and their pictures."""
+    rows = sheet_rows(len(ticks), PICTURES).tolist()
+    with open_frames(folder, "head", redact=True) as frames:
+        return {row: frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy() for row in rows}
 
 
 def write_view_sheet(
