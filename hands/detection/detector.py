@@ -6,7 +6,6 @@ pictures that are not mirrored "left" is the person's left hand.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,61 +13,28 @@ from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
 from hands.detection.crops import Crop, crop_of_hand
+from hands.detection.followed import Followed
 from hands.detection.looks import Look, as_it_is, skin_coloured
 from hands.detection.networks import HAND_PX, HandNetworks
 from hands.detection.own_hand import SURE, is_own, places
 from hands.detection.palms import everywhere_views, find_palms
-from hands.detection.views import FoundHand, distinct, whole_hands
+from hands.detection.views import FoundHand, distinct, same_hand, whole_hands
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 WEARERS_HANDS = 2
 KNOWN_NEAR, KNOWN_TURN = 0.25, 0.8  # a palm's crop so near a known hand's, in sides and radians
-SLOWING = 0.5  # of a lost hand, per frame
 OTHER_EVERY = 8  # frames between looks for the other hand, from a camera that one hand carries
 LOST_VIEW = 1.6  # side of the look around a lost hand, in sides of its crop
+GLIMPSE = 0.1  # presence of a followed hand, at least, that shows where it may be
+BLURRED = 15  # frames through which a hand is followed that is only glimpsed
 LONG_MISSING = 30  # frames without one of two hands, after which another look is tried
 PLAINLY = 0.8  # presence of a hand above which the picture needs no other look
 FAINT = 0.6  # of the palm network's usual score, that counts in another look
 HELD = 0.5  # presence below which a hand that is followed in another look counts as lost
 BARE = 30  # more sure sightings as it is than in the other look: things, not gloves, need that
 OTHERWISE = 0.75  # presence of a hand, at least, that is seen only in another look
-
-
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """A hand being followed. first: as it was found.   step_px: ``(2,)`` its last motion.   age,
-    unseen: frames since it was found, since it was last seen.
-    """
-
-    number: int
-    hand: FoundHand
-    first: FoundHand
-    step_px: Floats
-    age: int = 0
-    unseen: int = 0
-
-    @staticmethod
-    def new(number: int, hand: FoundHand) -> "Followed":
-        return Followed(number, hand, hand, np.zeros(2))
-
-    @property
-    def expected(self) -> Crop:
-        """Where it is to be read next, if it goes on moving."""
-        return crop_of_hand(self.hand.raw21_px + self.step_px)
-
-    def seen(self, hand: FoundHand) -> "Followed":
-        """A frame later, found."""
-        step = hand.raw21_px.mean(axis=0) - self.hand.raw21_px.mean(axis=0)
-        step /= 1 + self.unseen
-        return replace(self, hand=hand, step_px=step, age=self.age + 1, unseen=0)
-
-    def missed(self) -> "Followed":
-        """A frame later, not found: it is expected a little further on."""
-        return replace(
-            self, step_px=self.step_px * SLOWING, age=self.age + 1, unseen=self.unseen + 1
-        )
 
 
 class HandDetector:
@@ -80,7 +46,6 @@ class HandDetector:
     def __init__(self, model: Path, config: HandsDetectConfig, *, worn: bool = False) -> None:
         self._config, self._worn = config, worn
         self._networks = HandNetworks(model)
-        self.patience_frames = config.patience_frames
         self.forget()
 
     def forget(self) -> None:
@@ -96,21 +61,30 @@ class HandDetector:
         hands = self._follow(image_rgb)
         new = self._search(image_rgb, hands)
         for hand in new:
-            self._numbers += 1
-            self.followed.append(Followed.new(self._numbers, hand))
+            self._take_up(hand)
         self._count += 1
         for hand in (*hands, *new):
             self._bare += (hand.presence >= PLAINLY) if hand.look is as_it_is else -1
         return [*hands, *new]
 
-    def read(self, image_rgb: Image, crop: Crop, look: Look = as_it_is) -> FoundHand | None:
-        """The hand in a crop, if one is there."""
+    def onward(self, one: Followed, image_rgb: Image) -> Followed | None:
+        """A followed hand in the next image; None: it is given up."""
+        hand = self.read(image_rgb, one.expected, one.hand.look, least=GLIMPSE)
+        if hand is None:
+            return one.missed() if one.blind < self._config.patience_frames else None
+        if hand.presence >= self._sure(hand.look):
+            return one.seen(hand)
+        return one.glimpsed(hand) if one.unseen < BLURRED else None
+
+    def read(
+        self, image_rgb: Image, crop: Crop, look: Look = as_it_is, *, least: float | None = None
+    ) -> FoundHand | None:
+        """The hand in a crop, if one is there. least: its presence, when not as configured."""
         import cv2
 
         cut = crop.cut(image_rgb, size=HAND_PX, border=cv2.BORDER_REPLICATE)
         answer = self._networks.hand(look(cut))
-        least = self._config.min_tracking_confidence
-        if answer.presence < (least if look is as_it_is else max(least, HELD)):
+        if answer.presence < (self._sure(look) if least is None else least):
             return None
         world = answer.world.copy()
         world[:, :2] = world[:, :2] @ crop.turn.T
@@ -127,16 +101,29 @@ class HandDetector:
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """The followed hands in this image; those not seen for long are given up."""
         followed = [one for one in self.followed if self._counts(one.hand.look)]
-        tries = [(one, self.read(image_rgb, one.expected, one.hand.look)) for one in followed]
-        read = [hand for _, hand in tries if hand is not None]
-        kept = whole_hands(distinct(read, []))
-        self.followed = []
-        for one, hand in tries:
-            if hand is not None and hand in kept:
-                self.followed.append(one.seen(hand))
-            elif hand is None and one.unseen < self.patience_frames:
-                self.followed.append(one.missed())
+        onward = [now for one in followed if (now := self.onward(one, image_rgb)) is not None]
+        kept = whole_hands(distinct([one.hand for one in onward if not one.unseen], []))
+        self.followed = [
+            one
+            for one in onward
+            if (one.unseen and not any(same_hand(one.hand, hand) for hand in kept))
+            or one.hand in kept
+        ]
         return kept
+
+    def _take_up(self, hand: FoundHand) -> None:
+        """Follow a hand just found: one that was glimpsed there, or a new one."""
+        for n, one in enumerate(self.followed):
+            if one.unseen and not one.blind and same_hand(one.hand, hand):
+                self.followed[n] = one.seen(hand)
+                return
+        self._numbers += 1
+        self.followed.append(Followed.new(self._numbers, hand))
+
+    def _sure(self, look: Look) -> float:
+        """Presence from which on a hand is there."""
+        least = self._config.min_tracking_confidence
+        return least if look is as_it_is else max(least, HELD)
 
     def _search(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
         """Hands that nobody follows: looked for while one is missing, else now and then."""

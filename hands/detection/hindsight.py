@@ -2,7 +2,8 @@
 
 A hand that comes into view or comes back is found some frames late. Once it has been followed for
 a moment it is followed the other way too, through the last pictures, with the landmark network
-alone: 5 ms of CPU for every hand gained, and the memory of those pictures.
+alone: 5 ms of CPU for every hand gained, and the memory of those pictures. What was read in doubt
+counts as soon as the hand is surely seen again.
 """
 
 from collections import deque
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hands.config import HandsDetectConfig
-from hands.detection.detector import Followed, HandDetector
+from hands.detection.detector import HandDetector
+from hands.detection.followed import Followed
 from hands.detection.looks import lit
-from hands.detection.views import FoundHand, same_hand, whole_hands
+from hands.detection.views import FoundHand, distinct, same_hand, whole_hands
 
 Image = NDArray[np.uint8]
 
@@ -37,6 +39,8 @@ def hands_with_hindsight(
     for image in map(lit, pictures):
         detector.detect(image)
         there = {one.number: one.hand for one in detector.followed if not one.unseen}
+        for one in detector.followed:
+            _bridge(memory, one.number, one.bridged)
         memory.append(Seen(image, there))
         for one in detector.followed:
             if one.age >= config.confirm_frames and not one.unseen and one.number not in done:
@@ -49,22 +53,33 @@ def hands_with_hindsight(
 
 def _follow_back(memory: Sequence[Seen], found: Followed, detector: HandDetector) -> None:
     """Into the pictures before it was found, until it is not there or somebody has it already."""
-    one = Followed.new(found.number, found.first)
+    one: Followed | None = Followed.new(found.number, found.first)
+    walked: list[Seen] = []
     for seen in list(memory)[-2 - found.age :: -1]:
-        hand = detector.read(seen.image_rgb, one.expected, one.hand.look)
-        if hand is None:
-            one = one.missed()
-            if one.unseen > detector.patience_frames:
+        one = detector.onward(one, seen.image_rgb)
+        if one is None:
+            return
+        if not one.blind:
+            hand = one.hand
+            holder = next((n for n, other in seen.hands.items() if same_hand(hand, other)), None)
+            if holder is not None:
+                _bridge(walked, one.number, one.bridged or one.glimpses[:-1])
+                _end_drift(memory, of=holder, into=one.number, detector=detector)
                 return
-            continue
-        holder = next((n for n, other in seen.hands.items() if same_hand(hand, other)), None)
-        if holder is not None:
-            _end_drift(memory, of=holder, into=found.number, detector=detector)
-            return
-        if hand not in whole_hands([hand, *seen.hands.values()]):
-            return
-        seen.hands[found.number] = hand
-        one = one.seen(hand)
+            if hand not in whole_hands([hand, *seen.hands.values()]):
+                return
+        if not one.unseen:
+            _bridge(walked, one.number, one.bridged)
+            seen.hands[one.number] = one.hand
+        walked.append(seen)
+
+
+def _bridge(walked: Sequence[Seen], number: int, glimpses: Sequence[FoundHand | None]) -> None:
+    """What was read in doubt in the last pictures counts, where nobody else has that hand."""
+    for seen, hand in zip(reversed(walked), reversed(glimpses), strict=False):
+        others = list(seen.hands.values())
+        if hand and distinct([hand], others) and hand in whole_hands([hand, *others]):
+            seen.hands[number] = hand
 
 
 def _end_drift(memory: Sequence[Seen], *, of: int, into: int, detector: HandDetector) -> None:

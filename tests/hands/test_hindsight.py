@@ -3,7 +3,7 @@
 import numpy as np
 
 from hands.config import HandsDetectConfig
-from hands.detection.detector import Followed
+from hands.detection.followed import Followed
 from hands.detection.hindsight import hands_with_hindsight
 from hands.detection.views import FoundHand
 
@@ -14,24 +14,24 @@ CONFIG = HandsDetectConfig(confirm_frames=2)
 class Hand:
     """A hand in the pictures ``come`` … ``go``, of which a look finds it from ``found`` on.
 
-    From ``drifts`` on what is followed of it goes astray, 60 pixels a picture.
+    From ``drifts`` on what is followed of it goes astray, 60 pixels a picture. In the pictures
+    ``faint`` it is seen in doubt.
     """
 
-    def __init__(self, found, *, come=0, go=99, at=200.0, hidden=(), drifts=99):
+    def __init__(self, found, *, come=0, go=99, at=200.0, hidden=(), drifts=99, faint=()):
         self.found, self.come, self.go, self.at, self.hidden = found, come, go, at, hidden
-        self.drifts = drifts
+        self.drifts, self.faint = drifts, faint
 
     def in_picture(self, number):
         if not self.come <= number <= self.go or number in self.hidden:
             return None
         shift = [self.at + 3.0 * number, 100.0 + 60.0 * max(0, number - self.drifts)]
-        return FoundHand("left", 0.9, OPEN_HAND + shift, np.zeros((21, 3)))
+        presence = 0.3 if number in self.faint else 0.9
+        return FoundHand("left", 0.9, OPEN_HAND + shift, np.zeros((21, 3)), presence)
 
 
 class Detector:
     """Finds what it is told to, follows it, and reads a hand where there is one."""
-
-    patience_frames = 2
 
     def __init__(self, *hands):
         self.hands, self.followed, self.reads = hands, [], 0
@@ -40,19 +40,25 @@ class Detector:
         number = int(image[0, 0, 0])
         there = [h.in_picture(number) if h.found <= number else None for h in self.hands]
         before = {one.number: one for one in self.followed}
-        self.followed = []
-        for k, found in enumerate(there):
-            if found is not None:
-                old = before.get(k)
-                self.followed.append(old.seen(found) if old else Followed.new(k, found))
-            elif k in before and before[k].unseen < self.patience_frames:
-                self.followed.append(before[k].missed())
+        new = [
+            Followed.new(k, hand)
+            for k, hand in enumerate(there)
+            if k not in before and hand is not None and hand.presence > 0.5
+        ]
+        old = [self.next_sight(one, there[k]) for k, one in before.items()]
+        self.followed = new + [one for one in old if one is not None]
 
-    def read(self, image, crop, look):
+    def onward(self, one, image):
         self.reads += 1
         there = [h.in_picture(int(image[0, 0, 0])) for h in self.hands]
-        middle = [(h, np.linalg.norm(h.raw21_px.mean(axis=0) - crop.centre_px)) for h in there if h]
-        return next((hand for hand, apart in middle if apart < 40), None)
+        middle = one.expected.centre_px
+        near = [h for h in there if h and np.linalg.norm(h.raw21_px.mean(axis=0) - middle) < 40]
+        return self.next_sight(one, near[0] if near else None)
+
+    def next_sight(self, one, hand):
+        if hand is None:
+            return one.missed() if one.blind < 2 else None
+        return one.seen(hand) if hand.presence > 0.5 else one.glimpsed(hand)
 
 
 def numbered(number, *, high=4, wide=4):
@@ -78,6 +84,25 @@ def test_a_short_hiding_is_looked_through_and_stays_empty():
     assert [len(hands) for hands in found] == [1] * 7 + [0] * 2 + [1] * 11
     found, _ = hands_of(Hand(found=12, hidden=(6, 7, 8)))
     assert [len(hands) for hands in found] == [0] * 9 + [1] * 11
+
+
+def test_what_is_seen_in_doubt_counts_between_sure_sights():
+    found, _ = hands_of(Hand(found=0, faint=range(5, 12)))
+    assert [len(hands) for hands in found] == [1] * 20
+    np.testing.assert_allclose(np.diff([hands[0].raw21_px[0, 0] for hands in found]), 3.0)
+    found, _ = hands_of(Hand(found=0, faint=range(5, 12), hidden=(8, 9)))  # what was read of it
+    assert [len(hands) for hands in found] == [1] * 8 + [0] * 2 + [1] * 10
+    found, _ = hands_of(Hand(found=14, come=5, faint=range(7, 11)))  # on the way back, too
+    assert [len(hands) for hands in found] == [0] * 5 + [1] * 15
+
+
+def test_what_ends_in_doubt_does_not_count():
+    found, _ = hands_of(Hand(found=0, faint=range(8, 20)))
+    assert [len(hands) for hands in found] == [1] * 8 + [0] * 12
+    found, _ = hands_of(Hand(found=12, faint=range(9)))
+    assert [len(hands) for hands in found] == [0] * 9 + [1] * 11
+    found, _ = hands_of(Hand(found=0, faint=range(5, 12), hidden=(8, 9, 10)))  # two hands, maybe
+    assert [len(hands) for hands in found] == [1] * 5 + [0] * 6 + [0] + [1] * 8
 
 
 def test_a_hand_somebody_has_is_not_had_twice():
