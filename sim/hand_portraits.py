@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry.cameras import camera_from_dict
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.palm import palm_frame
 from core.geometry.rotations import (
@@ -33,16 +32,15 @@ from sim.scene.model import CameraMount, SceneModel, bone_body, random_look
 from sim.scene.render import Renderer
 from sim.sensors.lens import SensorNoise
 from sim.tasks.task import make_task
-from sim.tasks.things import Thing
-from sim.truth.visibility import occluders
+from sim.variation import GLOVES, TASK_CHOICES, Variation
 
 Array = NDArray[np.float64]
 SIDES = ("left", "right")
 
-TASKS = ("blocks_to_tray", "spice_rack", "bus_table", "sort_eggs", "there_and_back")
 SIZE_WH = (640, 480)
 FOCAL_PX = (300.0, 560.0)
 SECONDS = 12.0
+GLOVED_SHARE = 0.1  # of the scenes
 FREE_SHARE = 0.5  # hands shown in the air, in a random posture
 ANY_TURN_SHARE = 0.5  # of these: turned any way, not as over a desk
 HEAD_SHARE, FACING_SHARE = 0.45, 0.3  # pictures from about where a head is; square to a palm
@@ -56,14 +54,13 @@ VOXEL_M = 0.0025
 class Portrait:
     """One picture. image_rgb: ``(480,640,3)``.   focal_px: of a centred pinhole.
 
-    joints: by side ``(21,3)`` in the camera, MediaPipe's order.   visible: by side ``(17,)``.
-    length_m: wrist to middle fingertip along the joints.
+    joints: by side ``(21,3)`` in the camera, MediaPipe's order.   length_m: wrist to middle
+    fingertip along the joints.
     """
 
     image_rgb: NDArray[np.uint8]
     focal_px: float
     joints: dict[str, Array]
-    visible: dict[str, NDArray[np.bool_]]
     length_m: float
 
 
@@ -99,12 +96,14 @@ def portraits(seed: int, count: int) -> Iterator[Portrait]:
     """``count`` pictures of one scene."""
     rng = np.random.default_rng([seed, 77])
     with proportioned(rng):
-        task = make_task(str(rng.choice(TASKS)), rng)
+        task = make_task(str(rng.choice(list(TASK_CHOICES))), rng)
         plan = make_plan(task, HumanHands(1.0), seconds=SECONDS, rng=rng)
         human = Human(plan, scale=1.0, rng=rng)
         focal = float(rng.uniform(*FOCAL_PX))
         mount = CameraMount("head", 2 * float(np.arctan(0.5 * SIZE_WH[1] / focal)))
-        look = replace(random_look(rng), brightness=float(rng.uniform(0.6, 1.25)))
+        gloves = str(rng.choice(GLOVES[1:])) if rng.random() < GLOVED_SHARE else GLOVES[0]
+        look = random_look(rng, Variation(gloves=gloves))
+        look = replace(look, brightness=float(rng.uniform(0.6, 1.25)))
         scene = SceneModel(
             look,
             things=task.things,
@@ -130,30 +129,8 @@ def portraits(seed: int, count: int) -> Iterator[Portrait]:
                     side: camera.inverse().apply(state.joints_in_desk[:, MEDIAPIPE21_FROM_25, :])[0]
                     for side, state in states.items()
                 }
-                held = [(t, human.thing(t.name, np.array([seconds]))) for t in things]
-                visible = {
-                    side: _visible(camera, (states[side], states[other]), focal=focal, things=held)
-                    for side, other in (SIDES, SIDES[::-1])
-                }
                 picture = grain.add(renderer.draw("head"))
-                yield Portrait(picture, focal, seen, visible, _length())
-
-
-def _visible(
-    camera: SE3,
-    hands: tuple[HandState, HandState],
-    *,
-    focal: float,
-    things: list[tuple[Thing, SE3]],
-) -> NDArray[np.bool_]:
-    """(17,) which landmarks of the first hand the camera sees."""
-    width, height = SIZE_WH
-    params = [focal, focal, (width - 1) / 2, (height - 1) / 2, 0.0, 0.0, 0.0, 0.0]
-    pinhole = camera_from_dict({
-        "model": "pinhole_radtan", "params": params, "size_wh": list(SIZE_WH),
-    })  # fmt: skip
-    hidden = occluders(pinhole, camera, hands, scale=1.0, things=things)
-    return np.asarray(np.equal(hidden[0], None))
+                yield Portrait(picture, focal, seen, _length())
 
 
 def _length() -> float:
