@@ -25,7 +25,7 @@ from slam.map.marginal import Marginal
 from slam.map.metric import make_metric
 from slam.map.pillars import on_pillars
 from slam.map.scene import Scene
-from slam.map.visual_inertial import MOUNTING_SIGMA_RAD
+from slam.map.visual_inertial import MOUNTING_SIGMA_RAD, STAYING_ERROR
 from slam.sight.rays import rays_of, tangent_rotations
 from slam.sight.tracks import Observed, Tracks
 
@@ -33,9 +33,9 @@ ROUNDS = 5
 # Of the parameters: log focal, place and turn of the camera in the IMU's frame.
 FOCAL, PLACE, TURN = slice(0, 1), slice(1, 4), slice(4, 7)
 COARSE_RAD = 0.03  # of a mounting: so far off it is turned first, by what camera and gyro saw
-# What no residual shows of a focal length: a gyro's own scale, a lens shape that fits no better;
-# without a gyro the errors of corners, which are alike in neighbouring frames.
-HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 2e-3, 8e-3
+# What no residual shows of a focal length: a gyro's own scale, a lens shape that fits no better,
+# how corners' errors differ from white noise; without a gyro these count for more.
+HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 3e-3, 8e-3
 CLEARLY = 2.5  # sigmas by which a calibration must be off before it is changed
 FAR_OFF = 3.0  # prior sigmas beyond which it is no refinement any more
 CAUCHY = 3.0  # the kernel of `bundle.Projections`
@@ -207,6 +207,7 @@ class _Refinement:
         self._map, self._config, self._camera = scene_map, config, camera
         self._given = self._imu = scene_map.imu
         self._states = scene_map.inertial
+        self._sigma_px = STAYING_ERROR * config.pixel_sigma
         self._off = np.zeros(7)
         hidden = HIDDEN_FOCAL_ALONE if self._states is None else HIDDEN_FOCAL
         self._parts = {
@@ -282,10 +283,10 @@ class _Refinement:
         rows = scene.observations()
         if self._imu is not None and self._states is not None:
             self._states, graph, values = visual_inertial.refine(
-                scene, self._imu, posed, inertial=self._states, config=config
+                scene, self._imu, posed, inertial=self._states, config=config, staying=True
             )
         else:
-            adjusted = adjust(scene, posed, sigma_px=config.pixel_sigma, rounds=15)
+            adjusted = adjust(scene, posed, sigma_px=self._sigma_px, rounds=15)
             assert adjusted is not None  # a map has observations
             graph, values = adjusted
         ranges = int(np.isfinite(scene.ranges(rows)).sum()) if scene.ranged else 0
@@ -296,7 +297,7 @@ class _Refinement:
         return problem.solve(free, so_far=self._off, sigmas=priors)
 
     def _by_focal(self, scene: Scene, rows: Ints) -> Floats:
-        """``(2n,)`` slope of every whitened corner residual in the focal length's logarithm."""
+        """``(2n,)`` slope of every whitened corner's ray in the focal length's logarithm."""
         views, little = scene.views.subset(rows), 1e-3
         longer, shorter = (
             refocused(views, self._camera, self._factor * np.exp(e), before=self._factor).rays
@@ -304,7 +305,6 @@ class _Refinement:
         )
         tangent = tangent_rotations(views.rays)[:, :, :2]
         moved = np.einsum("nij,ni->nj", tangent, (longer - shorter) / (2 * little))
-        sigma = views.rad_per_px * self._config.pixel_sigma
-        off = scene.errors_px(rows) / self._config.pixel_sigma
-        weight = 1 / np.sqrt(1 + (off / CAUCHY) ** 2)
+        sigma = views.rad_per_px * self._sigma_px
+        weight = 1 / np.sqrt(1 + (scene.errors_px(rows) / self._sigma_px / CAUCHY) ** 2)
         return np.asarray((-moved * (weight / sigma)[:, None]).ravel())

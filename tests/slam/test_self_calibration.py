@@ -37,7 +37,7 @@ def test_a_wrong_focal_length_and_place_are_found(make_world, motion):
     tracks = through(world.tracks, camera)
     result = estimate(tracks, SlamConfig(refine="focal,extrinsics"), **given)
     focal, place = result.calibrated.focal, result.calibrated.place
-    assert abs(focal.off[0] + np.log(WRONG_BY)) < 3 * focal.sigma[0] < 0.009
+    assert abs(focal.off[0] + np.log(WRONG_BY)) < 3 * focal.sigma[0] < 0.011
     assert np.all(np.abs(place.off + MOVED_M) < 4 * place.sigma)
     assert place.sigma.max() < 0.01
     assert result.warnings == []
@@ -52,6 +52,13 @@ def test_a_right_calibration_stays(make_world, motion):
     assert not found.focal.used
     assert not found.place.used
     assert off_mm(result, world) < 4
+
+
+def test_noise_does_not_lengthen_the_lens(make_world, motion):
+    world = make_world(replace(motion, haste=3.0), seconds=1.5, noise_px=1.0)
+    config = SlamConfig(refine="focal")
+    found = estimate(world.tracks, config, camera=pinhole(FOCAL_PX, SIZE)).calibrated
+    assert abs(found.focal.off[0]) < 0.005  # 0.009 where slopes go with the corners' noise
 
 
 def test_what_the_recording_does_not_tell_stays(make_world, motion):
