@@ -167,7 +167,7 @@ def close_loops(
         growth.finish(scene, config, posed)
         return tracks, places
     scene_map.drifts += drifts
-    new_id = joined(pairs, tracks.n_tracks)
+    new_id = joined(pairs, tracks.n_tracks, scene=scene)
     tracks = relabelled(tracks, new_id)
     merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks, scene.ranged)
     for frame in posed:

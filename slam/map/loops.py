@@ -48,8 +48,8 @@ class Drift:
 def find_loops(
     tracks: Observed, scene: Scene, places: list[Place], *, frames: Ints, config: SlamConfig
 ) -> tuple[Ints, list[Drift]]:
-    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, and what each place met again
-    says of the drift in between.
+    """Pairs ``(M,2)`` of tracks (earlier, later) that are one point, those found most often first,
+    and what each place met again says of the drift in between.
 
     frames ``(k,)``: video frames of the scene's posed keyframes, in their order.
     """
@@ -71,7 +71,8 @@ def find_loops(
                 drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
     if not pairs:
         return np.zeros((0, 2), np.int64), []
-    return np.unique(np.concatenate(pairs), axis=0), drifts
+    every, times = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
+    return every[np.argsort(-times, kind="stable")], drifts
 
 
 def _near(frames: Ints, frame: int) -> int:
@@ -197,9 +198,14 @@ def match(first: Any, second: Any, *, allowed: Bools | None = None) -> tuple[Int
     return rows[good], best[good]
 
 
-def joined(pairs: Ints, n_tracks: int) -> Ints:
-    """``(n_tracks,)`` new id of every track: the smallest of those it is joined with."""
+def joined(pairs: Ints, n_tracks: int, *, scene: Scene | None = None) -> Ints:
+    """``(n_tracks,)`` new id of every track: the smallest of those it is joined with.
+
+    scene: what one of its keyframes saw side by side are two points and stay apart; so one wrong
+    pair does not make one point of two that many pairs hold together.
+    """
     root = np.arange(n_tracks)
+    seen_by: dict[int, int] = {}  # a bit for every keyframe, by root
 
     def top(k: int) -> int:
         while root[k] != k:
@@ -208,9 +214,21 @@ def joined(pairs: Ints, n_tracks: int) -> Ints:
         return k
 
     for first, second in pairs.tolist():
-        a, b = top(first), top(second)
-        root[max(a, b)] = min(a, b)
+        low, high = sorted((top(first), top(second)))
+        if low == high:
+            continue
+        if scene is not None:
+            bits = [seen_by.get(k) or _keyframes_of(scene, k) for k in (low, high)]
+            if bits[0] & bits[1]:
+                continue
+            seen_by[low] = bits[0] | bits[1]
+        root[high] = low
     return np.array([top(k) for k in range(n_tracks)])
+
+
+def _keyframes_of(scene: Scene, track: int) -> int:
+    rows = scene.by_track[scene.track_starts[track] : scene.track_starts[track + 1]]
+    return sum(1 << frame for frame in scene.views.frame[rows].tolist())
 
 
 def renamed(places: list[Place], new_id: Ints) -> list[Place]:

@@ -8,6 +8,7 @@ from core.geometry.alignment import umeyama
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.map.loops import joined, relabelled
+from slam.map.scene import Scene
 from slam.sight.places import Describer, Place
 from slam.sight.tracks import Tracks
 
@@ -46,6 +47,12 @@ def rms(path, truth):
 def test_chains_of_joined_tracks_get_one_name():
     new_id = joined(np.array([[4, 7], [2, 4], [7, 9], [3, 5]]), 10)
     assert new_id.tolist() == [0, 1, 2, 3, 2, 3, 6, 2, 8, 2]
+
+
+def test_what_one_frame_saw_side_by_side_stays_two_points():
+    scene = Scene(tracks_of([0, 0, 1, 2, 2], [0, 1, 2, 3, 4]))
+    pairs = np.array([[0, 2], [1, 3], [2, 4], [2, 3]])  # the last one would make one point of all
+    assert joined(pairs, 5, scene=scene).tolist() == [0, 1, 0, 1, 0]
 
 
 def test_a_frame_that_saw_both_halves_keeps_neither():
