@@ -182,6 +182,7 @@ def _described(
             shape,
             unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
             twice=np.full(len(part), track.twice.any()),  # distances are carried to the rest
+            over_time=True,
         )
         lateral[part], ray[part] = found.lateral_m, found.ray_m
         palm_m[part], palm_rad[part] = found.palm_m, found.palm_rad
@@ -269,6 +270,7 @@ def still_sigmas(track: HandTrack, shape: HandShape) -> tuple[Floats, Floats]:
         shape,
         unseen_s=np.zeros(len(rows)),
         twice=track.twice[rows],
+        over_time=False,
     )
     lateral[rows], ray[rows] = found.lateral_m, found.ray_m
     return lateral, ray

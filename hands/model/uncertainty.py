@@ -23,6 +23,7 @@ Bools = NDArray[np.bool_]
 # err together. Set so that 68 % of the errors lie inside one sigma: a little more on synthetic
 # takes with truth, a little less on real pictures.
 ACROSS_FACTOR = 1.05
+OVER_TIME = 0.9  # times that: the frames around a frame have a say in where its hand lies
 ALONG_FACTOR = 0.85
 TURN_FACTOR = 1.2
 # Where a second camera helps, shared errors are in the fit.
@@ -43,10 +44,17 @@ class Sigmas:
 
 
 def sigmas(
-    poses: HandPoses, information: Floats, shape: HandShape, *, unseen_s: Floats, twice: Bools
+    poses: HandPoses,
+    information: Floats,
+    shape: HandShape,
+    *,
+    unseen_s: Floats,
+    twice: Bools,
+    over_time: bool,
 ) -> Sigmas:
     """Of T poses. ``information`` ``(T,27,27)``; ``unseen_s`` ``(T,)`` seconds to the nearest
     evidence; ``twice`` ``(T,)`` whether a second camera told, then or before, how far the hand was.
+    over_time: the poses were fitted together, not each by itself.
     """
     covariance = np.linalg.inv(information)
     points, jacobian = _landmarks_and_slopes(poses, shape)
@@ -58,7 +66,8 @@ def sigmas(
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
     hangs = ~twice if shape.scale_source in MEASURED else np.ones_like(twice)
     size = (distance * hangs[:, None] * shape.length_sigma_m / shape.length_m) ** 2
-    across = np.where(twice, TWICE_FACTOR, ACROSS_FACTOR)[:, None] ** 2 * across + drift
+    once = ACROSS_FACTOR * (OVER_TIME if over_time else 1.0)
+    across = np.where(twice, TWICE_FACTOR, once)[:, None] ** 2 * across + drift
     along = np.where(twice, TWICE_FACTOR, ALONG_FACTOR)[:, None] ** 2 * along + drift + size
     palm_ray = rays[:, 1] ** 2
     turn = np.einsum("tii->ti", covariance[:, ROTATION, ROTATION])
