@@ -70,7 +70,7 @@ def render(file: Path) -> int:
     columns = detected(int(file.stem))
     partial = file.with_suffix(".partial")
     with partial.open("wb") as stream:
-        np.savez(stream, **columns)  # type: ignore[arg-type]
+        np.savez(stream, **columns)
     partial.rename(file)
     return len(columns["px"])
 
