@@ -68,12 +68,17 @@ class HandDetector:
         return [*hands, *new]
 
     def onward(self, one: Followed, image_rgb: Image) -> Followed | None:
-        """A followed hand in the next image; None: it is given up."""
-        hand = self.read(image_rgb, one.expected, one.hand.look, least=GLIMPSE)
+        """A followed hand in the next image, in the other look if need be; None: it is given up."""
+        look = one.hand.look
+        hand = self.read(image_rgb, one.expected, look, least=GLIMPSE)
+        if hand is not None and hand.presence >= self._sure(look):
+            return one.seen(hand)
+        look = skin_coloured if look is as_it_is else as_it_is
+        again = self.read(image_rgb, one.expected, look, least=OTHERWISE)
+        if again is not None:
+            return one.seen(again)
         if hand is None:
             return one.missed() if one.blind < self._config.patience_frames else None
-        if hand.presence >= self._sure(hand.look):
-            return one.seen(hand)
         return one.glimpsed(hand) if one.unseen < BLURRED else None
 
     def read(
@@ -100,7 +105,7 @@ class HandDetector:
 
     def _follow(self, image_rgb: Image) -> list[FoundHand]:
         """The followed hands in this image; those not seen for long are given up."""
-        followed = [one for one in self.followed if self._counts(one.hand.look)]
+        followed = [one for one in self.followed if self._counts(one.first.look)]
         onward = [now for one in followed if (now := self.onward(one, image_rgb)) is not None]
         kept = whole_hands(distinct([one.hand for one in onward if not one.unseen], []))
         self.followed = [

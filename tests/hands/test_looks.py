@@ -46,13 +46,19 @@ def test_hands_in_gloves_are_found_in_the_colour_of_skin(picture, monkeypatch):
     assert not hands_of(gloves)
 
 
-def test_a_wearer_of_bare_hands_has_no_gloves(picture):
-    """What then looks like a hand in the colour of skin alone is a thing."""
+def test_a_wearer_of_bare_hands_puts_on_no_gloves_unseen(picture):
+    """What then looks like a hand in the colour of skin alone is a thing; a hand in view is not."""
     detector = HandDetector(hand_model_path(), HandsDetectConfig())
     for _ in range(20):
-        assert len(detector.detect(picture)) == 2
+        bare = detector.detect(picture)
     gloves = in_gloves(picture)
-    for _ in range(12):
+    for _ in range(2):
+        found = detector.detect(gloves)
+        assert skin_coloured in {hand.look for hand in found}
+        assert all(any(same_hand(hand, one) for hand in found) for one in bare)
+    for _ in range(6):
+        detector.detect(np.zeros_like(picture))
+    for _ in range(8):
         assert skin_coloured not in {hand.look for hand in detector.detect(gloves)}
 
 
