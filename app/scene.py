@@ -77,7 +77,7 @@ class Scene:
             folder=folder,
             info=info,
             ticks=ticks,
-            calibration=Calibration.read(folder),
+            calibration=Calibration.refined(folder),
             trajectory=table_of(folder, Trajectory),
             points=table_of(folder, MapPoints),
             hands=table_of(folder, Hands),

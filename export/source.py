@@ -122,7 +122,7 @@ def read_source(folder: SessionFolder) -> SessionSource:
         hands=Hands.read(folder),
         end_effectors=EndEffectors.read(folder),
         segments=Segments.read(folder),
-        calibration=Calibration.read(folder),
+        calibration=Calibration.refined(folder),
         scale_source=str(slam.get("scale_source", "unknown")),
         gravity_source=str(slam.get("gravity_source", "unknown")),
         hand_scale_source=str(hands.get("scale_source", "unknown")),

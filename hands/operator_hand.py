@@ -174,7 +174,7 @@ def _evidence(folder: SessionFolder, config: HandsConfig) -> list[Evidence]:
     if not folder.exists(DETECTIONS) or not folder.exists(HANDS_REPORT):
         raise BadInputError(f"{folder.url}: its hands are not done; run: handoff run {folder.url}")
     ticks = Ticks.read(folder)
-    camera = Calibration.read(folder).stream("head").camera
+    camera = Calibration.refined(folder).stream("head").camera
     found = source_named("mediapipe").read(folder, ticks, config=config, progress=NO_PROGRESS)
     return evidence_in(found, ticks=len(ticks), camera=camera, config=config)[2]
 

@@ -109,7 +109,7 @@ class HandsStage:
 
     def run(self, folder: SessionFolder, config: HandsConfig, progress: Progress) -> StageOutcome:
         info, ticks = SessionInfo.read(folder), Ticks.read(folder)
-        camera = Calibration.read(folder).stream("head").camera
+        camera = Calibration.refined(folder).stream("head").camera
         sheet = ContactSheet(folder, ticks) if config.contact_sheet and len(ticks) else None
         source = source_named(config.source)
         found = source.read(folder, ticks, config=config, progress=progress)

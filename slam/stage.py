@@ -6,9 +6,16 @@ from typing import Any
 import numpy as np
 
 from core.geometry.se3 import SE3
+from core.session.calibration import Calibration
 from core.session.documents import write_document
 from core.session.info import SessionInfo
-from core.session.layout import POINTS_PLY, SESSION_JSON, SLAM_PICTURE, SLAM_REPORT
+from core.session.layout import (
+    POINTS_PLY,
+    REFINED_CALIBRATION,
+    SESSION_JSON,
+    SLAM_PICTURE,
+    SLAM_REPORT,
+)
 from core.session.stage import Progress, StageOutcome
 from core.session.storage import SessionFolder
 from core.session.tables import MapPoints, Ticks, Trajectory
@@ -16,6 +23,7 @@ from slam.backends.registry import backend_named
 from slam.config import SlamConfig
 from slam.output.plots import path_png
 from slam.output.ply import ply_bytes
+from slam.output.refined import refined_calibration
 from slam.output.report import make_report, wrist_figures
 from slam.recording import range_stream, read_recording
 from slam.result import Estimate
@@ -43,10 +51,16 @@ class Slam:
         """Raises BadInputError for a camera without calibration and an IMU that cannot be right."""
         assert isinstance(config, SlamConfig)
         backend = backend_named(config.backend)
+        folder.remove(REFINED_CALIBRATION)
         recording = read_recording(folder, config, progress)
         result = backend.estimate(recording)
         ticks, camera_from_head = recording.ticks, recording.head_from_camera.inverse()
-        wrists = locate_wrists(recording, result)
+        refined = refined_calibration(Calibration.read(folder), config.stream, result.calibrated)
+        if refined is not None:
+            recorded = refined.stream(config.stream).camera
+            wrists = locate_wrists(replace(recording, recorded=recorded, warnings=[]), result)
+        else:
+            wrists = locate_wrists(recording, result)
         report = {"backend": backend.name} | make_report(result, ticks.timestamp_ns)
         report |= wrist_figures(wrists)
         trajectory, points = trajectory_table(result, ticks, camera_from_head), points_table(result)
@@ -59,6 +73,8 @@ class Slam:
         folder.write_bytes(SLAM_PICTURE, picture)
         folder.write_bytes(POINTS_PLY, ply_bytes(points))
         outputs += [SLAM_PICTURE, POINTS_PLY]
+        if refined is not None:
+            outputs.append(refined.write(folder, path=REFINED_CALIBRATION))
         tracked = int(result.path.tracked.sum())
         warnings = recording.warnings + result.warnings
         if tracked < 0.9 * len(ticks):

@@ -5,7 +5,7 @@ Camera axes are OpenCV's (x right, y down, z forward); (0, 0) is the centre of t
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -71,6 +71,12 @@ class Camera(ABC):
     @abstractmethod
     def scaled(self: Self, size_wh: tuple[int, int]) -> Self:
         """The same lens for a picture resized to ``size_wh``."""
+
+    def refocused(self: Self, factor: float) -> Self:
+        """The same lens with ``factor`` times the focal length; the principal point stays."""
+        lengths = sum(name.startswith("f") for name in self.param_names)
+        longer = [factor * p for p in self.params[:lengths]]
+        return replace(self, params=(*longer, *self.params[lengths:]))
 
     @abstractmethod
     def turned(self: Self) -> Self:

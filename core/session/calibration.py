@@ -1,5 +1,5 @@
-"""capture/calibration.json: camera models, where rigid cameras sit on the head, and inertial
-noise.
+"""capture/calibration.json: camera models, where rigid cameras sit on the head, and inertial noise;
+slam/calibration.json: the same as far as the recording itself told it better.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.errors import BadInputError
 from core.geometry.cameras import Camera, camera_from_dict
 from core.geometry.se3 import SE3
 from core.session.documents import Keys, located, read_document, write_document
-from core.session.layout import CALIBRATION, under
+from core.session.layout import CALIBRATION, REFINED_CALIBRATION, under
 from core.session.storage import SessionFolder
 
 TURNS_DEG = (0, 90, 180, 270)
@@ -87,20 +87,27 @@ class Calibration:
             raise BadInputError(f"no calibration for stream {name!r}; there is one for: {there}")
         return self.streams[name]
 
-    def write(self, folder: SessionFolder, root: str = "") -> str:
-        """Write calibration.json; gives its path."""
+    def write(self, folder: SessionFolder, root: str = "", *, path: str = CALIBRATION) -> str:
+        """Write it as a JSON file; gives its path."""
         document: dict[str, Any] = {
             "source": self.source,
             "date": self.date,
             "streams": {name: _stream_document(s) for name, s in self.streams.items()},
             "imu": None if self.imu is None else _imu_document(self.imu),
         }
-        return write_document(folder, under(root, CALIBRATION), document)
+        return write_document(folder, under(root, path), document)
 
     @classmethod
-    def read(cls, folder: SessionFolder, root: str = "") -> Self:
-        """Read calibration.json; BadInputError names file, key and value."""
-        path = under(root, CALIBRATION)
+    def refined(cls, folder: SessionFolder) -> Self:
+        """As the stage `slam` refined it, where it was asked to and something was off; else as it
+        was given."""
+        refined = folder.exists(REFINED_CALIBRATION)
+        return cls.read(folder, path=REFINED_CALIBRATION if refined else CALIBRATION)
+
+    @classmethod
+    def read(cls, folder: SessionFolder, root: str = "", *, path: str = CALIBRATION) -> Self:
+        """Read it as it was given; BadInputError names file, key and value."""
+        path = under(root, path)
         keys = Keys(folder.place(path), read_document(folder, path))
         return cls(
             streams={name: _stream_from(part) for name, part in keys.part("streams").parts()},

@@ -19,6 +19,7 @@ TRAJECTORY = "slam/trajectory.parquet"
 POINTS = "slam/points.parquet"
 SLAM_REPORT = "slam/report.json"
 SLAM_PICTURE = "slam/path.png"
+REFINED_CALIBRATION = "slam/calibration.json"
 POINTS_PLY = "slam/points.ply"
 
 SEGMENTS = "annotate/segments.parquet"

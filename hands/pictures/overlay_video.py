@@ -37,7 +37,7 @@ def overlay_images(
     wide. Raises StaleError where the stage `hands` has not finished.
     """
     ticks = Ticks.read(folder)
-    camera = Calibration.read(folder).stream("head").camera
+    camera = Calibration.refined(folder).stream("head").camera
     drawn = _finished_hands(folder, ticks)
     progress.total(len(ticks), "frame")
     with open_frames(folder, "head", redact=True) as frames:

@@ -57,12 +57,17 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """None where a part was not asked for, or the recording says too little: see doubts."""
+    """None where a part was not asked for, or the recording says too little: see doubts.
+
+    focal_factor, camera_from_imu: what the path was made with, 1 and None where that is as given.
+    """
 
     focal: Told | None = None
     place: Told | None = None
     turn: Told | None = None
     doubts: list[str] = field(default_factory=list)
+    focal_factor: float = 1.0
+    camera_from_imu: SE3 | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def self_calibrated(
         )
         return tracks, imu, Calibrated(doubts=[doubt])
     coarse: list[str] = []
+    given = imu
     if imu is not None and "extrinsics" in config.refine.split(","):
         imu, coarse = _coarsely_turned(scene_map, imu)
     with on_pillars(scene_map, config):
@@ -113,19 +119,28 @@ def self_calibrated(
             make_metric(scene_map, imu, config)
         found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
         scene_map.inertial = None  # of the calibration as it was
+    factor = 1.0
     if found.focal is not None and found.focal.used:
         factor = float(np.exp(found.focal.off[0]))
         tracks = tracks.changed(lambda some: refocused(some, camera, factor))
         for other in maps:
             if other is not scene_map:
                 other.scene.views = refocused(other.scene.views, camera, factor)
-    if imu is not None:
+    used = [told is not None and told.used for told in (found.place, found.turn)]
+    if imu is not None and any(used):
         moved, turned = (
             told.off if told is not None and told.used else np.zeros(3)
             for told in (found.place, found.turn)
         )
         imu = moved_camera(imu, moved, turned)
-    return tracks, imu, replace(found, doubts=coarse + found.doubts)
+    changed = imu is not None and imu is not given
+    found = replace(
+        found,
+        doubts=coarse + found.doubts,
+        focal_factor=factor,
+        camera_from_imu=imu.camera_from_imu if changed else None,
+    )
+    return tracks, imu, found
 
 
 def _coarsely_turned(scene_map: SceneMap, imu: ImuData) -> tuple[ImuData, list[str]]:

@@ -297,3 +297,12 @@ def test_turns_are_rotations_about_the_view_axis():
     np.testing.assert_array_equal(turn_rotation(90) @ [1, 2, 3], [-2, 1, 3])
     quarter = matrix_from_rotvec([0, 0, -np.pi / 2])
     np.testing.assert_allclose(turn_rotation(270), quarter, atol=1e-12)
+
+
+@by_model
+def test_a_longer_lens_spreads_the_same_rays(camera):
+    centre, _ = camera.project([0.0, 0.0, 1.0])
+    pixels = picture_pixels(camera, step=97)
+    rays, seen = camera.unproject(pixels)
+    there, _ = camera.refocused(1.1).project(rays)
+    np.testing.assert_allclose(there[seen], (centre + 1.1 * (pixels - centre))[seen], atol=1e-4)

@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import BadInputError, HandoffError
 from core.geometry.cameras import camera_from_dict
+from core.session.calibration import Calibration, StreamCalibration
 from core.session.frames import open_video
-from core.session.layout import HANDS_REPORT
+from core.session.layout import HANDS_REPORT, REFINED_CALIBRATION
 from core.session.stage import NO_PROGRESS
 from core.session.tables import Detections, EndEffectors, Hands
 from hands.config import HandsConfig, HandsDetectConfig
@@ -84,6 +85,24 @@ def test_known_hands_come_out_of_the_stage(
     assert report["both_hands_share"] == 1.0
     assert report["hands"]["left"]["reprojection_px_median"] < 3.0
     assert report["hands"]["left"]["calm_jitter_mm"] < 0.5
+
+
+def test_hands_are_seen_through_the_lens_that_slam_found(
+    tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+):
+    folder = make_session(
+        tmp_path / "test-session",
+        blank(10, camera.size_wh),
+        hand_length_mm=length_mm,
+        camera=camera.refocused(0.8),
+    )
+    place = [0.05, 0.05, 0.5]
+    write_detections(folder, hand("right", position=np.tile(place, (10, 1))).seen_by(camera))
+    found = Calibration({"head": StreamCalibration(camera)})
+    found.write(folder, path=REFINED_CALIBRATION)
+    HANDS.run(folder, HandsConfig(lifter=False, contact_sheet=False), NO_PROGRESS)
+    wrist = Hands.read(folder).landmarks_in_head[1::2, :3]
+    np.testing.assert_allclose(wrist, np.tile(place, (10, 1)), atol=0.01)  # else 0.1 m too near
 
 
 def test_aperture_is_told_only_where_both_tips_are_seen(

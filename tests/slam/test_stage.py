@@ -12,15 +12,19 @@ from core.errors import BadInputError
 from core.geometry.cameras import pinhole
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from core.session.calibration import Calibration, StreamCalibration
+from core.session.calibration import Calibration, ImuCalibration, StreamCalibration
 from core.session.documents import read_document
 from core.session.info import Operator, SessionInfo, StreamInfo
-from core.session.layout import POINTS_PLY, SLAM_PICTURE, SLAM_REPORT
+from core.session.layout import POINTS_PLY, REFINED_CALIBRATION, SLAM_PICTURE, SLAM_REPORT
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, MapPoints, Ticks, Trajectory
 from slam.config import SlamConfig
+from slam.map.self_calibration import Calibrated
 from slam.output.ply import read_ply
+from slam.output.refined import refined_calibration
+from slam.path import CameraPath
+from slam.result import Estimate
 from slam.stage import SLAM
 
 SIZE = (320, 240)
@@ -123,6 +127,49 @@ def test_an_unknown_backend_is_refused_with_the_names(tmp_path):
     folder = write_session(tmp_path / "made-session")
     with pytest.raises(BadInputError, match=r"backend='orb'.*builtin"):
         run(folder, SlamConfig(backend="orb"))
+
+
+class Refining:
+    """A backend that finds the lens to be two percent longer."""
+
+    name = "refining"
+
+    def inputs(self, config):
+        return []
+
+    def estimate(self, recording):
+        path = CameraPath(len(recording.ticks))
+        found = Calibrated(focal_factor=1.02)
+        return Estimate(path, maps=[], keyframes=np.zeros(0, int), calibrated=found)
+
+
+def test_a_refined_calibration_is_handed_on_until_it_is_refined_no_more(tmp_path, monkeypatch):
+    folder = write_session(tmp_path / "made-session")
+    with monkeypatch.context() as patch:
+        patch.setattr("slam.stage.backend_named", lambda name: Refining())
+        assert REFINED_CALIBRATION in run(folder).outputs
+    refined = Calibration.refined(folder)
+    assert refined.stream("head").camera == pinhole(306.0, SIZE)
+    assert refined.source == "made, refined by slam"
+    assert Calibration.read(folder).stream("head").camera == pinhole(300.0, SIZE)
+    assert REFINED_CALIBRATION not in run(folder).outputs
+    assert Calibration.refined(folder).stream("head").camera == pinhole(300.0, SIZE)
+
+
+def test_the_imu_is_placed_where_it_was_found_and_the_rest_stays():
+    camera, other = (StreamCalibration(pinhole(f, SIZE)) for f in (300.0, 200.0))
+    aside = SE3(matrix_from_rotvec([0.0, 0.1, 0.0]), np.array([0.0, 0.02, 0.0]))
+    given = Calibration(
+        {"head": replace(camera, head_from_camera=aside), "left_wrist": other},
+        ImuCalibration(SE3.identity(), 1e-4, 1e-5, 1e-3, 1e-4),
+    )
+    found = SE3(np.eye(3), np.array([0.01, 0.0, 0.0]))
+    refined = refined_calibration(given, "head", Calibrated(camera_from_imu=found))
+    np.testing.assert_allclose(refined.imu.head_from_imu.matrix(), (aside @ found).matrix())
+    assert refined.imu.accel_noise_m_s2_sqrthz == 1e-3
+    assert refined.streams["left_wrist"] is other
+    assert refined.stream("head").camera == camera.camera
+    assert refined_calibration(given, "head", Calibrated()) is None
 
 
 def test_a_camera_on_a_table_does_not_fail(tmp_path):
