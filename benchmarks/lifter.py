@@ -161,7 +161,7 @@ def train_on(files: list[Path], out: Path) -> dict[str, Any]:
 
 
 def _columns(files: list[Path]) -> dict[str, NDArray[Any]]:
-    parts = [np.load(file) for file in files]
+    parts = [part for file in files if len((part := np.load(file))["px"])]
     return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
 
 

@@ -32,7 +32,7 @@ from sim.scene.model import CameraMount, SceneModel, bone_body, random_look
 from sim.scene.render import Renderer
 from sim.sensors.lens import SensorNoise
 from sim.tasks.task import make_task
-from sim.variation import GLOVES, TASK_CHOICES, Variation
+from sim.variation import TASK_CHOICES
 
 Array = NDArray[np.float64]
 SIDES = ("left", "right")
@@ -40,7 +40,6 @@ SIDES = ("left", "right")
 SIZE_WH = (640, 480)
 FOCAL_PX = (300.0, 560.0)
 SECONDS = 12.0
-GLOVED_SHARE = 0.1  # of the scenes
 FREE_SHARE = 0.5  # hands shown in the air, in a random posture
 ANY_TURN_SHARE = 0.5  # of these: turned any way, not as over a desk
 HEAD_SHARE, FACING_SHARE = 0.45, 0.3  # pictures from about where a head is; square to a palm
@@ -101,9 +100,7 @@ def portraits(seed: int, count: int) -> Iterator[Portrait]:
         human = Human(plan, scale=1.0, rng=rng)
         focal = float(rng.uniform(*FOCAL_PX))
         mount = CameraMount("head", 2 * float(np.arctan(0.5 * SIZE_WH[1] / focal)))
-        gloves = str(rng.choice(GLOVES[1:])) if rng.random() < GLOVED_SHARE else GLOVES[0]
-        look = random_look(rng, Variation(gloves=gloves))
-        look = replace(look, brightness=float(rng.uniform(0.6, 1.25)))
+        look = replace(random_look(rng), brightness=float(rng.uniform(0.6, 1.25)))
         scene = SceneModel(
             look,
             things=task.things,
