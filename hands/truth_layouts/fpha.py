@@ -15,7 +15,14 @@ import numpy as np
 from core.errors import BadInputError
 from core.geometry.cameras import PinholeRadtan
 from core.session.storage import storage_errors
-from hands.truth_layouts.picture import JOINTS, TrueHand, TruePicture, TruthLayout, read_image
+from hands.truth_layouts.picture import (
+    JOINTS,
+    TrueHand,
+    TruePicture,
+    TruthLayout,
+    fields_of,
+    read_image,
+)
 
 ANNOTATIONS = "Hand_pose_annotation_v1*"
 # for MediaPipe's joints their places in a line
@@ -68,20 +75,18 @@ class Fpha(TruthLayout):
 
 def _lines(path: Path) -> list[tuple[int, Any]]:
     """Frame number and joints ``(21,3)`` in millimetres of every line."""
-    with storage_errors("read", str(path)):
+    with storage_errors("read", str(path)), fields_of(str(path), "a text of numbers"):
         lines = path.read_text(encoding="utf-8").splitlines()
     rows = []
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words:
             continue
-        try:
-            values = np.array([float(word) for word in words])
-        except ValueError as error:
-            raise BadInputError(f"{path}: line {number}: not all numbers") from error
-        if len(values) != 1 + 3 * JOINTS:
-            raise BadInputError(
-                f"{path}: line {number}: {len(values)} numbers, expected {1 + 3 * JOINTS}"
-            )
-        rows.append((int(values[0]), values[1:].reshape(JOINTS, 3)))
+        where = f"{path}: line {number}"
+        with fields_of(where, "all numbers, the frame's first"):
+            frame, *values = map(float, words)
+            frame = int(frame)
+        if len(words) != 1 + 3 * JOINTS:
+            raise BadInputError(f"{where}: {len(words)} numbers, expected {1 + 3 * JOINTS}")
+        rows.append((frame, np.array(values).reshape(JOINTS, 3)))
     return rows

@@ -15,6 +15,7 @@ from hands.truth_layouts.picture import (
     TruePicture,
     TruthLayout,
     array_of,
+    fields_of,
     read_image,
     read_json,
 )
@@ -39,9 +40,11 @@ class FreiHand(TruthLayout):
         self._where = str(folder / f"{self._split}_xyz.json")
         self._xyz = read_json(folder / f"{self._split}_xyz.json")
         self._k = read_json(folder / f"{self._split}_K.json")
-        if len(self._xyz) != len(self._k):
+        with fields_of(self._where, "FreiHAND's lists"):
+            rows, cameras = len(self._xyz), len(self._k)
+        if rows != cameras:
             raise BadInputError(
-                f"{self._where}: {len(self._xyz)} rows, but {self._split}_K.json has {len(self._k)}"
+                f"{self._where}: {rows} rows, but {self._split}_K.json has {cameras}"
             )
         self._images = sorted((folder / self._split / "rgb").glob("*.jpg"))
         if not self._images:
@@ -52,9 +55,10 @@ class FreiHand(TruthLayout):
 
     def picture(self, index: int) -> TruePicture:
         path = self._images[index]
-        row = int(path.stem) % len(self._xyz)
-        joints = array_of(self._xyz[row], (21, 3), f"{self._where}, row {row}")
-        k = array_of(self._k[row], (3, 3), f"{self._split}_K.json, row {row}")
+        with fields_of(str(path), "a picture of FreiHAND's lists"):
+            row = int(path.stem) % len(self._xyz)
+            joints = array_of(self._xyz[row], (21, 3), f"{self._where}, row {row}")
+            k = array_of(self._k[row], (3, 3), f"{self._split}_K.json, row {row}")
         camera = PinholeRadtan(
             params=(k[0, 0], k[1, 1], k[0, 2], k[1, 2], 0, 0, 0, 0), size_wh=SIZE_WH
         )

@@ -7,6 +7,7 @@ otherwise.
 """
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,9 +34,9 @@ class HandGraph(TruthLayout):
         self._folder = folder
         where = str(folder / TRUTH)
         try:
-            with np.load(folder / TRUTH, allow_pickle=False) as file:
+            with (folder / TRUTH).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError, BadZipFile) as error:
             raise BadInputError(f"{where}: not an array file (.npz) that can be read") from error
         absent = [name for name in NEEDED if name not in arrays]
         if absent:

@@ -26,6 +26,8 @@ from hands.truth_layouts.picture import (
     TruePicture,
     TruthLayout,
     array_of,
+    decoded,
+    fields_of,
     parsed,
 )
 from hands.truth_layouts.umetrack import UmeTrackHand
@@ -93,10 +95,8 @@ class Clip:
     def picture(self, frame: str, stream: str) -> TruePicture:
         """One stream's picture at one frame, upright."""
         where = f"{self._path.name}/{frame}"
-        try:
+        with fields_of(where, "HOT3D-Clips' fields"):
             return self._picture(frame, stream, where=where)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BadInputError(f"{where}: not HOT3D-Clips' fields ({error!r})") from error
 
     def _picture(self, frame: str, stream: str, *, where: str) -> TruePicture:
         entry = self._json(f"{frame}.cameras.json").get(stream)
@@ -126,12 +126,7 @@ class Clip:
         return _json_of(self, name)
 
     def _image(self, name: str) -> Image:
-        import cv2
-
-        image = cv2.imdecode(np.frombuffer(self.read(name), dtype=np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise BadInputError(f"{self._path}: {name} is no picture that can be read")
-        return np.ascontiguousarray(image[..., ::-1])
+        return decoded(self.read(name), f"{self._path}: {name}")
 
     def read(self, name: str) -> bytes:
         """A file of the clip."""

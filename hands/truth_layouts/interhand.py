@@ -20,6 +20,7 @@ from hands.truth_layouts.picture import (
     TruePicture,
     TruthLayout,
     array_of,
+    fields_of,
     read_image,
     read_json,
 )
@@ -62,8 +63,9 @@ class InterHand(TruthLayout):
         self._where = str(data)
         self._cameras = read_json(data.with_name(f"{stem}_camera.json"))
         self._joints = read_json(data.with_name(f"{stem}_joint_3d.json"))
-        self._pictures = {image["id"]: image for image in document["images"]}
-        self._annotations = document["annotations"]
+        with fields_of(self._where, "InterHand2.6M's"):
+            self._pictures = {image["id"]: image for image in document["images"]}
+            self._annotations = list(document["annotations"])
         self._folder = folder
         _check_names(folder / "annotations" / "skeleton.txt")
 
@@ -72,16 +74,18 @@ class InterHand(TruthLayout):
 
     def picture(self, index: int) -> TruePicture:
         annotation = self._annotations[index]
-        try:
-            image = self._pictures[annotation["image_id"]]
-            capture, name = str(image["capture"]), str(image["camera"])
-            camera, rotation, position = self._camera(image, capture, name)
-            world = self._joints[capture][str(image["frame_idx"])]
-            valid = np.asarray(annotation["joint_valid"], dtype=bool).reshape(-1)
-        except KeyError as error:
-            raise BadInputError(f"{self._where}: annotation {index}: {error} is missing") from error
+        with fields_of(
+            f"{self._where}: annotation {index}", "InterHand2.6M's, its cameras and joints"
+        ):
+            return self._picture(annotation, self._pictures[annotation["image_id"]])
+
+    def _picture(self, annotation: Any, image: Any) -> TruePicture:
+        capture, name = str(image["capture"]), str(image["camera"])
+        camera, rotation, position = self._camera(image, capture, name)
+        world = self._joints[capture][str(image["frame_idx"])]
         world = world["world_coord"] if isinstance(world, dict) else world
         where = f"{self._where}: frame {image['frame_idx']}"
+        valid = array_of(np.ravel(annotation["joint_valid"]), (2 * JOINTS,), where) > 0
         joints = (array_of(world, (2 * JOINTS, 3), where) - position) @ rotation.T / 1e3
         joints = np.where(valid[:, None], joints, np.nan)
         hands = tuple(
@@ -90,7 +94,7 @@ class InterHand(TruthLayout):
             if valid[start + WRIST]
         )
         path = self._folder / "images" / self._split / image["file_name"]
-        whole = annotation.get("hand_type") in {"right", "left", "interacting"}
+        whole = annotation.get("hand_type") in ("right", "left", "interacting")
         return TruePicture(
             image["file_name"], lambda: read_image(path), camera, hands, complete=whole
         )

@@ -17,6 +17,7 @@ from hands.truth_layouts.picture import (
     TruePicture,
     TruthLayout,
     array_of,
+    fields_of,
     read_image,
     read_json,
 )
@@ -40,30 +41,26 @@ class Keypoints(TruthLayout):
             raise BadInputError(f"{folder}: {len(files)} files *.json; name one with --split")
         self._folder, self._where = folder, str(files[0])
         document = read_json(files[0])
-        try:
-            self._images = [dict(image) for image in document["images"]]
-            self._hands: dict[Any, list[Any]] = {image["id"]: [] for image in self._images}
+        with fields_of(self._where, "COCO keypoints"):
+            self._images = [(image["id"], str(image["file_name"])) for image in document["images"]]
+            self._hands: dict[Any, list[Any]] = {number: [] for number, _ in self._images}
             for annotation in document["annotations"]:
                 known = self._hands[annotation["image_id"]]
                 if annotation["keypoints"] not in known:
                     known.append(annotation["keypoints"])
-        except (KeyError, TypeError) as error:
-            raise BadInputError(f"{self._where}: not COCO keypoints, {error} is missing") from error
 
     def __len__(self) -> int:
         return len(self._images)
 
     def picture(self, index: int) -> TruePicture:
-        image = self._images[index]
-        path = self._folder / image["file_name"]
+        number, name = self._images[index]
+        path = self._folder / name
         hands = []
-        for numbers in self._hands[image["id"]]:
+        for numbers in self._hands[number]:
             marked = array_of(numbers, (NUMBERS,), self._where).reshape(JOINTS, 3)
             px = np.where(marked[:, 2:] > 0, marked[:, :2], np.nan)
             hands.append(TrueHand(None, np.full((JOINTS, 3), np.nan), px))
-        return TruePicture(
-            image["file_name"], lambda: read_image(path), None, tuple(hands), complete=True
-        )
+        return TruePicture(name, lambda: read_image(path), None, tuple(hands), complete=True)
 
 
 def _files(folder: Path) -> list[Path]:

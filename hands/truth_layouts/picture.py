@@ -2,7 +2,8 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -102,13 +103,32 @@ class TruthLayout(Sequence[TruePicture], ABC):
         return self.picture(int(index) % len(self))
 
 
+@contextmanager
+def fields_of(where: str, what: str) -> Iterator[None]:
+    """Reading ``what`` from outside: a field missing or of another kind is one line naming it."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        why = f"{why} is missing" if isinstance(error, KeyError) else why
+        raise BadInputError(f"{where}: not {what} ({why}); is the file complete?") from error
+
+
 def read_image(path: Path) -> Image:
     """An image file as RGB."""
+    with storage_errors("read", str(path)):
+        data = path.read_bytes()
+    return decoded(data, str(path))
+
+
+def decoded(data: bytes, where: str) -> Image:
+    """An image file's content as RGB ``(H,W,3)``. Raises BadInputError naming ``where``."""
     import cv2
 
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR) if len(buffer) else None
     if image is None:
-        raise BadInputError(f"{path}: no picture that can be read; is the data set complete?")
+        raise BadInputError(f"{where}: no picture that can be read; is the data set complete?")
     return np.ascontiguousarray(image[..., ::-1])
 
 

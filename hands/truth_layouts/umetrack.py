@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInputError
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
-from hands.truth_layouts.picture import JOINTS, array_of
+from hands.truth_layouts.picture import JOINTS, array_of, fields_of
 
 Floats = NDArray[np.float64]
 
@@ -40,14 +39,12 @@ class UmeTrackHand:
     @staticmethod
     def from_json(document: Any, where: str) -> "UmeTrackHand":
         """The profile's ``hand_model``."""
-        try:
+        with fields_of(where, "a UmeTrack hand model"):
             indices = np.asarray(document["landmark_rest_bone_indices"], dtype=np.intp)
             shares = array_of(document["landmark_rest_bone_weights"], (JOINTS, -1), where)
             centres = array_of(document["joint_rest_positions"], (-1, 3), where)[:HINGES]
             axes = array_of(document["joint_rotation_axes"], (-1, 3), where)[:HINGES]
             rest = array_of(document["landmark_rest_positions"], (JOINTS, 3), where)
-        except (KeyError, TypeError) as error:
-            raise BadInputError(f"{where}: no UmeTrack hand model, {error} is missing") from error
         weights = np.zeros((JOINTS, FRAMES))
         np.add.at(weights, (np.arange(JOINTS)[:, None], indices), shares)
         return UmeTrackHand(axes, centres * MM, rest * MM, weights)

@@ -176,7 +176,7 @@ def test_fpha(tmp_path):
     np.testing.assert_allclose(hand.joints_in_camera, JOINTS, atol=1e-9)
     assert layout[1].name == "Subject_1/put_salt/2/color_0003.jpeg"
     assert layout[1].load().shape == (48, 64, 3)
-    with pytest.raises(BadInputError, match=r"color_0000\.jpeg: no picture"):
+    with pytest.raises(HandoffError, match=r"color_0000\.jpeg: cannot read: no such file"):
         layout[0].load()
 
 
@@ -480,6 +480,32 @@ def test_each_layout_is_recognised_and_no_other(tmp_path, make):
     assert recognised == [make.__name__]
     with pytest.raises(HandoffError):  # another reader says what it misses
         open_layout(folder, layout="fpha" if make is freihand else "freihand")
+
+
+def all_pictures(folder, layout):
+    return [one.load() for one in open_layout(folder, layout=layout)]
+
+
+@pytest.mark.parametrize(
+    ("make", "file", "content", "why"),
+    [
+        (freihand, "training_K.json", "null", r"training_xyz\.json: not FreiHAND's lists"),
+        (freihand, "training/rgb/first.jpg", "", r"first\.jpg: not a picture of FreiHAND's lists"),
+        (interhand, "annotations/all/InterHand2.6M_test_data.json", "{}", "'images' is missing"),
+        (interhand, "annotations/all/InterHand2.6M_test_camera.json", "[]", "annotation 0: not"),
+        (interhand, "annotations/all/InterHand2.6M_test_joint_3d.json", '{"0": {}}', "'5' is miss"),
+        (fpha, "Hand_pose_annotation_v1/Subject_1/put_salt/2/skeleton.txt", "nan 1", "line 1: not"),
+        (handgraph, "truth.npz", "", r"truth\.npz: not an array file"),
+        (keypoints, "marks.json", '{"images": [{"id": 1}]}', "'file_name' is missing"),
+        (hot3d, "000007.image_214-1.jpg", "", r"image_214-1\.jpg: no picture"),
+    ],
+)
+def test_files_of_something_else_are_one_line(tmp_path, make, file, content, why):
+    folder = make(tmp_path)
+    (folder / file).write_text(content, encoding="utf-8")
+    with pytest.raises(BadInputError, match=why) as caught:
+        all_pictures(folder, make.__name__)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_folder_is_told_what_is_known(tmp_path):
