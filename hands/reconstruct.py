@@ -15,14 +15,14 @@ from hands.config import HandsConfig
 from hands.model.evidence import Evidence
 from hands.model.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
 from hands.model.proportions import HandShape
-from hands.model.temporal import Calmness, fit_track
+from hands.model.temporal import Calmness, evidence_equations, fit_track
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 WINDOW = 2000  # frames solved at once
 OVERLAP = 60  # solved beside each window and thrown away
-FIT_BATCH = 400
+FIT_BATCH = 200
 DOUBT = 0.6  # times the usual miss of landmarks: frames that miss by more count less than half
 LEAST_USUAL_MISS = 0.003  # palms
 TOO_FAR = "too far to be the wearer's"
@@ -298,12 +298,12 @@ def _track(
     reason[seen] = None
     information = np.zeros((len(seen), 27, 27))
     rows = np.flatnonzero(seen)
-    for start in range(0, len(rows), FIT_BATCH):
-        part = rows[start : start + FIT_BATCH]
+    for start in range(0, len(rows), WINDOW):
+        part = rows[start : start + WINDOW]
+        here = poses.rows(part)
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
-        terms = robustified(terms, poses.rows(part), evidence.sigma_rad[part])
-        terms = doubted(terms, poses.rows(part))
-        information[part], _, _ = terms.normal_equations(poses.rows(part))
+        terms = doubted(robustified(terms, here, evidence.sigma_rad[part]), here)
+        information[part], _ = evidence_equations(terms, here, seen[part])
     twice = np.zeros(len(seen), dtype=bool)
     for view in evidence.views:
         twice |= view.seen & seen

@@ -182,7 +182,7 @@ def _described(
             shape,
             unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
             twice=np.full(len(part), track.twice.any()),  # distances are carried to the rest
-            over_time=True,
+            over_time=len(times_s) > 2,
         )
         lateral[part], ray[part] = found.lateral_m, found.ray_m
         palm_m[part], palm_rad[part] = found.palm_m, found.palm_rad
