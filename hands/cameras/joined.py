@@ -13,7 +13,7 @@ from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import held_alone, overruled, strapped
+from hands.cameras.strapped import held_alone, overruled, strapped, unseen_by_head
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
@@ -67,7 +67,7 @@ def joined(
 ) -> Joined:
     """tracks: left and right as the head alone gave them."""
     evidence, tracks, wrong, unseen = _checked_on_cameras(
-        evidence, tracks, shape, others=others, config=config
+        evidence, tracks, shape, others=others, times_s=times_s, config=config
     )
     found = _looked(tracks, shape, others=others, times_s=times_s, sigma=config.landmark_sigma)
     joint = _with_views(evidence, found, others=others, times_s=times_s, config=config)
@@ -105,6 +105,7 @@ def _checked_on_cameras(
     shape: HandShape,
     *,
     others: OtherCameras,
+    times_s: Floats,
     config: HandsConfig,
 ) -> tuple[list[Evidence], list[HandTrack], Bools, Bools]:
     """Both hands without what they cannot be, by the places of the cameras that they carry, and
@@ -119,7 +120,9 @@ def _checked_on_cameras(
                 continue
             wrong[:, s] |= more
             if last:
-                unseen[:, s] = mount.seen & ~evidence[s].seen
+                unseen[:, s] = unseen_by_head(
+                    evidence[s], mount=mount, wrong=wrong[:, s], times_s=times_s
+                )
             rows = more | unseen[:, s]
             evidence[s], poses = held_alone(
                 evidence[s], tracks[s].poses, shape, mount=mount, rows=rows

@@ -32,6 +32,7 @@ LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
 ASIDE_M = 0.06  # farther across the view from where the camera holds it, a hand is another
 HEAD_RAD, IMPOSSIBLE = 0.2, 4.0  # error of the head's turn; sigmas at which a hand is misread
 MOST_OVERRULED = 0.4  # of the frames
+CONFIRMED_S = 10.0  # so long after the head saw it there a camera is believed to be on the hand
 ROUNDS = 10
 DOF = 3.0  # of the tails of single frames
 MEDIAN_SQUARE = 2.366  # of a vector with three normal parts
@@ -112,6 +113,21 @@ def overruled(evidence: Evidence, poses: HandPoses, *, mount: MountEvidence) -> 
     both = evidence.read & mount.seen
     wrong &= both
     return wrong if wrong.sum() <= MOST_OVERRULED * both.sum() else None
+
+
+def unseen_by_head(
+    evidence: Evidence, *, mount: MountEvidence, wrong: Bools, times_s: Floats
+) -> Bools:
+    """Where ``(T,)`` the head sees no hand and the camera has it: it is located, and was on the
+    hand when the head last saw both, or soon did. wrong: where the head is overruled.
+    """
+    both_s = times_s[evidence.read & mount.seen & ~wrong]
+    if not len(both_s):
+        return np.zeros_like(wrong)
+    after = np.searchsorted(both_s, times_s).clip(1, max(len(both_s) - 1, 1))
+    nearest = np.stack([both_s[after - 1], both_s[after.clip(max=len(both_s) - 1)]])
+    confirmed = np.abs(nearest - times_s).min(axis=0) < CONFIRMED_S
+    return mount.seen & ~evidence.seen & confirmed
 
 
 def held_alone(

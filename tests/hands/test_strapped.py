@@ -11,6 +11,7 @@ from hands.cameras.strapped import (
     common_turn,
     held_alone,
     overruled,
+    unseen_by_head,
     ways_seen,
 )
 from hands.model.evidence import Evidence, landmark_mixing, normalised
@@ -122,3 +123,14 @@ def test_what_cannot_be_this_hand_is_overruled(carried, length_mm):
     np.testing.assert_allclose(right.rotation[wrong], poses.rotation[wrong], atol=1e-9)
     loose = replace(mount, wrist=mount.wrist + np.array([0.15, 0.15, 0.0]))
     assert overruled(evidence, read, mount=loose) is None  # rather the camera is not on this hand
+
+
+def test_a_camera_that_was_not_seen_on_the_hand_for_long_has_no_hand(carried):
+    _, evidence = carried
+    (mount,) = evidence.views
+    evidence = replace(evidence, seen=np.arange(COUNT) < 4)
+    wrong, times_s = np.arange(COUNT) == 3, 2.0 * np.arange(COUNT)
+    rows = unseen_by_head(evidence, mount=mount, wrong=wrong, times_s=times_s)
+    assert np.flatnonzero(rows).tolist() == [4, 5, 6]  # the head last saw it there at 4 s
+    rows = unseen_by_head(evidence, mount=mount, wrong=evidence.seen, times_s=times_s)
+    assert not rows.any()
