@@ -11,7 +11,6 @@ class CaptureConfig:
 
     gap_factor: float = 1.6  # a step longer than this many local periods means dropped frames
     pause_s: float = 2.0  # a longer step is a pause: it is reported, not filled with dropped rows
-    imu_edge_s: float = 1.5  # pictures this long before or after the inertial samples are left out
     local_steps: int = 31  # the local period is the median of so many steps around
     decode_all: bool = (
         True  # decode every picture to prove that it can be; False: first and last only

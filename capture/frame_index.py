@@ -4,7 +4,6 @@ Frame rates vary (phones slow down in the dark), so a step is judged against the
 it.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,25 +89,6 @@ def dropped_times(
     rank = np.arange(len(owner)) - np.repeat(np.cumsum(missing) - missing, missing) + 1
     part = steps[at][owner] * rank // (missing[owner] + 1)
     return np.asarray(nominal[at][owner] + part, dtype=np.int64)
-
-
-def leave_unmeasured_out(frames: Frames, imu_ns: NDArray[np.int64], *, edge_ns: int) -> Frames:
-    """Good pictures before the first inertial sample or after the last get the reason ``no_imu``.
-
-    imu_ns: ``(M,)`` rising. Only where the samples begin and end within ``edge_ns`` of the
-    pictures: a recording is metric from end to end, or an inertial sensor that was off for longer
-    keeps no picture out.
-    """
-    times = frames.timestamp_ns
-    early, late = imu_ns[0] - times[0], times[-1] - imu_ns[-1]
-    outside = np.zeros(len(times), dtype=bool)
-    if early <= edge_ns:
-        outside |= times < imu_ns[0]
-    if late <= edge_ns:
-        outside |= times > imu_ns[-1]
-    reason = frames.reason.copy()
-    reason[outside & ~frames.valid_of("reason")] = "no_imu"
-    return replace(frames, reason=reason)
 
 
 def good(frames: Frames) -> Frames:

@@ -40,7 +40,7 @@ def stream_figures(frames: Frames, pictures: PictureFacts) -> dict[str, Any]:
     """Rate, gaps, losses and picture quality of one camera."""
     reasons = frames.reason
     decoded = int(np.sum(frames.frame_index >= 0))
-    counts = {r: int(np.sum(reasons == r)) for r in ("dropped", "duplicate", "late", "no_imu")}
+    counts = {r: int(np.sum(reasons == r)) for r in ("dropped", "duplicate", "late")}
     kept = frames.timestamp_ns[~frames.valid_of("reason")]
     span_s = float(kept[-1] - kept[0]) / 1e9
     return {
@@ -82,11 +82,6 @@ def stream_findings(
         found.append((
             "amber",
             f"pictures that repeat a time: {figures['duplicate']}; they are left out",
-        ))
-    if figures["no_imu"] > 0.01 * figures["pictures"]:
-        found.append((
-            "amber",
-            f"pictures outside the inertial samples: {figures['no_imu']}; they are left out",
         ))
     if figures["rate_hz"] > 1000:
         rate = f"{figures['rate_hz']:.0f} pictures/s cannot be: are the stamps in nanoseconds?"

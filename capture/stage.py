@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from capture.config import CaptureConfig
-from capture.frame_index import index_frames, leave_unmeasured_out, make_ticks
+from capture.frame_index import index_frames, make_ticks
 from capture.gopro import read_facts
 from capture.pictures import look_through
 from capture.quality import (
@@ -40,7 +40,7 @@ class Capture:
 
     name = "capture"
     room = "capture"
-    version = 2
+    version = 3
     needs: tuple[str, ...] = ()
     config_type: type[Any] = CaptureConfig
 
@@ -62,10 +62,6 @@ class Capture:
             name: index_frames(name, video.info.pts, times_ns=video.times_ns, config=config)
             for name, video in videos.items()
         }
-        if imu is not None:
-            frames["head"] = leave_unmeasured_out(
-                frames["head"], imu.timestamp_ns, edge_ns=round(config.imu_edge_s * 1e9)
-            )
         ticks = make_ticks(frames)
         turns = {name: video.info.rotate_deg for name, video in videos.items()}
         calibration = upright_calibration(rig, turns, source=_origin_of(rig))

@@ -87,7 +87,7 @@ class Recording:
     def follow(self) -> tuple[Observed, list[Place]]:
         """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
         times_ns = self.ticks.timestamp_ns
-        turns = None if self.imu is None else frame_turns(times_ns, self.imu)
+        turns = frame_turns(times_ns, self.imu)
         masks = self.hand_masks()
         follower, spotter = Follower(self.camera, self.config), self._spotter()
         self.progress.total(len(times_ns), "frame")
@@ -96,7 +96,7 @@ class Recording:
             follower.add(
                 grey,
                 free=None if masks is None else masks.free(int(self.ticks.tick[tick])),
-                turn=None if turns is None else turns[tick],
+                turn=turns[tick],
             )
             if spotter is not None and tick % EVERY == 0:
                 self.sightings.extend(spotter.look(tick, grey))
@@ -169,14 +169,12 @@ class Recording:
     def unrolled(self, tracks: Observed) -> Observed:
         """Rays as a global shutter would have seen them, as far as the gyro tells."""
         shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
-        if self.imu is None or not self.imu.covers(tracks.timestamps_ns):
-            if shutter.readout_s > LONG_READOUT_S:
-                self.warnings.append(
-                    f"{self.config.stream}: {shutter.readout_s * 1e3:.0f} ms of rolling shutter "
-                    "are left in: without inertial samples all along nothing tells the turn"
-                )
-            return tracks
-        return unrolled(tracks, shutter, self.imu)
+        if self.imu is None and shutter.readout_s > LONG_READOUT_S:
+            self.warnings.append(
+                f"{self.config.stream}: {shutter.readout_s * 1e3:.0f} ms of rolling shutter "
+                "are left in: without inertial samples nothing tells the turn"
+            )
+        return tracks if self.imu is None else unrolled(tracks, shutter, self.imu)
 
 
 def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress) -> Recording:
@@ -191,6 +189,14 @@ def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress
     imu = _read_imu(
         folder, calibration, config, head_from_camera=head_from_camera, warnings=warnings
     )
+    if imu is not None:
+        unfelt = ~imu.told(ticks.timestamp_ns)
+        if unfelt.any():
+            seconds = float(np.sum(np.diff(ticks.timestamp_ns)[unfelt])) * 1e-9
+            warnings.append(
+                f"{folder.place(IMU)}: no inertial samples for {seconds:.1f} s of the pictures; "
+                "poses are from pictures alone there, and less sure"
+            )
     return Recording(
         folder,
         ticks,
@@ -277,14 +283,15 @@ def _read_imu(
     )
 
 
-def frame_turns(timestamps_ns: Ints, imu: ImuData) -> Floats | None:
-    """``(F,3,3)`` this_from_previous camera rotations from the gyro; None where it has holes."""
-    if len(timestamps_ns) < 2 or not imu.covers(timestamps_ns):
-        return None
+def frame_turns(timestamps_ns: Ints, imu: ImuData | None) -> list[Floats | None]:
+    """F this_from_previous camera rotations ``(3,3)`` from the gyro; None where it tells nothing,
+    as of the first frame."""
+    if imu is None:
+        return [None] * len(timestamps_ns)
     rotation = integrate(imu, timestamps_ns).rotation @ imu.camera_from_imu.rotation.T
-    turns = np.tile(np.eye(3), (len(timestamps_ns), 1, 1))
-    turns[1:] = rotation[1:].transpose(0, 2, 1) @ rotation[:-1]
-    return turns
+    turns = rotation[1:].transpose(0, 2, 1) @ rotation[:-1]
+    told = imu.told(timestamps_ns)
+    return [None, *(turn if known else None for turn, known in zip(turns, told, strict=True))]
 
 
 def grey_of(frame: Frame, size_wh: tuple[int, int]) -> Any:

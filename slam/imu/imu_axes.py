@@ -30,6 +30,7 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     seen = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
     felt = _felt(imu, times_ns)
     together = np.diff(times_ns) < LONGEST_S * 1e9  # maps joined across a pause are not so exact
+    together &= imu.told(times_ns)
     seen, felt = seen[together], felt[together]
     if len(seen) < 10:
         return None

@@ -56,7 +56,7 @@ def fit_clock(
 
     times_ns ``(K,)``, rotation ``(K,3,3)``: world_from_camera of keyframes, seen without the IMU.
     """
-    pairs = np.flatnonzero(np.diff(times_ns) < LONGEST_S * 1e9)
+    pairs = np.flatnonzero((np.diff(times_ns) < LONGEST_S * 1e9) & imu.told(times_ns))
     offset_s, bias = _search(imu, times_ns, rotation, pairs=pairs), np.zeros(3)
     turn, sigmas = np.eye(3), np.array([OFFSET_SIGMA_S, TURN_SIGMA_RAD])
     if len(pairs) < 3:

@@ -10,13 +10,15 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import splu
 
-from core.geometry.arrays import Floats, Ints
+from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 
 GRAVITY_M_S2 = 9.81
 ACCEL_BIAS_SIGMA = 0.2  # m/s², what an unknown accelerometer may be off by
 GYRO_BIAS_SIGMA = 0.05  # rad/s
+LONGEST_STEP_NS = 50_000_000  # samples further apart leave a hole
+UNFELT_M_S_SQRTS = 10.0  # accelerometer noise in a hole: it tells nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +42,24 @@ class ImuData:
         """The same samples with these biases taken off."""
         return replace(self, gyro=self.gyro - gyro_bias, accel=self.accel - accel_bias)
 
-    def covers(self, timestamps_ns: Ints, *, max_gap_ns: int = 50_000_000) -> bool:
-        """Whether there are samples, without holes, all along these times."""
+    def told(self, timestamps_ns: Ints) -> Bools:
+        """``(Q-1,)`` between which neighbours of these rising times there are samples all along.
+
+        Where there are none, before the first, after the last or in a hole, the values that
+        `integrate` interpolates mean nothing.
+        """
         times = self.timestamps_ns
-        if len(times) < 2 or not len(timestamps_ns):
-            return False
-        inside = (times >= timestamps_ns[0] - max_gap_ns) & (
-            times <= timestamps_ns[-1] + max_gap_ns
-        )
-        edges = np.concatenate([timestamps_ns[:1], times[inside], timestamps_ns[-1:]])
-        return bool(np.abs(np.diff(edges)).max() <= max_gap_ns)
+        step_ns = np.diff(times)
+        at = np.flatnonzero(step_ns > LONGEST_STEP_NS)
+        ends = [times[:1] - LONGEST_STEP_NS, times[at + 1], [np.iinfo(np.int64).max]]
+        starts = [[np.iinfo(np.int64).min], times[at], times[-1:] + LONGEST_STEP_NS]
+        hole_starts, hole_ends = np.concatenate(starts), np.concatenate(ends)
+        following = np.searchsorted(hole_ends, timestamps_ns[:-1], side="right")
+        return np.asarray(hole_starts[following] >= timestamps_ns[1:])
+
+    def covers(self, timestamps_ns: Ints) -> bool:
+        """Whether there are samples, without holes, all along these times."""
+        return len(timestamps_ns) > 0 and bool(self.told(timestamps_ns).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +160,7 @@ def gyro_bias(imu: ImuData, times_ns: Ints, world_from_imu: Floats) -> Floats:
         off = rotvec_from_matrix(turned.rotation.transpose(0, 2, 1) @ seen)
         rate = off / turned.seconds[:, None]
         weight = turned.seconds / (1 + (np.linalg.norm(off, axis=1) / 0.02) ** 2)
+        weight = weight * imu.told(times_ns)
         # a bias b turns the interval by -b dt, to first order
         bias = bias - np.average(rate, axis=0, weights=weight)
     return bias
@@ -179,7 +190,12 @@ def linear_start(imu: ImuData, times_ns: Ints, world_from_camera: SE3) -> Start 
     bias = gyro_bias(imu, times_ns, world_from_imu)
     moved = deltas(integrate(imu.without_bias(bias, np.zeros(3)), times_ns))
     problem = _Linear(
-        moved, imu, rotation=world_from_imu, position=world_from_camera.translation, lever=lever
+        moved,
+        imu,
+        rotation=world_from_imu,
+        position=world_from_camera.translation,
+        lever=lever,
+        told=imu.told(times_ns),
     )
     solution, covariance = problem.solve(None)
     for _ in range(5):
@@ -202,11 +218,13 @@ class _Linear:
         rotation: Floats,
         position: Floats,
         lever: Floats,
+        told: Bools,
     ) -> None:
         n, dt = len(moved.seconds), moved.seconds[:, None, None]
         eye = np.broadcast_to(np.eye(3), (n, 3, 3))
         start = rotation[:-1]
-        sigma_v = imu.accel_noise * np.sqrt(moved.seconds) + 1e-3
+        noise = np.where(told, imu.accel_noise, UNFELT_M_S_SQRTS)
+        sigma_v = noise * np.sqrt(moved.seconds) + 1e-3
         sigma_p = sigma_v * moved.seconds / np.sqrt(3) + 2e-3
         columns = 7 + 3 * (n + 1)
         parts: list[tuple[Floats, Ints, Ints]] = []

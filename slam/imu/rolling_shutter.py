@@ -47,12 +47,15 @@ def unrolled(tracks: Observed, shutter: Shutter, imu: ImuData) -> Observed:
 
 
 class _Unroller:
-    """Does it to any of the frames at ``times_ns``; the gyro is integrated once for all."""
+    """Does it to any of the frames at ``times_ns``; the gyro is integrated once for all. Frames
+    without inertial samples beside them stay as they are."""
 
     def __init__(self, times_ns: Ints, shutter: Shutter, imu: ImuData) -> None:
         self._times_ns, self._shutter = times_ns, shutter
         blocks = np.array_split(times_ns, max(len(times_ns) // BLOCK, 1))
         self._turns = np.concatenate([_turns(some, imu, shutter.readout_s) for some in blocks])
+        told = imu.told(times_ns)
+        self._turns[~(np.append(told, False) | np.append(False, told))] = 0
 
     def __call__(self, tracks: Tracks) -> Tracks:
         delays_s = self._shutter.delays_s(tracks.uv_px)
@@ -68,7 +71,7 @@ class _Unroller:
 def _turns(times_ns: Ints, imu: ImuData, readout_s: float) -> Floats:
     """``(F,STEPS+1,3)`` rotation vectors picture_from_row in camera axes, evenly over the readout.
 
-    Outside the inertial samples the first and the last one are taken to last.
+    Where there are no inertial samples they mean nothing.
     """
     delays_ns = np.round((np.arange(STEPS + 1) / STEPS - 0.5) * readout_s * 1e9).astype(np.int64)
     wanted = times_ns[:, None] + delays_ns

@@ -27,6 +27,7 @@ DOUBTFUL = 2.5  # a sensor this many times worse than believed is taken at what 
 LONG_S, LONGEST_TURN_S = 2.0, 5.0
 # And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
 SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
+LEAST_TOLD = 3  # intervals between keyframes with inertial samples all along
 UNMEASURED, PRIOR_FREE = 1.5, 6.0  # of its noise before looking, as from so many residuals
 
 
@@ -34,7 +35,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     """Joint visual-inertial refinement of a finished map, in place."""
     scene, posed = scene_map.scene, scene_map.posed
     times_ns = scene.views.timestamps_ns[posed]
-    if not imu.covers(times_ns):
+    if imu.told(times_ns).sum() < LEAST_TOLD:
         scene_map.rejected = "imu_gap"
         return
     scene_map.clock = fit_clock(imu, times_ns, scene.rotation[posed])
@@ -128,12 +129,13 @@ def gyro_noise(imu: ImuData, times_ns: Ints, rotation: Floats, *, bias: Floats) 
     off = []
     start = 0
     turned = integrate(imu.without_bias(bias, np.zeros(3)), times_ns).rotation
+    unfelt = np.concatenate([[0], np.cumsum(~imu.told(times_ns))])
     in_imu = rotation @ imu.camera_from_imu.rotation
     for end in range(len(times_ns)):
         seconds = (times_ns[end] - times_ns[start]) * 1e-9
         if seconds >= LONG_S:
             gyro, camera = (r[start].T @ r[end] for r in (turned, in_imu))
-            if seconds < LONGEST_TURN_S:
+            if seconds < LONGEST_TURN_S and unfelt[start] == unfelt[end]:
                 off.append(rotvec_from_matrix(gyro.T @ camera) / np.sqrt(seconds))
             start = end
     return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
@@ -159,7 +161,8 @@ def accel_noise(imu: ImuData, times_ns: Ints, world_from_camera: SE3, *, states:
     )
     start = (np.diff(world_from_imu.translation, axis=0) - shift) / seconds
     off = (start[:-1] + gained[:-1] - start[1:]) / np.sqrt((seconds[:-1] + seconds[1:]) / 3)
-    off = off[(np.maximum(seconds[:-1], seconds[1:]) < LONGEST_SPAN_S)[:, 0]]
+    usable = (seconds[:, 0] < LONGEST_SPAN_S) & imu.told(times_ns[at])
+    off = off[usable[:-1] & usable[1:]]
     free = max(off.size - 6, 0)  # gravity's tilt, the scale and three biases were fitted to them
     believed = UNMEASURED * imu.accel_noise
     return float(np.sqrt((PRIOR_FREE * believed**2 + np.sum(off**2)) / (PRIOR_FREE + free)))
@@ -184,9 +187,10 @@ def contradiction(imu: ImuData, times_ns: Ints, seen: tuple[Floats, Start]) -> f
     rotation, start = seen
     turned = deltas(integrate(imu.without_bias(start.gyro_bias, np.zeros(3)), times_ns))
     in_imu = rotation @ imu.camera_from_imu.rotation
-    seen_turn = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])
-    gyro_turn = rotvec_from_matrix(turned.rotation)
-    total = float(np.sqrt(np.mean(seen_turn**2)))
+    told = imu.told(times_ns)
+    seen_turn = rotvec_from_matrix(in_imu[:-1].transpose(0, 2, 1) @ in_imu[1:])[told]
+    gyro_turn = rotvec_from_matrix(turned.rotation)[told]
+    total = float(np.sqrt(np.mean(seen_turn**2))) if told.any() else 0.0
     if total < 5e-3:
         return 0.0
     return float(np.sqrt(np.mean((seen_turn - gyro_turn) ** 2))) / total

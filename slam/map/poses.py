@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.geometry.arrays import Floats, Ints
+from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
@@ -56,6 +56,7 @@ def _pose_stretch(
     frames = scene_map.frames[scene_map.posed]
     guess = _guesses(tracks.timestamps_ns, scene_map)
     owner = np.searchsorted(frames, np.arange(frames[0], frames[-1] + 1), side="right") - 1
+    told = _told(tracks.timestamps_ns[frames], scene_map)
     for offset, pose in enumerate(guess):
         frame = int(frames[0]) + offset
         near = int(owner[offset])
@@ -64,7 +65,7 @@ def _pose_stretch(
             continue
         if path.tracked[frame]:
             continue
-        prior = PosePrior(pose.inverse(), _information(scene_map, near))
+        prior = PosePrior(pose.inverse(), _information(scene_map, near, told=bool(told[near])))
         if not _put_seen(
             path,
             tracks.of_frames([frame]),
@@ -75,7 +76,8 @@ def _pose_stretch(
             prior=prior,
         ):
             path.reason[frame] = "too_few_points"
-    _carry_over_gaps(tracks.timestamps_ns, guess, scene_map, path=path, config=config)
+    felt = np.flatnonzero(told[owner]) + int(frames[0])
+    _carry_over_gaps(tracks.timestamps_ns, guess, scene_map, path=path, config=config, felt=felt)
     _reach_out(tracks, scene_map, config, path=path)
 
 
@@ -168,9 +170,16 @@ def _sigma(world_from_camera: SE3, in_camera: Floats, of_map: Floats) -> tuple[F
     return np.sqrt(np.diagonal(position)), np.sqrt(np.diagonal(rotation))
 
 
-def _information(scene_map: SceneMap, near: int) -> Floats:
-    """How far the guess between two keyframes is believed."""
-    if scene_map.inertial is not None:
+def _told(times_ns: Ints, scene_map: SceneMap) -> Bools:
+    """``(k,)`` after which posed keyframes, at these times, inertial samples lead to the next."""
+    if scene_map.inertial is None or scene_map.imu is None:
+        return np.zeros(len(times_ns), bool)
+    return np.append(scene_map.imu.told(times_ns), False)
+
+
+def _information(scene_map: SceneMap, near: int, *, told: bool) -> Floats:
+    """How far the guess between two keyframes is believed; told: by the IMU."""
+    if told:
         sigmas = np.repeat([INERTIAL_SIGMA_RAD, INERTIAL_SIGMA_M], 3)
     else:
         ends = scene_map.posed[near : near + 2]
@@ -195,13 +204,16 @@ def _guesses(times_ns: Ints, scene_map: SceneMap) -> SE3:
         return poses
     seconds = (times_ns[query] - times_ns[frames[near]]) * 1e-9
     span = (times_ns[frames[near + 1]] - times_ns[frames[near]]) * 1e-9
-    if scene_map.inertial is not None and scene_map.imu is not None:
-        return _inertial_guess(times_ns[query], scene_map, near, seconds=seconds, span=span)
     part = seconds / span
     turn = rotvec_from_matrix(poses[near].rotation.transpose(0, 2, 1) @ poses[near + 1].rotation)
     rotation = poses[near].rotation @ matrix_from_rotvec(turn * part[:, None])
     step = poses[near + 1].translation - poses[near].translation
-    return SE3(rotation, poses[near].translation + step * part[:, None])
+    position = poses[near].translation + step * part[:, None]
+    told = _told(times_ns[frames], scene_map)[near]
+    if told.any():
+        felt = _inertial_guess(times_ns[query], scene_map, near, seconds=seconds, span=span)
+        rotation[told], position[told] = felt.rotation[told], felt.translation[told]
+    return SE3(rotation, position)
 
 
 def _inertial_guess(
@@ -246,11 +258,18 @@ def _reckon(run: Integrated, at: Ints, *, start: Ints, seconds: Floats) -> tuple
 
 
 def _carry_over_gaps(
-    times_ns: Ints, guess: SE3, scene_map: SceneMap, *, path: CameraPath, config: SlamConfig
+    times_ns: Ints,
+    guess: SE3,
+    scene_map: SceneMap,
+    *,
+    path: CameraPath,
+    config: SlamConfig,
+    felt: Ints,
 ) -> None:
-    """Short gaps take the inertial guess, with a sigma that grows towards their middle."""
-    if scene_map.inertial is None:
-        return
+    """Short gaps take the inertial guess, with a sigma that grows towards their middle.
+
+    felt: frames between keyframes with inertial samples all along.
+    """
     first = int(scene_map.frames[scene_map.posed[0]])
     inside = np.arange(first, first + len(guess))
     lost = inside[~path.tracked[inside]]
@@ -258,6 +277,8 @@ def _carry_over_gaps(
         if not len(gap):
             continue
         low, high = int(gap[0]) - 1, int(gap[-1]) + 1
+        if not np.isin(gap, felt).all():
+            continue
         if low < first or high > inside[-1]:
             continue
         if times_ns[high] - times_ns[low] > config.max_lost_s * 1e9:

@@ -30,6 +30,7 @@ MOUNTING_SIGMA_RAD = 2e-3
 # Where a corner slid in a quick turn, by half a pixel to one and a half, all ten or so keyframes
 # that see it from then on share the error: together they say no more than if each had this sigma.
 STAYING_ERROR = 2.0  # of pixel_sigma
+SEEN_VELOCITY_SIGMA_M_S = 1.0  # of the mean between keyframes as that at either of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +173,7 @@ def add_states(
     one is held, but for its tilt."""
     gtsam = load_gtsam()
     parameters = preintegration_parameters(imu)
+    told = imu.told(times_ns[frames])
     key = gtsam.symbol
     biases = [
         gtsam.imuBias.ConstantBias(a, g)
@@ -183,6 +185,11 @@ def add_states(
         values.insert(key(BIAS, int(frame)), biases[k])
     for k in range(len(frames) - 1):
         i, j = int(frames[k]), int(frames[k + 1])
+        if not told[k]:
+            seconds = (times_ns[j] - times_ns[i]) * 1e-9
+            step = world_from_imu.translation[k + 1] - world_from_imu.translation[k]
+            _add_unfelt(graph, imu, (i, j), seconds=seconds, velocity=step / seconds)
+            continue
         measured = preintegrate(
             imu, (times_ns[i], times_ns[j]), parameters=parameters, bias=biases[k]
         )
@@ -209,6 +216,28 @@ def add_states(
             key(BIAS, first), gtsam.imuBias.ConstantBias(), gtsam.noiseModel.Diagonal.Sigmas(sigmas)
         )
     )
+
+
+def _add_unfelt(
+    graph: Any, imu: ImuData, ends: tuple[int, int], *, seconds: float, velocity: Floats
+) -> None:
+    """Between two keyframes without inertial samples: biases wander, velocities are about as seen;
+    the points alone tell the poses."""
+    gtsam = load_gtsam()
+    before, after = ends
+    diagonal = gtsam.noiseModel.Diagonal
+    walk = np.repeat([imu.accel_walk, imu.gyro_walk], 3) * np.sqrt(seconds)
+    graph.push_back(
+        gtsam.BetweenFactorConstantBias(
+            gtsam.symbol(BIAS, before),
+            gtsam.symbol(BIAS, after),
+            gtsam.imuBias.ConstantBias(),
+            diagonal.Sigmas(walk),
+        )
+    )
+    loose = diagonal.Sigmas(np.full(3, SEEN_VELOCITY_SIGMA_M_S))
+    for end in ends:
+        graph.push_back(gtsam.PriorFactorVector(gtsam.symbol(VELOCITY, end), velocity, loose))
 
 
 def _gauge(world_from_imu: SE3) -> Any:

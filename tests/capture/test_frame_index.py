@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.config import CaptureConfig
-from capture.frame_index import index_frames, leave_unmeasured_out, make_ticks
+from capture.frame_index import index_frames, make_ticks
 
 CONFIG = CaptureConfig()
 PERIOD = 33_333_333
@@ -43,13 +43,3 @@ def test_any_rising_times_make_valid_tables(steps):
     ticks = make_ticks({"head": frames})
     assert (np.diff(ticks.timestamp_ns) > 0).all()
     assert 1 <= len(ticks) <= len(times)
-
-
-def test_pictures_outside_the_inertial_samples_are_left_out_where_they_are_few():
-    frames = indexed(np.arange(90) * PERIOD)
-    imu = np.arange(2 * PERIOD - 7, 80 * PERIOD, 5_000_000)
-    near = leave_unmeasured_out(frames, imu, edge_ns=500_000_000)
-    assert np.flatnonzero(near.reason == "no_imu").tolist() == [0, 1, *range(80, 90)]
-    assert make_ticks({"head": near}).timestamp_ns[0] == 2 * PERIOD
-    far = leave_unmeasured_out(frames, imu, edge_ns=200_000_000)
-    assert np.flatnonzero(far.reason == "no_imu").tolist() == [0, 1]  # off for 0.3 s at the end
