@@ -105,16 +105,19 @@ def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
     if front.sum() < 8:
         return None
     flat = view.rays[front, :2] / view.rays[front, 2:]
-    found, rotvec, shift, inliers = cv2.solvePnPRansac(
-        view.points[front],
-        flat,
-        np.eye(3),
-        None,
-        flags=cv2.SOLVEPNP_SQPNP,
-        reprojectionError=2 * outlier_px * float(np.median(view.rad_per_px)),
-        iterationsCount=200,
-        confidence=0.999,
-    )
+    try:
+        found, rotvec, shift, inliers = cv2.solvePnPRansac(
+            view.points[front],
+            flat,
+            np.eye(3),
+            None,
+            flags=cv2.SOLVEPNP_SQPNP,
+            reprojectionError=2 * outlier_px * float(np.median(view.rad_per_px)),
+            iterationsCount=200,
+            confidence=0.999,
+        )
+    except cv2.error:  # points that SQPnP takes for all one
+        return None
     if not found or inliers is None or len(inliers) < 8:
         return None
     return SE3(matrix_from_rotvec(rotvec[:, 0]), shift[:, 0])
