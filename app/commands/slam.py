@@ -231,6 +231,7 @@ def _remarks(found: dict[str, "PathErrors"]) -> list[str]:
         if not errors.same_body:
             remarks.append(
                 f"{name}: its body is turned by {errors.body_turn_deg:.0f}° against the truth's: "
-                "rotations and RPE are left out; give the camera's pose with --truth-from-camera"
+                "rotations and RPE are left out; give the camera's pose with --truth-from-camera, "
+                "and see that the quaternions' order is the layout's"
             )
     return ["", *remarks] if remarks else []

@@ -22,6 +22,7 @@ from slam.output.mps_trajectory import is_mps, read_mps
 LAYOUTS = ("tum", "euroc", "mps")
 NS = 1_000_000_000
 NANOSECONDS_FROM = 1e14  # no clock in seconds shows this; a clock in nanoseconds does after a day
+SECONDS_UNTIL = 9e9  # the year 2255
 UNIT_TOLERANCE = 0.02  # files round quaternions to four decimals
 
 
@@ -149,21 +150,40 @@ def _numbers(path: str, number: int, line: str, *, layout: str) -> tuple[int, li
     if len(words) < 8 or (layout == "tum" and len(words) != 8):
         raise BadInputError(f"{path}: line {number}: {len(words)} columns; {layout} has 8")
     try:
-        stamp = nanoseconds(words[0], seconds=layout == "tum")
         values = [float(word) for word in words[1:8]]
+        wrong = in_other_unit(words[0], seconds=layout == "tum")
+        stamp = nanoseconds(words[0], seconds=layout == "tum")
     except (ValueError, OverflowError) as error:
         raise BadInputError(
-            f"{path}: line {number}: {line.strip()[:60]!r} is not all numbers"
+            f"{path}: line {number}: {line.strip()[:60]!r} is not all numbers; "
+            "a line that is a comment or a header begins with #"
         ) from error
+    if wrong:
+        unit = "seconds" if layout == "tum" else "whole nanoseconds"
+        raise BadInputError(
+            f"{path}: line {number}: time {words[0]}: {layout} has {unit}; convert it, or write "
+            "TUM (timestamp tx ty tz qx qy qz qw, blanks between, seconds)"
+        )
+    if not np.isfinite(values).all():
+        raise BadInputError(
+            f"{path}: line {number}: {line.strip()[:60]!r} is not all finite; leave the row out"
+        )
     position, quat = values[:3], values[3:]
     if layout == "tum":
         quat = [quat[3], *quat[:3]]
     length = math.sqrt(sum(q * q for q in quat))
-    if not math.isfinite(sum(values)) or abs(length - 1) > UNIT_TOLERANCE:
+    if abs(length - 1) > UNIT_TOLERANCE:
         raise BadInputError(
             f"{path}: line {number}: quaternion of length {length:.3g}; is the file {layout}?"
         )
     return stamp, [*position, *(q / length for q in quat)]
+
+
+def in_other_unit(word: str, *, seconds: bool) -> bool:
+    """Whether a time cannot be in the unit that it should be: milliseconds in place of seconds, or
+    seconds in place of nanoseconds."""
+    value = float(word)
+    return SECONDS_UNTIL < value < NANOSECONDS_FROM if seconds else not value.is_integer()
 
 
 def nanoseconds(word: str, *, seconds: bool) -> int:

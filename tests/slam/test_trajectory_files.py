@@ -60,7 +60,10 @@ def test_times_keep_every_digit(word, seconds, expected):
         ("1 0 0 0 0 0 0 0.5\n", "line 1: quaternion of length 0.5"),
         ("2 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 1\n", "line 2: time runs backwards by 1 s"),
         ("1 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1 7\n", "line 2: 9 columns"),
-        ("1 0 0 nan 0 0 0 1\n", "line 1"),
+        ("1 0 0 nan 0 0 0 1\n", "line 1: .* is not all finite"),
+        ("t x y z qx qy qz qw\n1 0 0 0 0 0 0 1\n", "line 1: .* header begins with #"),
+        ("1305031102160.4 0 0 0 0 0 0 1\n", "line 1: time 1305031102160.4: tum has seconds"),
+        ("1305031102.16,0,0,0,0,0,0,1\n", "time 1305031102.16: euroc has whole nanoseconds"),
     ],
 )
 def test_what_cannot_be_a_trajectory_is_refused_with_its_line(file, text, says):
