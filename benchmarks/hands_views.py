@@ -6,9 +6,10 @@ Without `--takes` four takes of 8 s are recorded (fixed seeds, default sensors),
 cameras and two with a second eye. Hand length known (± 2 mm) and unknown; the head camera alone;
 the second eye; the wrist cameras at their true places, and off by 1 cm and 1° (one sigma over all
 axes, half of it wandering within a second, half new in every frame) with sigmas that say so.
-`twice` are the frames in which a second camera saw the hand, or was where the hand carries it; of
-palms there the medians. In `--sessions`, which have truth and a head trajectory and are only read,
-wrist cameras are where that trajectory has them.
+`twice` are the frames in which a second camera saw the hand, or was where the hand carries it,
+`unseen_by_head` those that only the latter told; of palms there the medians. In `--sessions`, which
+have truth and a head trajectory and are only read, wrist cameras are where that trajectory has
+them.
 """
 
 import argparse
@@ -130,7 +131,7 @@ def measured(session: SessionFolder, *, as_it_is: bool) -> dict[str, Any]:
             found = compared(wearer, truth, ticks.timestamp_ns)
             figures[f"{name}, length {known}"] = {
                 **{key: found[key] for key in KEPT},
-                **twice(wearer, truth),
+                **where_seen(wearer, truth),
                 "hand_length_mm": round(1e3 * wearer.shape.length_m, 1),
                 "scale_source": wearer.shape.scale_source,
                 "cpu_ms_per_frame": round(1e3 * (time.process_time() - begun) / len(ticks), 1),
@@ -154,29 +155,45 @@ def fitted(
     )
 
 
-def twice(wearer: Wearer, truth: dict[str, Truth]) -> dict[str, Any]:
-    """Share of the measured frames in which a second camera helped, and the error there."""
+def where_seen(wearer: Wearer, truth: dict[str, Truth]) -> dict[str, Any]:
+    """Shares of the measured frames, and the errors there: all, those in which a second camera
+    helped, those in which the head saw no hand.
+    """
+    every = [np.ones(len(truth[side].landmarks), dtype=bool) for side in SIDES]
     if wearer.joined is None:
-        return {}
+        return by_frames("all", every, wearer=wearer, truth=truth)
+    views = [one.views for one in wearer.joined.evidence]
+    helped = [np.any([v.seen for v in mine], axis=0) if mine else ~every[0] for mine in views]
+    return {
+        **by_frames("all", every, wearer=wearer, truth=truth),
+        **by_frames("twice", helped, wearer=wearer, truth=truth),
+        **by_frames("unseen_by_head", list(wearer.joined.unseen.T), wearer=wearer, truth=truth),
+    }
+
+
+def by_frames(
+    name: str, frames: list[NDArray[np.bool_]], *, wearer: Wearer, truth: dict[str, Truth]
+) -> dict[str, Any]:
+    """Errors of the measured hands in some frames, left and right ``(T,)``."""
     errors, palms, turns, measured = [], [], [], 0
     for s, side in enumerate(SIDES):
         hand = wearer.hands[side]
-        there = hand.state == "measured"
-        seen = np.any([view.seen for view in wearer.joined.evidence[s].views], axis=0) & there
-        apart = hand.landmarks[seen] - truth[side].landmarks[seen]
+        there = (hand.state == "measured") & np.isfinite(truth[side].landmarks).all(axis=(1, 2))
+        rows = frames[s] & there
+        apart = hand.landmarks[rows] - truth[side].landmarks[rows]
         errors.append(np.linalg.norm(apart, axis=-1).mean(axis=1))
         palms.append(np.linalg.norm(apart[:, INDEX["palm"]], axis=-1))
-        true = palm_frame(truth[side].landmarks[seen], side)
-        turns.append(rotation_error_deg(hand.head_from_palm[seen].rotation, true.rotation))
+        true = palm_frame(truth[side].landmarks[rows], side)
+        turns.append(rotation_error_deg(hand.head_from_palm[rows].rotation, true.rotation))
         measured += int(there.sum())
     every = np.concatenate(errors)
     if not len(every):
-        return {"twice_share": 0.0}
+        return {f"{name}_share": 0.0}
     return {
-        "twice_share": round(len(every) / max(measured, 1), 3),
-        "twice_landmarks_mm": round(1e3 * float(every.mean()), 1),
-        "twice_palm_mm_median": round(1e3 * float(np.median(np.concatenate(palms))), 1),
-        "twice_palm_deg_median": round(float(np.median(np.concatenate(turns))), 1),
+        f"{name}_share": round(len(every) / max(measured, 1), 3),
+        f"{name}_landmarks_mm": round(1e3 * float(every.mean()), 1),
+        f"{name}_palm_mm_median": round(1e3 * float(np.median(np.concatenate(palms))), 1),
+        f"{name}_palm_deg_median": round(float(np.median(np.concatenate(turns))), 1),
     }
 
 
