@@ -25,6 +25,7 @@ DUPLICATE, BYSTANDER = "duplicate", "bystander"  # why a detection is not used
 LABEL_WEIGHT, CURL_WEIGHT, PLACE_WEIGHT, FOREARM_WEIGHT = 0.3, 0.4, 0.25, 0.25
 WEARER_BONUS, FAR_PENALTY, FACING_PENALTY, ORDER_PENALTY = 1.0, 4.0, 1.2, 0.3
 OPPOSITE_PENALTY, OPPOSITE_M = 5.0, (0.55, 0.85)  # a forearm from above, at these distances
+AS_LIKELY = 3.0  # evidence for a bystander's hand no farther behind the chosen one's: undecided
 SWAP_PRICE, CROSSING_SWAP_PRICE, ADOPT_PRICE = 30.0, 8.0, 8.0
 
 
@@ -58,12 +59,14 @@ class Association:
     """chosen: ``(T,2)`` index of the detection that is the left and right hand, -1 for none.
 
     reason: ``(M,)`` why a detection was not chosen: duplicate, bystander; "" for chosen ones.
-    relabelled: chosen detections whose label said the other side.
+    relabelled: chosen detections whose label said the other side.   undecided: ticks in which a
+    bystander's hand is about as likely the wearer's as the chosen one.
     """
 
     chosen: Ints
     reason: NDArray[np.object_]
     relabelled: int
+    undecided: int = 0
 
 
 def associate(found: Candidates, ticks: int, *, farthest_m: float) -> Association:
@@ -81,7 +84,12 @@ def associate(found: Candidates, ticks: int, *, farthest_m: float) -> Associatio
         chosen[found.row[mine], s] = mine
     said_left = found.left_label > 0.5
     relabelled = int(np.sum(kept & (side != OTHER) & (said_left != (side == LEFT))))
-    return Association(chosen, reason, relabelled)
+    theirs = np.flatnonzero(reason == BYSTANDER)
+    rivals = chosen[found.row[theirs]]
+    held = np.where(rivals >= 0, evidence[rivals, [LEFT, RIGHT]], np.inf)
+    close = (evidence[theirs] > held - AS_LIKELY).any(axis=1)
+    undecided = len(np.unique(found.row[theirs[close]]))
+    return Association(chosen, reason, relabelled, undecided)
 
 
 def duplicates(found: Candidates) -> NDArray[np.bool_]:

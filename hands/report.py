@@ -47,6 +47,7 @@ def hands_report(
         "detections": len(association.reason),
         "rejected_detections": _counts(association.reason[association.reason != ""]),
         "relabelled_detections": association.relabelled,
+        "undecided_ticks": association.undecided,
         "hands": {
             side: {
                 **_of_hand(hand, camera, timestamps_ns),

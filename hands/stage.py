@@ -229,7 +229,13 @@ def _warnings(report: dict[str, Any]) -> list[str]:
                 "calibration"
             )
     strangers = report["rejected_detections"].get(BYSTANDER, 0)
-    if strangers > FAR_SHARE * report["ticks"]:
+    undecided = report["undecided_ticks"]
+    if undecided > FAR_SHARE * report["ticks"]:
+        found.append(
+            f"in {undecided} of {report['ticks']} frames another person's hands are as likely the "
+            "operator's: whose were kept is chance; keep others out of the picture"
+        )
+    elif strangers > FAR_SHARE * report["ticks"]:
         found.append(
             f"{strangers} of {report['detections']} detections were taken for other people's "
             "hands, too far or from the far side: if they are the operator's, check the focal "

@@ -92,6 +92,18 @@ def test_a_third_hand_is_a_bystanders(camera, hand, merge):
     assert (given[1] == RIGHT).all()
     assert (given[2] == -1).all()
     assert np.sum(association.reason == "bystander") == 50
+    assert association.undecided == 0
+
+
+def test_two_people_side_by_side_are_not_decided(camera, hand, merge):
+    places = ([-0.2, 0.05, 0.45], [-0.05, 0.05, 0.45], [0.1, 0.05, 0.45], [0.25, 0.05, 0.45])
+    everyone = [
+        hand(side, position=np.tile(place, (20, 1))).seen_by(camera)
+        for side, place in zip(("left", "right") * 2, places, strict=True)
+    ]
+    association = associate(candidates(merge(*everyone), camera), 20, farthest_m=1.0)
+    assert np.sum(association.reason == "bystander") == 40
+    assert association.undecided == 20
 
 
 def test_a_bystanders_hand_alone_is_not_the_wearers(camera, hand):
