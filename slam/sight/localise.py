@@ -116,7 +116,7 @@ def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
             iterationsCount=200,
             confidence=0.999,
         )
-    except cv2.error:  # points that SQPnP takes for all one
+    except cv2.error:  # points that lie too close together
         return None
     if not found or inliers is None or len(inliers) < 8:
         return None

@@ -93,6 +93,12 @@ def test_a_pose_from_known_points_with_outliers():
     assert np.median(errors_px(view, found.camera_from_world)) < 0.05
 
 
+def test_points_in_one_spot_give_no_pose():
+    points = np.array([0.1, 0.2, 2.0]) + 1e-6 * RNG.normal(size=(12, 3))
+    rays = directions(RNG.normal([0, 0, 2], 0.4, (12, 3)))
+    assert ransac_pose(View(points, rays, np.full(12, 0.1)), outlier_px=5.0) is None
+
+
 def test_keyframes_are_never_further_apart_than_asked(make_world, motion, still):
     """`still` rolls slowly and so rests only where the roll turns around."""
     config = SlamConfig()
