@@ -32,10 +32,11 @@ MOST_TILT = 0.5  # sine of how much the camera looks down or up
 WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's height, from there on
 LEVEL, RAISED, BENT = (0.06, 0.0), (0.12, -8.0), (0.08, 20.0)  # metres above, degrees down
 GUESSES = ((LEVEL, RAISED), (LEVEL, RAISED), (BENT,))  # how the camera is held, tried in turn
-ROLLS_DEG = (0.0, -15.0, 15.0, -30.0, 30.0, -50.0, 50.0)
+ROLLS_DEG = ((0.0, -30.0, 30.0), (-15.0, 15.0, -50.0, 50.0))  # the others if those give no pose
 FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
 SAMPLES, OUTLIER_PX = 600, 4.0
 LEAST_MATCHES = 5  # that agree, to propose
+LEAST_PAIRS = 8  # of features that the hand allows, to look for a pose at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,21 +95,30 @@ class Starter:
         if floor is None:
             return
         small = cv2.resize(grey, self._camera.size_wh, interpolation=cv2.INTER_AREA)
-        holds = [
-            _Hold(height, _up(roll, down))
-            for height, down in GUESSES[guess % len(GUESSES)]
-            for roll in ROLLS_DEG
-        ]
-        parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
-        found = self._pose(np.concatenate(parts), floor, hand)
+        pairs = np.zeros((0, 6))
+        for rolls in ROLLS_DEG:
+            holds = [
+                _Hold(height, _up(roll, down))
+                for height, down in GUESSES[guess % len(GUESSES)]
+                for roll in rolls
+            ]
+            parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
+            pairs = np.concatenate([pairs, *parts])
+            if not len(pairs):
+                return
+            if len(pairs) >= LEAST_PAIRS:
+                yield from self._exact(small, floor, hand, pairs=pairs)
+
+    def _exact(self, small: Any, floor: _Floor, hand: HandSeen, *, pairs: Floats) -> Iterator[SE3]:
+        """The pose that pairs agree on, and the one from the picture as drawn with it."""
+        found = self._pose(pairs, floor, hand)
         if found is None:
             return
         yield found
         hold = _Hold(
             float((found.translation - floor.middle) @ floor.up), found.rotation.T @ floor.up
         )
-        exact = self._alike(small, floor, hand, hold=hold)
-        again = self._pose(exact, floor, hand)
+        again = self._pose(self._alike(small, floor, hand, hold=hold), floor, hand)
         if again is not None:
             yield again
 

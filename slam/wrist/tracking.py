@@ -28,7 +28,8 @@ ROUNDS = 4  # of refining a pose that is nearly right
 LOOK_EVERY = 3  # frames between are posed by flow alone
 MOST_MISSED = 4  # frames in a row that may show too little before the camera is lost
 APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
-LEAST_FLOW, ROUND_TRIP_PX = 8, 1.0
+LEAST_FLOW, MOST_FLOW, ROUND_TRIP_PX = 8, 80, 1.0  # points: looked for, they come well spread
+NONE = np.zeros(0, np.int64)
 FLOW: dict[str, Any] = {
     "winSize": (21, 21),
     "maxLevel": 3,
@@ -52,9 +53,10 @@ class Sighting:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """A posed frame: pixels ``(N,2)`` and places of the points that agreed."""
+    """A posed frame: rows of the landmarks, pixels ``(N,2)`` and places of those that agreed."""
 
     camera_from_world: SE3
+    row: Ints
     uv_px: Floats
     points: Floats
     sighting: Sighting
@@ -117,16 +119,20 @@ class Tracker:
         if flowed is not None:
             guess = flowed.camera_from_world
         wide = flowed is None or lost
-        found = self._look(frames[1], guess, WIDE_RADII_PX if wide else RADII_PX)
+        radii_px = WIDE_RADII_PX if wide else RADII_PX
+        found = self._look(frames[1], guess, radii_px, wanted=known.row)
         if found is not None and not wide:
             assert flowed is not None
             found = found if _agree(found.sighting, flowed.sighting) else None
         return (flowed, False) if found is None else (found, True)
 
-    def _look(self, frame: int, guess: SE3, radii_px: Sequence[int]) -> _Known | None:
+    def _look(
+        self, frame: int, guess: SE3, radii_px: Sequence[int], *, wanted: Ints = NONE
+    ) -> _Known | None:
         """The pose from the map's points, looked for within ever smaller radii around a guessed
-        camera_from_world."""
+        camera_from_world.   wanted: landmarks to look for first, seen just before."""
         away = np.abs(self._landmark_ns - self._times_ns[frame])
+        away[wanted] = -1
         rows = np.argsort(away, kind="stable")
         known = None
         for radius in radii_px:
@@ -142,7 +148,7 @@ class Tracker:
                 return None
             if radius >= WIDE_PX:
                 guess = ransac_pose(found.view, outlier_px=OUTLIER_PX) or guess
-            known = _posed(found.view, found.uv_px, guess)
+            known = _posed(found.view, (found.row, found.uv_px), guess)
             if known.sighting.inliers < LEAST_SHARE * len(found.row) and radius == radii_px[-1]:
                 return None
             guess, rows = known.camera_from_world, found.row
@@ -153,8 +159,9 @@ class Tracker:
         """The next frame by optical flow alone, from a guessed camera_from_world; None where too
         few points moved alike."""
         before, after = (self._pictures[frame] for frame in frames)
-        start = known.uv_px.astype(np.float32)
-        ahead, inside = project(self._camera, guess, known.points)
+        start, points = known.uv_px[:MOST_FLOW].astype(np.float32), known.points[:MOST_FLOW]
+        row = known.row[:MOST_FLOW]
+        ahead, inside = project(self._camera, guess, points)
         ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
         moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, start, ahead, **FLOW)
         back, status_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, start.copy(), **FLOW)
@@ -162,16 +169,20 @@ class Tracker:
         good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX
         uv = moved[good].astype(np.float64)
         rays, rad_per_px, valid = rays_of(self._camera, uv)
-        view = View(known.points[good][valid], rays[valid], rad_per_px[valid])
+        view = View(points[good][valid], rays[valid], rad_per_px[valid])
         if valid.sum() < LEAST_FLOW:
             return None
-        found = _posed(view, uv[valid], guess)
+        found = _posed(view, (row[good][valid], uv[valid]), guess)
         enough = found.sighting.inliers >= max(LEAST_FLOW, 0.5 * len(view.points))
         return found if enough else None
 
 
-def _posed(view: View, uv_px: Floats, guess: SE3) -> _Known:
-    """The pose that most points of a view agree on, near a guessed camera_from_world."""
+def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:
+    """The pose that most points of a view agree on, near a guessed camera_from_world.
+
+    seen: the points' rows among the landmarks, and their pixels.
+    """
+    row, uv_px = seen
     found = refine_pose(view, guess, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX, rounds=ROUNDS)
     camera_from_world = _clean(found.camera_from_world)
     world_from_camera = camera_from_world.inverse()
@@ -185,7 +196,7 @@ def _posed(view: View, uv_px: Floats, guess: SE3) -> _Known:
         int(agree.sum()),
         float(np.median(depth[agree])) if agree.any() else float("nan"),
     )
-    return _Known(camera_from_world, uv_px[agree], view.points[agree], sighting)
+    return _Known(camera_from_world, row[agree], uv_px[agree], view.points[agree], sighting)
 
 
 def _agree(first: Sighting, second: Sighting) -> bool:
