@@ -15,6 +15,7 @@ from hands.truth_layouts.picture import TruthLayout
 LAYOUTS: dict[str, type[TruthLayout]] = {
     layout.name: layout for layout in (Hot3d, FreiHand, InterHand, Fpha, HandGraph, Keypoints)
 }
+PLAIN = (FreiHand, InterHand, Fpha, HandGraph)  # known by what lies in the very folder
 
 
 def open_layout(
@@ -27,8 +28,16 @@ def open_layout(
         if layout not in LAYOUTS:
             raise BadInputError(f"layout {layout!r}: known are {', '.join(LAYOUTS)}")
         return LAYOUTS[layout](folder, split)
-    for kind in LAYOUTS.values():
-        if kind.recognises(folder):
-            return kind(folder, split)
+    here = _kind_of(folder)
+    if here is not None:
+        return here(folder, split)
+    for near in (*folder.resolve().parents[:2], *sorted(folder.iterdir())):
+        there = _kind_of(near) if near.is_dir() else None
+        if there in PLAIN:
+            raise BadInputError(f"{folder}: no data set; {near} is {there.name}, give that folder")
     known = "; ".join(kind.about for kind in LAYOUTS.values())
     raise BadInputError(f"{folder}: no data set whose layout is known ({known}); see --layout")
+
+
+def _kind_of(folder: Path) -> type[TruthLayout] | None:
+    return next((kind for kind in LAYOUTS.values() if kind.recognises(folder)), None)

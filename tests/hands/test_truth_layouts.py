@@ -508,6 +508,13 @@ def test_files_of_something_else_are_one_line(tmp_path, make, file, content, why
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_too_high_or_too_low_is_told_the_right_one(tmp_path):
+    right = freihand(tmp_path / "FreiHAND")
+    for wrong in (tmp_path, right / "training", right / "training" / "rgb"):
+        with pytest.raises(BadInputError, match="FreiHAND is freihand, give that folder"):
+            open_layout(wrong)
+
+
 def test_an_unknown_folder_is_told_what_is_known(tmp_path):
     with pytest.raises(BadInputError, match="layout is known") as refused:
         open_layout(tmp_path)
