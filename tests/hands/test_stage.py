@@ -150,7 +150,7 @@ def test_unknown_source_and_bad_settings_are_refused(tmp_path, camera, make_sess
         HandsDetectConfig(min_tracking_confidence=1.5)
 
 
-def test_a_video_cut_off_is_named_by_the_child(tmp_path, make_session, blank):
+def test_a_video_cut_off_is_named(tmp_path, make_session, blank):
     folder = make_session(tmp_path / "test-session", blank(40))
     video = tmp_path / "test-session" / "raw" / "head.mp4"
     data = video.read_bytes()
