@@ -109,16 +109,26 @@ def palms_off(hand: FoundHand, true: FoundHand) -> float:
 
 def dyed(hue: int, saturation: int, light: float = 1.0) -> Callable[[Image], Image]:
     """All that has the colour of skin in another one, as gloves have."""
+    return lambda image: recoloured(image, lambda _: (hue, saturation), light)
 
-    def change(image: Image) -> Image:
-        picture = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-        skin = (picture[..., 0] < SKIN_HUE) & (picture[..., 1] > SKIN_SATURATION)
-        skin &= picture[..., 2] > SKIN_VALUE
-        picture[skin, :2] = hue, saturation
-        picture[skin, 2] = (picture[skin, 2] * light).astype(np.uint8)
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
-    return change
+def toned(saturation: float, light: float) -> Callable[[Image], Image]:
+    """The skin of somebody else: so many times as saturated and bright."""
+
+    def tone(skin: Image) -> Floats:
+        return skin[:, :2] * np.array([1.0, saturation])
+
+    return lambda image: recoloured(image, tone, light)
+
+
+def recoloured(image: Image, tone: Callable[[Image], Any], light: float) -> Image:
+    """Skin with another hue and saturation, and its brightness times ``light``."""
+    picture = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    skin = (picture[..., 0] < SKIN_HUE) & (picture[..., 1] > SKIN_SATURATION)
+    skin &= picture[..., 2] > SKIN_VALUE
+    picture[skin, :2] = np.clip(tone(picture[skin]), 0, 255)
+    picture[skin, 2] = np.clip(picture[skin, 2] * light, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
 
 def smeared(length: int) -> Callable[[Image], Image]:
@@ -140,6 +150,9 @@ CHANGES: dict[str, Callable[[Image], Image]] = {
     "yellow gloves": dyed(28, 200),
     "white gloves": dyed(15, 12),
     "black gloves": dyed(0, 30, 0.2),
+    "dark skin": toned(1.15, 0.4),
+    "very dark skin": toned(1.0, 0.2),
+    "very light skin": toned(0.45, 1.3),
     "grey picture": grey,
     "8 % of the light": lambda image: (image * 0.08).astype(np.uint8),
     "blurred by 2.5 px": blurred(2.5),
