@@ -12,8 +12,16 @@ from hands.cameras.carried import carried
 from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
+from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import held_alone, overruled, strapped, unseen_by_head
+from hands.cameras.strapped import (
+    Sightings,
+    held_alone,
+    overruled,
+    sightings,
+    strapped,
+    unseen_by_head,
+)
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
@@ -66,6 +74,8 @@ def joined(
     config: HandsConfig,
 ) -> Joined:
     """tracks: left and right as the head alone gave them."""
+    if shape.scale_source == "prior":
+        tracks, shape = _sized(evidence, tracks, shape, others=others, config=config)
     evidence, tracks, wrong, unseen = _checked_on_cameras(
         evidence, tracks, shape, others=others, times_s=times_s, config=config
     )
@@ -132,6 +142,25 @@ def _checked_on_cameras(
     return evidence, tracks, wrong, unseen
 
 
+def _sized(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    config: HandsConfig,
+) -> tuple[list[HandTrack], HandShape]:
+    """Hands of the size that the cameras they carry tell, so that they are looked for in pictures
+    where they are.
+    """
+    pairs = _seen_in_own(evidence, tracks, shape, others=others, config=config)
+    seen = [one for one in pairs if one is not None]
+    if not seen:
+        return tracks, shape
+    sized = length_from_straps(seen, shape)
+    return [_at_length(track, sized.length_m / shape.length_m) for track in tracks], sized
+
+
 def _mounts(
     evidence: list[Evidence],
     tracks: list[HandTrack],
@@ -141,13 +170,34 @@ def _mounts(
     config: HandsConfig,
 ) -> list[MountEvidence | None]:
     """Left and right in the cameras that they carry; None without one that tells."""
-    views = {WRISTS[view.name]: view for view in others.views if view.name in WRISTS}
+    seen = _seen_in_own(evidence, tracks, shape, others=others, config=config)
+    views = _own_cameras(others)
     return [
-        strapped(evidence[s], tracks[s], shape, view=views[side], side=s, config=config)
+        strapped(seen[s], shape, view=views[side], side=s) if side in views else None
+        for s, side in enumerate(SIDES)
+    ]
+
+
+def _seen_in_own(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    others: OtherCameras,
+    config: HandsConfig,
+) -> list[Sightings | None]:
+    views = _own_cameras(others)
+    return [
+        sightings(evidence[s], tracks[s], shape, view=views[side], side=s, config=config)
         if side in views
         else None
         for s, side in enumerate(SIDES)
     ]
+
+
+def _own_cameras(others: OtherCameras) -> dict[str, SecondView]:
+    """By the side that carries it."""
+    return {WRISTS[view.name]: view for view in others.views if view.name in WRISTS}
 
 
 def _looked(

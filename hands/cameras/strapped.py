@@ -6,7 +6,7 @@ it as a wrist bends. Frames tell that place well across the head's rays and badl
 as the arm moves, the rays cross.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,29 @@ DOF = 3.0  # of the tails of single frames
 MEDIAN_SQUARE = 2.366  # of a vector with three normal parts
 
 
-def strapped(
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """One hand N times in the camera that it carries, as the head (and other views) have it.
+
+    wrist: ``(N,3)``.   spread: ``(N,3,3)`` its covariance, but for the distance that the head alone
+    gives.   along: ``(N,3)`` to it from the head.   twice: ``(N,)`` whether another view told the
+    distance.   palm: ``(N,3,3)`` camera_from_palm.   turn_spread: ``(N,3,3)`` of its turn.
+    """
+
+    wrist: Floats
+    spread: Floats
+    along: Floats
+    twice: Bools
+    palm: Floats
+    turn_spread: Floats
+
+    def doubted(self, distance_sigma: float) -> Floats:
+        """``(N,3,3)`` of the wrist, the head's distances off by so much of themselves."""
+        square = np.where(self.twice, 0.0, distance_sigma**2)[:, None, None]
+        return self.spread + square * self.along[:, :, None] * self.along[:, None, :]
+
+
+def sightings(
     evidence: Evidence,
     track: HandTrack,
     shape: HandShape,
@@ -46,9 +68,9 @@ def strapped(
     view: SecondView,
     side: int,
     config: HandsConfig,
-) -> MountEvidence | None:
-    """Of the hand that carries the camera; None where too few frames tell. evidence: with what was
-    read in other cameras.   track: of the head alone.
+) -> Sightings | None:
+    """None for too few. evidence: with what was read in other cameras.   track: of the head
+    alone.
     """
     rotation, position, there = camera_in_mirror(view, side)
     rows = np.flatnonzero(there & evidence.read & (track.state == "measured"))
@@ -56,21 +78,34 @@ def strapped(
         return None
     rows = rows[np.linspace(0, len(rows) - 1, min(config.bone_frames // 2, len(rows))).astype(int)]
     poses, covariance = fitted_apart(evidence[rows], track.poses.rows(rows), shape, config=config)
-    turned, moved = rotation[rows], position[rows]
-    wrist = (turned @ poses.position[..., None])[..., 0] + moved
+    turned = rotation[rows]
+    along = (turned @ poses.position[..., None])[..., 0]
     spread = turned @ covariance[:, POSITION, POSITION] @ np.swapaxes(turned, 1, 2)
     spread += (view.pose_sigma_m[rows] ** 2)[:, None, None] * np.eye(3)
     twice = np.zeros(len(rows), dtype=bool)
     for one in evidence.views:
         twice |= one.seen[rows]
-    along = (turned @ poses.position[..., None])[..., 0]  # length: the distance from the head
-    doubt = np.where(twice, 0.0, np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m))
-    spread += (doubt**2)[:, None, None] * along[:, :, None] * along[:, None, :]
-    independent = ways_seen(along)
-    place, sigma_m = common_place(wrist, spread, independent=independent)
-    palm, sigma_rad = common_turn(
-        turned @ poses.rotation, covariance[:, ROTATION, ROTATION], independent=independent
+    return Sightings(
+        wrist=along + position[rows],
+        spread=spread,
+        along=along,
+        twice=twice,
+        palm=turned @ poses.rotation,
+        turn_spread=covariance[:, ROTATION, ROTATION],
     )
+
+
+def strapped(
+    seen: Sightings | None, shape: HandShape, *, view: SecondView, side: int
+) -> MountEvidence | None:
+    """Of the hand that carries the camera; None where too few frames tell."""
+    if seen is None:
+        return None
+    rotation, position, there = camera_in_mirror(view, side)
+    independent = ways_seen(seen.along)
+    doubt = np.hypot(HEAD_DISTANCE, shape.length_sigma_m / shape.length_m)
+    place, sigma_m = common_place(seen.wrist, seen.doubted(doubt), independent=independent)
+    palm, sigma_rad = common_turn(seen.palm, seen.turn_spread, independent=independent)
     count = len(there)
     return MountEvidence(
         rotation=rotation,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import matrix_from_rotvec
+from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.strapped import (
+    Sightings,
     common_place,
     common_turn,
     held_alone,
@@ -134,3 +136,27 @@ def test_a_camera_that_was_not_seen_on_the_hand_for_long_has_no_hand(carried):
     assert np.flatnonzero(rows).tolist() == [4, 5, 6]  # the head last saw it there at 4 s
     rows = unseen_by_head(evidence, mount=mount, wrong=evidence.seen, times_s=times_s)
     assert not rows.any()
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_arms_that_move_tell_the_length(rng, length_mm, moving):
+    """The head has a hand of 181.5 mm too near, a longer one too far: the strap knows better."""
+    share = hand_shape(None).length_m / (length_mm / 1e3)
+    reach = 0.4 if moving else 0.002
+    along = np.array([0.0, 0.1, 0.4]) + rng.uniform(-reach, reach, (60, 3)) * [1.0, 0.5, 0.3]
+    hand = Sightings(
+        wrist=np.array([0.0, -0.07, 0.04]) - (1 - share) * along + rng.normal(0, 0.002, (60, 3)),
+        spread=np.tile(0.002**2 * np.eye(3), (60, 1, 1)),
+        along=share * along,
+        twice=np.zeros(60, dtype=bool),
+        palm=np.tile(np.eye(3), (60, 1, 1)),
+        turn_spread=np.zeros((60, 3, 3)),
+    )
+    found = length_from_straps([hand], hand_shape(None))
+    assert found.scale_source == "wrist_camera"
+    if moving:
+        assert found.length_m == pytest.approx(length_mm / 1e3, rel=0.01)
+        assert found.length_sigma_m < 0.025 * found.length_m
+    else:
+        assert found.length_m == pytest.approx(hand_shape(None).length_m, rel=0.01)
+        assert found.length_sigma_m > 0.05 * found.length_m
