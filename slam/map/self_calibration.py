@@ -36,7 +36,7 @@ COARSE_RAD = 0.03  # of a mounting: so far off it is turned first, by what camer
 # What no residual shows of a focal length: a gyro's own scale, a lens shape that fits no better,
 # how corners' errors differ from white noise; without a gyro these count for more.
 HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 3e-3, 8e-3
-CLEARLY = 2.5  # sigmas by which a calibration must be off before it is changed
+CLEARLY = 3.0  # sigmas by which one of seven figures must be off before it is changed
 FAR_OFF = 3.0  # prior sigmas beyond which it is no refinement any more
 CAUCHY = 3.0  # the kernel of `bundle.Projections`
 
