@@ -22,7 +22,7 @@ from hands.model.proportions import HandShape, scaled_shape
 
 Floats = NDArray[np.float64]
 
-SHARED_SIGMA = 0.02  # of log length: what the head reads too near or too far all the time
+SHARED_SIGMA = 0.035  # of log length: the head reads too near or far all the time, maps are small
 
 
 def length_from_straps(hands: list[Sightings], shape: HandShape) -> HandShape:

@@ -21,7 +21,7 @@ STEP = 1e-3  # of log length, of finite differences
 LEAST_FRAMES = 20
 FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
 MODEL_SIGMA = 0.03  # of log length: how far hands of one measured length differ from the model's
-SHARED_SIGMA = 0.025  # of log length: what a detector's idea of a hand and a rig are off together
+SHARED_SIGMA = 0.035  # of log length: what a detector's idea of a hand and a rig are off together
 
 
 def length_from_views(

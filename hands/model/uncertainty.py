@@ -28,8 +28,7 @@ ALONG_FACTOR = 0.85
 TURN_FACTOR = 1.2
 # Where a second camera helps, shared errors are in the fit.
 TWICE_FACTOR = 1.6
-# Sources of lengths that a second camera's distances do not hang on: a ruler's, or a strap holds.
-APART = ("measured", "marker", "wrist_camera")
+MEASURED = ("measured", "marker")  # lengths that a second camera's distances do not hang on
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
 
@@ -65,7 +64,7 @@ def sigmas(
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
-    hangs = ~twice if shape.scale_source in APART else np.ones_like(twice)
+    hangs = ~twice if shape.scale_source in MEASURED else np.ones_like(twice)
     size = (distance * hangs[:, None] * shape.length_sigma_m / shape.length_m) ** 2
     once = ACROSS_FACTOR * (OVER_TIME if over_time else 1.0)
     across = np.where(twice, TWICE_FACTOR, once)[:, None] ** 2 * across + drift
