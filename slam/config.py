@@ -19,7 +19,7 @@ class SlamConfig:
     tracked_side_px: int = 800  # images with a longer side are shrunk to it before tracking
     target_tracks: int = 350  # corners followed at a time, one per grid cell
     flow_window_px: int = 21  # side of the Lucas-Kanade patch
-    flow_levels: int = 3  # pyramid levels above the full image; one fewer where the gyro predicts
+    flow_levels: int = 4  # pyramid levels above the full image; two where the gyro predicts
     round_trip_px: float = 0.7  # a corner that does not come back this close is dropped
     epipolar_px: float = 1.5  # distance from the epipolar plane above which a corner is dropped
     pixel_sigma: float = 1.0  # of a tracked corner; its errors in neighbouring frames are alike

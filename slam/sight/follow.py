@@ -28,6 +28,7 @@ CONTRAST_SHARE, CONTRAST_BOUNDS = 0.05, (2e-5, 5e-4)
 # A picture whose best corners are weak, and less than this above middling pixels, is noise alone.
 PLAIN = 10.0
 
+PREDICTED_LEVELS = 2  # of the way ahead, where the gyro says about where; none on the way back
 LIGHT_JUMP = 15.0  # grey levels between two frames that only a lamp or the exposure can change
 
 
@@ -103,10 +104,12 @@ class Follower:
 
     def _step(self, grey: Any, free: Any, turn: Floats | None) -> None:
         guess = self._predict(turn)
-        levels = max(self._config.flow_levels - (turn is not None), 0)
-        moved, found = self._flow((self._grey, grey), self._uv, guess=guess, levels=levels)
-        back, found_back = self._flow((grey, self._grey), moved, guess=self._uv, levels=0)
-        off = np.linalg.norm(back - self._uv, axis=1)
+        ahead = back = self._config.flow_levels
+        if turn is not None:
+            ahead, back = min(ahead, PREDICTED_LEVELS), 0
+        moved, found = self._flow((self._grey, grey), self._uv, guess=guess, levels=ahead)
+        returned, found_back = self._flow((grey, self._grey), moved, guess=self._uv, levels=back)
+        off = np.linalg.norm(returned - self._uv, axis=1)
         keep = found & found_back & (off < self._config.round_trip_px)
         keep &= self._inside(moved, free)
         self._uv = moved
