@@ -18,6 +18,9 @@ from slam.sight.rays import tangent_rotations
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
 WIDTHS = {POINT: 3, VELOCITY: 3}  # columns of gtsam's variables; poses and biases have 6
 MOST_COVARIANCES = 40
+# Observations of one point that are adjusted: gtsam takes a point out with a dense block of all the
+# poses that see it, and after half an hour in one place that is every pillar.
+MOST_LOOKS = 30
 
 
 def load_gtsam() -> Any:
@@ -124,7 +127,7 @@ def adjust(
     gtsam = load_gtsam()
     free = np.zeros(len(scene.posed), bool)
     free[frames] = True
-    rows = np.sort(scene.of_tracks(scene.used_by(frames)))
+    rows = scene.thinned(scene.of_tracks(scene.used_by(frames)), MOST_LOOKS)
     if not len(rows):
         return None
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()

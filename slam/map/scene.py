@@ -87,6 +87,18 @@ class Scene:
             self.used & self.posed[self.views.frame] & self.known[self.views.track]
         )
 
+    def thinned(self, rows: Ints, most: int) -> Ints:
+        """These observations, but of no point more than ``most``, evenly spread over its keyframes;
+        which ones differs from point to point, so that no keyframe loses all of its own.
+        """
+        track = self.views.track[rows]
+        order = np.lexsort((rows, track))
+        starts = np.flatnonzero(np.diff(track[order], prepend=-1))
+        counts = np.diff(starts, append=len(order))
+        n, first = np.repeat(counts, counts), np.repeat(starts, counts)
+        place = (np.arange(len(order)) - first + track[order]) % n
+        return np.sort(rows[order[(place + 1) * most // n > place * most // n]])
+
     def tracks_of(self, frames: Ints) -> Ints:
         """Every point that these keyframes saw, known or not."""
         starts = self.frame_starts

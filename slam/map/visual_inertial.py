@@ -12,6 +12,7 @@ from slam.config import SlamConfig
 from slam.imu.inertial import ACCEL_BIAS_SIGMA, GRAVITY_M_S2, GYRO_BIAS_SIGMA, ImuData, Start
 from slam.map.bundle import (
     BIAS,
+    MOST_LOOKS,
     POINT,
     POSE,
     VELOCITY,
@@ -104,7 +105,7 @@ def refine(
     rows = scene.observations()
     inside = np.zeros(len(scene.posed), bool)
     inside[frames] = True
-    rows = rows[inside[scene.views.frame[rows]]]
+    rows = scene.thinned(rows[inside[scene.views.frame[rows]]], MOST_LOOKS)
     sigma_px = (STAYING_ERROR if staying else 1.0) * config.pixel_sigma
     Projections(scene, sigma_px=sigma_px, body_from_camera=imu_from_camera).add(graph, rows)
     if scene.ranged:

@@ -122,3 +122,15 @@ def test_the_imu_smooths_what_points_placed_roughly(make_world, motion):
     seconds = scene.views.timestamps_ns * 1e-9
     speed = np.gradient((truth @ world.imu.camera_from_imu).translation, seconds, axis=0)
     assert np.abs(states.velocities - speed)[1:-1].max() < 0.15
+
+
+def test_a_point_seen_everywhere_is_adjusted_by_a_part_of_its_looks():
+    seen = [np.arange(40) if k < 10 else np.arange(4, 40) for k in range(60)]  # 4 in ten alone
+    scene, views = looking(seen), looking(seen).views
+    rows = np.arange(len(views.frame))
+    kept = scene.thinned(rows[::-1], 30)
+    assert (np.diff(kept) > 0).all()
+    assert np.bincount(views.track[kept]).tolist() == [10] * 4 + [30] * 36
+    assert np.bincount(views.frame[kept]).min() > 15
+    assert np.diff(views.frame[kept[views.track[kept] == 7]]).max() <= 2
+    np.testing.assert_array_equal(scene.thinned(rows, 60), rows)
