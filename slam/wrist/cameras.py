@@ -83,14 +83,18 @@ def _located_beside(
 
 
 def main() -> None:
-    """The child: work from stdin, its outcome to stdout."""
+    """The child: work from stdin, its outcome to stdout, on which nobody else writes."""
+    with os.fdopen(os.dup(1), "wb") as answer:
+        os.dup2(2, 1)
+        pickle.dump(_outcome(), answer)
+
+
+def _outcome() -> WristPath | HandoffError:
     recording, result, stream = pickle.load(sys.stdin.buffer)
-    outcome: WristPath | HandoffError
     try:
-        outcome = located(recording, result, stream)
+        return located(recording, result, stream)
     except HandoffError as error:
-        outcome = error
-    pickle.dump(outcome, sys.stdout.buffer)
+        return error
 
 
 if __name__ == "__main__":
