@@ -226,7 +226,7 @@ def _fit_window(
     for _ in range(3):
         robust = robustified(terms, poses.rows(rows), evidence.sigma_rad[rows])
         poses = fit_track(
-            doubted(robust, poses.rows(rows)),
+            doubted(robust, poses.rows(rows), twice=evidence.twice[rows]),
             poses,
             seen=seen,
             times_s=times_s,
@@ -245,16 +245,14 @@ def misses(terms: Terms, poses: HandPoses) -> Floats:
     return np.asarray(np.median(ray_offsets(terms, poses), axis=1) * distance / palm_m)
 
 
-def doubted(terms: Terms, poses: HandPoses) -> Terms:
+def doubted(terms: Terms, poses: HandPoses, *, twice: Bools) -> Terms:
     """The same terms, frames that contradict the fit counting less: what misleads a detector, a
-    hand half behind things, misleads all its landmarks together. With other cameras the fit knows
-    what they share, and none is doubted.
+    hand half behind things, misleads all its landmarks together. Where another camera sees the hand
+    too the fit knows what they share, and the frame is not doubted.
     """
-    if terms.views:
-        return terms
     miss = misses(terms, poses)
     usual = max(float(np.median(miss)), LEAST_USUAL_MISS) if len(miss) else LEAST_USUAL_MISS
-    trust = 1.0 / np.hypot(1.0, miss / (DOUBT * usual))
+    trust = np.where(twice, 1.0, 1.0 / np.hypot(1.0, miss / (DOUBT * usual)))
     return replace(
         terms,
         weight=terms.weight * trust[:, None],
@@ -302,9 +300,7 @@ def _track(
         part = rows[start : start + WINDOW]
         here = poses.rows(part)
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
-        terms = doubted(robustified(terms, here, evidence.sigma_rad[part]), here)
+        robust = robustified(terms, here, evidence.sigma_rad[part])
+        terms = doubted(robust, here, twice=evidence.twice[part])
         information[part], _ = evidence_equations(terms, here, seen[part])
-    twice = np.zeros(len(seen), dtype=bool)
-    for view in evidence.views:
-        twice |= view.seen & seen
-    return HandTrack(poses, state, reason, offset, information, twice)
+    return HandTrack(poses, state, reason, offset, information, evidence.twice & seen)

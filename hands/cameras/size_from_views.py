@@ -57,8 +57,7 @@ def length_from_views(
 
 def seen_twice(evidence: Evidence) -> Evidence:
     """The evidence of frames in which another camera saw the hand too."""
-    twice = np.any([view.seen for view in evidence.views], axis=0)
-    return replace(evidence, seen=evidence.read & twice)
+    return replace(evidence, seen=evidence.read & evidence.twice)
 
 
 def _steps(

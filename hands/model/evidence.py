@@ -48,6 +48,11 @@ class Evidence:
     views: tuple[CameraEvidence, ...] = ()
 
     @property
+    def twice(self) -> Bools:
+        """``(N,)`` frames in which another camera tells of the hand too."""
+        return np.any([np.zeros(len(self), bool), *(v.seen for v in self.views)], axis=0)
+
+    @property
     def read(self) -> Bools:
         """``(N,)`` whether the head's picture says anything of the hand."""
         return self.seen & (self.sigma_rad < NO_RAY).any(axis=1)
