@@ -8,8 +8,12 @@ import pytest
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.metrics import rotation_error_deg
 from core.geometry.palm import palm_frame
+from hands.association import associate
 from hands.config import HandsConfig
+from hands.lift import candidates, evidence_of
+from hands.model.fit import fit_frames, terms_of
 from hands.model.proportions import hand_shape
+from hands.reconstruct import doubted
 from hands.wearer import wearer_hands
 
 RATE = 30.0
@@ -226,3 +230,15 @@ def test_a_palm_that_may_be_anywhere_is_missing(camera, hand, length_mm):
         np.testing.assert_array_equal(np.isnan(values[~lost]), np.zeros_like(values[~lost]))
     assert not right.visible[lost].any()
     np.testing.assert_array_equal(right.landmarks[~lost], plain["right"].landmarks[~lost])
+
+
+def test_a_frame_that_another_camera_tells_of_is_not_doubted(hand, camera, rng, length_mm):
+    known = hand(position=np.tile([0.0, 0.05, 0.5], (4, 1)))
+    found = candidates(known.seen_by(camera, noise_px=2.0, rng=rng), camera)
+    association = associate(found, 4, farthest_m=1.0)
+    seen = evidence_of(found, association, side=1, camera=camera, landmark_sigma=0.035)
+    terms = terms_of(seen, hand_shape(length_mm), guess_sigma_m=HandsConfig().guess_sigma_m)
+    twice = np.array([True, False, True, False])
+    trust = doubted(terms, fit_frames(terms)[0], twice=twice).weight / terms.weight
+    assert (trust[twice] == 1.0).all()
+    assert (trust[~twice] < 0.9).all()
