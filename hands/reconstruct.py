@@ -248,7 +248,8 @@ def misses(terms: Terms, poses: HandPoses) -> Floats:
 def doubted(terms: Terms, poses: HandPoses, *, twice: Bools) -> Terms:
     """The same terms, frames that contradict the fit counting less: what misleads a detector, a
     hand half behind things, misleads all its landmarks together. Where another camera sees the hand
-    too the fit knows what they share, and the frame is not doubted.
+    too the fit knows what they share, and the frame is not doubted; nor is the distance that others
+    tell of the frames between.
     """
     miss = misses(terms, poses)
     usual = max(float(np.median(miss)), LEAST_USUAL_MISS) if len(miss) else LEAST_USUAL_MISS
@@ -257,7 +258,7 @@ def doubted(terms: Terms, poses: HandPoses, *, twice: Bools) -> Terms:
         terms,
         weight=terms.weight * trust[:, None],
         guess_weight=terms.guess_weight * trust[:, None],
-        distance_weight=terms.distance_weight * trust,
+        distance_weight=terms.distance_weight * (1.0 if terms.views else trust),
     )
 
 
