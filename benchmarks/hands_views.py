@@ -162,8 +162,7 @@ def where_seen(wearer: Wearer, truth: dict[str, Truth]) -> dict[str, Any]:
     every = [np.ones(len(truth[side].landmarks), dtype=bool) for side in SIDES]
     if wearer.joined is None:
         return by_frames("all", every, wearer=wearer, truth=truth)
-    views = [one.views for one in wearer.joined.evidence]
-    helped = [np.any([v.seen for v in mine], axis=0) if mine else ~every[0] for mine in views]
+    helped = [one.twice for one in wearer.joined.evidence]
     return {
         **by_frames("all", every, wearer=wearer, truth=truth),
         **by_frames("twice", helped, wearer=wearer, truth=truth),

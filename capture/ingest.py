@@ -15,7 +15,7 @@ from capture.copying import Item, copy_items, copy_truth, item_of
 from capture.rig import LABELS_CSV, RIG_TOML, Rig, parse_rig
 from capture.sources import VideoSource, open_all
 from core.errors import BadInputError
-from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.info import UNNAMED, Operator, SessionInfo, StreamInfo
 from core.session.layout import RAW, SESSION_JSON
 from core.session.storage import SessionFolder, storage_errors
 
@@ -72,7 +72,7 @@ def ingest(
         warn(f"{source}: {note}")
     given = {"task": task, "scene": scene, "device": device, "consent": consent}
     texts = {key: checked.rig.session[key] if v is None else v for key, v in given.items()}
-    name = operator or checked.rig.session["operator"] or "unnamed"
+    name = operator or checked.rig.session["operator"] or UNNAMED
     length = checked.rig.hand_length_mm if hand_length_mm is None else hand_length_mm
     info = SessionInfo(
         id=session_id or session_id_of(checked.items),

@@ -27,7 +27,7 @@ class HandsDetectConfig:
         900  # frames that one worker follows hands through, at most; part of the result
     )
     overlap_frames: int = 8  # looked at before and after a chunk, so that nothing is lost there
-    workers: int = 2  # processes; no part of the result
+    workers: int = 2  # threads; no part of the result
 
     def __post_init__(self) -> None:
         _positive(

@@ -4,10 +4,8 @@
 leaves open are settled by many, and a length that was measured in one of them counts in all.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -17,7 +15,7 @@ from core.errors import BadInputError
 from core.geometry.landmarks import FINGERS
 from core.session.calibration import Calibration
 from core.session.documents import Keys, located, read_document, write_document
-from core.session.info import Operator, SessionInfo
+from core.session.info import UNNAMED, Operator, SessionInfo
 from core.session.layout import DETECTIONS, HANDS_REPORT, OPERATORS
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
@@ -29,7 +27,6 @@ from hands.model.proportions import HandShape, hand_shape, scaled_shape
 from hands.sources.registry import source_named
 from hands.wearer import evidence_in
 
-UNNAMED = "unnamed"  # what `ingest` writes where nobody said who it was: not one person
 SURE = ("measured", "marker", "stereo", "wrist_camera", "prior")  # sources of a length, best first
 MOST_APART_MM = 6.0  # of lengths that a ruler gave for one hand
 BONES_MM = (3.0, 150.0)
@@ -133,8 +130,7 @@ def kept_digest(session: SessionFolder, name: str) -> dict[str, str]:
     operators = operators_of(session)
     if not operators.exists(file_of(name)):
         return {}
-    digest = sha256(operators.read_bytes(file_of(name))).hexdigest()
-    return {f"{OPERATORS}/{file_of(name)}": digest}
+    return {f"{OPERATORS}/{file_of(name)}": operators.sha256(file_of(name))}
 
 
 def by_operator(
@@ -203,7 +199,7 @@ def _told(folder: SessionFolder) -> HandShape:
     given = SessionInfo.read(folder).operator.hand_length_mm
     if given is not None:
         return hand_shape(given)
-    report: dict[str, Any] = json.loads(folder.read_bytes(HANDS_REPORT))
+    report = read_document(folder, HANDS_REPORT)
     source, sigma_mm = report["scale_source"], report["hand_length_sigma_mm"]
     if source not in SURE or sigma_mm is None:
         return hand_shape(None)

@@ -11,6 +11,7 @@ from core.session.layout import SESSION_JSON
 from core.session.storage import SessionFolder
 
 SESSION_ID = re.compile(r"[a-z0-9-]{8,64}")
+UNNAMED = "unnamed"  # an operator whom nobody named: not one person
 STREAM_KINDS = ("video", "depth", "imu", "labels", "rig", "other")
 
 

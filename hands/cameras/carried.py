@@ -31,8 +31,8 @@ def carried(
     """The evidence of one side with distances for frames that only the head saw. poses: ``(T,)`` as
     the head alone gives them, meaningless where it saw nothing.
     """
-    more = np.any([view.seen for view in evidence.views], axis=0)
-    twice, once = np.flatnonzero(evidence.read & more), np.flatnonzero(evidence.read & ~more)
+    read, more = evidence.read, evidence.twice
+    twice, once = np.flatnonzero(read & more), np.flatnonzero(read & ~more)
     if len(twice) < LEAST_FRAMES or not len(once):
         return evidence
     chosen = twice[np.linspace(0, len(twice) - 1, min(config.bone_frames, len(twice))).astype(int)]

@@ -82,14 +82,11 @@ def sightings(
     along = (turned @ poses.position[..., None])[..., 0]
     spread = turned @ covariance[:, POSITION, POSITION] @ np.swapaxes(turned, 1, 2)
     spread += (view.pose_sigma_m[rows] ** 2)[:, None, None] * np.eye(3)
-    twice = np.zeros(len(rows), dtype=bool)
-    for one in evidence.views:
-        twice |= one.seen[rows]
     return Sightings(
         wrist=along + position[rows],
         spread=spread,
         along=along,
-        twice=twice,
+        twice=evidence.twice[rows],
         palm=turned @ poses.rotation,
         turn_spread=covariance[:, ROTATION, ROTATION],
     )
