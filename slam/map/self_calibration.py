@@ -19,7 +19,7 @@ from slam.config import SlamConfig
 from slam.imu.imu_clock import fit_clock
 from slam.imu.inertial import ImuData
 from slam.map import growth, visual_inertial
-from slam.map.bundle import adjust
+from slam.map.bundle import MOST_LOOKS, adjust
 from slam.map.mapping import SceneMap
 from slam.map.marginal import Marginal
 from slam.map.metric import make_metric
@@ -295,7 +295,7 @@ class _Refinement:
         scene, posed, config = self._map.scene, self._map.posed, self._config
         scene.drop_outliers(2 * config.outlier_px)
         growth.replace_points(scene, config, posed)
-        rows = scene.observations()
+        rows = scene.thinned(scene.observations(), MOST_LOOKS)  # those that are adjusted
         if self._imu is not None and self._states is not None:
             self._states, graph, values = visual_inertial.refine(
                 scene, self._imu, posed, inertial=self._states, config=config, staying=True
