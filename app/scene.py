@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from annotate.stage import metric_trajectory
 from app.matching import match_times
-from core.errors import BadInputError, StaleError
+from core.errors import BadInputError
 from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.info import SessionInfo
 from core.session.layout import CALIBRATION, TRUTH, under
-from core.session.marks import require_output
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.table import Table
 from core.session.tables import (
@@ -33,15 +33,6 @@ from core.session.tables import (
 NS = 1e9
 Floats = NDArray[np.float64]
 T = TypeVar("T", bound=Table)
-
-
-def finished(folder: SessionFolder, path: str) -> bool:
-    """Does a mark stand for this file?"""
-    try:
-        require_output(folder, path)
-    except StaleError:
-        return False
-    return True
 
 
 def table_of(folder: SessionFolder, kind: type[T], *, root: str = "") -> T | None:

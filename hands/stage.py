@@ -87,7 +87,8 @@ class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
     name, room, version = "hands", "hands", 9
-    needs = ("capture", "hands_detect", "slam")
+    needs = ("capture", "hands_detect")
+    uses = ("slam",)  # wrist cameras' places, a refined lens; hands in the head frame need neither
     config_type = HandsConfig
 
     def inputs(self, folder: SessionFolder, config: HandsConfig) -> list[str]:

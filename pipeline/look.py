@@ -11,7 +11,7 @@ from core.session.marks import Mark, config_document, hashes_of, read_mark, why_
 from core.session.stage import ReadsOutside, Stage
 from core.session.storage import SessionFolder
 from pipeline.results import AFTER, SessionResult, StageResult
-from pipeline.stages import all_stages, configs_for, in_order
+from pipeline.stages import all_stages, awaited, configs_for, in_order, reads
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def examine(
 ) -> Finding:
     """Does the stage's mark stand for this config, version and the present inputs?
 
-    needed: marks of the stages it needs, all of which must stand. HandoffError when an input is
-    missing.
+    needed: marks of the stages it needs, all of which must stand, and of others that do.
+    HandoffError when an input is missing.
     """
     inputs = current_inputs(folder, stage, config=config, needed=needed)
     refuse_changed_raw(folder, info, inputs)
@@ -56,13 +56,13 @@ def examine(
 def current_inputs(
     folder: SessionFolder, stage: Stage, *, config: Any, needed: Mapping[str, Mark]
 ) -> dict[str, str]:
-    """Hashes of everything the stage reads: its own inputs, all outputs of the stages it needs,
-    and files outside the session by name.
+    """Hashes of everything the stage reads: its own inputs, all outputs of the stages it reads that
+    stand, and files outside the session by name.
     """
     paths = set(stage.inputs(folder, config))
     known: dict[str, str] = {}
-    for name in stage.needs:
-        known |= needed[name].outputs  # these were just compared with the files
+    for name in reads(stage):
+        known |= needed[name].outputs if name in needed else {}  # just compared with the files
     outside = stage.outside(folder, config) if isinstance(stage, ReadsOutside) else {}
     inside = hashes_of(folder, sorted(paths - set(known)))
     return dict(sorted({**inside, **known, **outside}.items()))
@@ -84,7 +84,7 @@ def look(
 ) -> SessionResult:
     """How every stage of one session stands; runs and changes nothing."""
     standing: dict[str, Mark] = {}
-    results = []
+    results = list[StageResult]()
     try:
         info = SessionInfo.read(folder)
     except HandoffError as error:
@@ -92,7 +92,11 @@ def look(
         rest = [StageResult(stage.name, "waiting") for stage in stages[1:]]
         return SessionResult(folder.name, folder.url, (*broken, *rest))
     for stage in stages:
+        failed = [result.stage for result in results if result.state == "failed"]
         try:
+            if wanted := awaited(stage, standing=standing, failed=failed):
+                results.append(_unfinished(folder, stage, reason=AFTER + ", ".join(wanted)))
+                continue
             config = configs[stage.name]
             found = _look_at(folder, stage, config=config, standing=standing, info=info)
             results.append(found)
@@ -109,9 +113,6 @@ def _look_at(
     standing: dict[str, Mark],
     info: SessionInfo,
 ) -> StageResult:
-    missing = [name for name in stage.needs if name not in standing]
-    if missing:
-        return _unfinished(folder, stage, reason=AFTER + ", ".join(missing))
     finding = examine(folder, stage, config=config, needed=standing, info=info)
     if finding.stands and finding.mark is not None:
         standing[stage.name] = finding.mark

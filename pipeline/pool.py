@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -34,12 +34,16 @@ MESSAGE_EVERY_S = 0.1  # progress travels no more often than this
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is told. stages: None for the product's own, else picklable stages in order."""
+    """What a worker is told. stages: None for the product's own, else picklable stages in order.
+
+    before: how stages ended that an earlier worker of this session came to, the last one's death.
+    """
 
     url: str
     stages: tuple[Stage, ...] | None
     chosen: tuple[str, ...]
     configs: Mapping[str, Any]
+    before: tuple[StageResult, ...] = ()
 
 
 @dataclass
@@ -90,11 +94,15 @@ def run_tasks(
         while waiting or running:
             while waiting and len(running) < jobs:
                 running.append(_start(waiting.popleft(), share=jobs))
-                show.session_started(running[-1].task.url)
+                if not running[-1].task.before:
+                    show.session_started(running[-1].task.url)
             _listen(running, show)
             for worker in [w for w in running if _ended(w)]:
                 running.remove(worker)
                 result = _result_of(worker)
+                if rest := _rest(worker.task, result):
+                    waiting.appendleft(rest)
+                    continue
                 results[worker.task.url] = result
                 show.session_ended(result)
                 ended(result)
@@ -171,11 +179,23 @@ def _result_of(worker: Worker) -> SessionResult:
     worker.crash_file.unlink(missing_ok=True)
     if not worker.connection.closed:
         worker.connection.close()
-    return worker.result or _crashed(worker, trace)
+    result = worker.result or _crashed(worker, trace)
+    known = {stage.stage: stage for stage in (*worker.task.before, *result.stages)}
+    ordered = [known[stage.name] for stage in stages_of(worker.task) if stage.name in known]
+    return replace(result, stages=tuple(ordered))
+
+
+def _rest(task: Task, result: SessionResult) -> Task | None:
+    """Stages that a dead worker did not come to, and that do without the one it died in."""
+    said = {stage.stage for stage in result.stages}
+    left = tuple(name for name in task.chosen if name not in said)
+    return replace(task, chosen=left, before=result.stages) if left else None
 
 
 def _crashed(worker: Worker, trace: str) -> SessionResult:
-    """What is known of a session whose process died: the stages that ended, the one it died in."""
+    """What is known of a session whose process died: the stages that ended, the one it died in,
+    and those that cannot do without it.
+    """
     folder = SessionFolder(worker.task.url)
     stages = [stage for stage in stages_of(worker.task) if stage.name in worker.task.chosen]
     results = {result.stage: result for result in worker.heard}
@@ -189,9 +209,12 @@ def _crashed(worker: Worker, trace: str) -> SessionResult:
             results[stage.name] = failure(folder, stage, died, seconds=seconds, trace=text)
             break
     for stage in stages:
-        blocked = StageResult(stage.name, "blocked", message="the process died before this stage")
-        results.setdefault(stage.name, blocked)
-    return SessionResult(folder.name, folder.url, tuple(results[s.name] for s in stages))
+        if any(name in results and results[name].lost for name in stage.needs):
+            blocked = StageResult(
+                stage.name, "blocked", message="the process died before this stage"
+            )
+            results.setdefault(stage.name, blocked)
+    return SessionResult(folder.name, folder.url, tuple(results.values()))
 
 
 def _cause_of_death(exit_code: int | None) -> str:

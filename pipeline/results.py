@@ -31,6 +31,11 @@ class StageResult:
     details: str = ""
     traceback: str = ""
 
+    @property
+    def lost(self) -> bool:
+        """Did it fail, or could not start because another failed?"""
+        return self.state in {"failed", "blocked"}
+
     @classmethod
     def of_mark(cls, mark: Mark, state: State) -> "StageResult":
         """A stage whose mark stands: `done` just now, or `current` since before."""
@@ -49,7 +54,7 @@ class SessionResult:
     @property
     def failed(self) -> bool:
         """Did any stage fail, or could not start because another failed?"""
-        return any(stage.state in {"failed", "blocked"} for stage in self.stages)
+        return any(stage.lost for stage in self.stages)
 
     @property
     def finished(self) -> bool:

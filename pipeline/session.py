@@ -28,7 +28,7 @@ from core.session.storage import SessionFolder
 from pipeline.lock import locked
 from pipeline.look import Finding, examine
 from pipeline.results import SessionResult, StageResult
-from pipeline.stages import after
+from pipeline.stages import after, awaited
 
 LONGEST_MESSAGE = 240  # characters of an unexpected error in the table
 
@@ -82,7 +82,7 @@ class _Run:
     """One pass over one session.
 
     standing: marks known to be true of the files as they are now.   tried: stages this pass came
-    to.
+    to.   failed: those that failed, now or when they last ran.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class _Run:
         self.listener = listener
         self.standing: dict[str, Mark] = {}
         self.tried: set[str] = set()
+        self.failed: set[str] = set()
 
     def of(self, chosen: Sequence[Stage]) -> list[StageResult]:
         """The results of the chosen stages, each run or skipped in order."""
@@ -109,6 +110,7 @@ class _Run:
             if stage.name in names:
                 result = self._one(stage)
                 self.tried.add(stage.name)
+                self.failed |= {stage.name} if result.state == "failed" else set()
                 self.listener.ended(result)
                 results.append(result)
             else:
@@ -117,7 +119,9 @@ class _Run:
 
     def _note_if_standing(self, stage: Stage) -> None:
         """A stage outside the choice counts as a need only while its mark stands."""
-        if any(name not in self.standing for name in stage.needs):
+        if self.folder.exists(failure_path(stage.room, stage.name)):
+            self.failed.add(stage.name)
+        if awaited(stage, standing=self.standing, failed=self.failed):
             return
         try:
             finding = self._examine(stage)
@@ -132,7 +136,7 @@ class _Run:
         return examine(self.folder, stage, config=config, needed=needed, info=self.info)
 
     def _one(self, stage: Stage) -> StageResult:
-        missing = [name for name in stage.needs if name not in self.standing]
+        missing = awaited(stage, standing=self.standing, failed=self.failed)
         if missing:
             tried = all(name in self.tried for name in missing)
             why = "which did not finish" if tried else "which is not up to date: run it first"

@@ -1,11 +1,11 @@
 """Which stages there are, in which order, and which of them a run takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, cast
 
 from core.errors import BadInputError
-from core.session.stage import Stage
+from core.session.stage import GoesWithout, Stage
 
 # imported when asked for: a room's libraries are not needed to show a help page
 _PLACES = (
@@ -22,8 +22,21 @@ def all_stages() -> tuple[Stage, ...]:
     return tuple(cast(Stage, getattr(import_module(module), name)) for module, name in _PLACES)
 
 
+def reads(stage: Stage) -> tuple[str, ...]:
+    """The stages whose outputs it reads: those it needs, and those it does without if it must."""
+    return (*stage.needs, *(stage.uses if isinstance(stage, GoesWithout) else ()))
+
+
+def awaited(stage: Stage, *, standing: Collection[str], failed: Collection[str]) -> list[str]:
+    """The stages that have to finish before this one can start; of those it could do without, the
+    ones that have not failed.
+    """
+    left = [name for name in reads(stage) if name not in standing]
+    return [name for name in left if name in stage.needs or name not in failed]
+
+
 def in_order(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """The same stages, each after those it needs, otherwise in the given order.
+    """The same stages, each after those it reads, otherwise in the given order.
 
     A need that is not among them, or a ring of needs, is a mistake of ours: ValueError.
     """
@@ -33,9 +46,9 @@ def in_order(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     left, ordered = list(stages), list[Stage]()
     while left:
         placed = {stage.name for stage in ordered}
-        ready = [stage for stage in left if set(stage.needs) <= placed]
+        ready = [stage for stage in left if set(reads(stage)) <= placed]
         if not ready:
-            wants = {stage.name: stage.needs for stage in left}
+            wants = {stage.name: reads(stage) for stage in left}
             raise ValueError(f"needs that never come: {wants}")
         ordered.append(ready[0])
         left.remove(ready[0])
@@ -52,11 +65,11 @@ def after(stages: Sequence[Stage], name: str) -> tuple[Stage, ...]:
 
 
 def before(stages: Sequence[Stage], name: str) -> tuple[Stage, ...]:
-    """The stages that this one needs, directly or through others, in order."""
+    """The stages that this one reads, directly or through others, in order."""
     wanted = {name}
     for stage in reversed(stages):
         if stage.name in wanted:
-            wanted |= set(stage.needs)
+            wanted |= set(reads(stage))
     return tuple(stage for stage in stages if stage.name in wanted - {name})
 
 

@@ -23,7 +23,6 @@ from app.evaluate.sigmas import (
 from app.evaluate.sync import sync_figures
 from app.evaluate.trajectory import TrajectoryComparison, compare_trajectories
 from app.evaluate.wrist_cameras import wrist_camera_figures
-from app.scene import finished
 from core.errors import BadInputError
 from core.session.calibration import Calibration
 from core.session.info import SessionInfo
@@ -36,6 +35,7 @@ from core.session.layout import (
     TRUTH,
     under,
 )
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.table import Table
 from core.session.tables import Detections, EndEffectors, Frames, Hands, Segments, Ticks, Trajectory

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.evaluate.path_errors import TimedPoses
-from app.scene import finished
 from core.errors import BadInputError
 from core.geometry.clock import median_period_ns
 from core.geometry.se3 import SE3
 from core.session.documents import read_document
 from core.session.layout import SESSION_JSON, SLAM_REPORT, TRAJECTORY
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.tables import Trajectory
 from slam.output.trajectory_files import read_trajectory_file

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.evaluate.figures import Figure, median, p95
-from app.scene import finished
 from core.session.documents import read_document
 from core.session.layout import FRAMES, IMU, TRUTH
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, Imu
 

@@ -12,6 +12,7 @@ from core.geometry.cameras import Camera, camera_from_dict
 from core.geometry.se3 import SE3
 from core.session.documents import Keys, located, read_document, write_document
 from core.session.layout import CALIBRATION, REFINED_CALIBRATION, under
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 
 TURNS_DEG = (0, 90, 180, 270)
@@ -101,7 +102,7 @@ class Calibration:
     def refined(cls, folder: SessionFolder) -> Self:
         """As the stage `slam` refined it, where it was asked to and something was off; else as it
         was given."""
-        refined = folder.exists(REFINED_CALIBRATION)
+        refined = finished(folder, REFINED_CALIBRATION)
         return cls.read(folder, path=REFINED_CALIBRATION if refined else CALIBRATION)
 
     @classmethod

@@ -181,6 +181,15 @@ def _changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
 
 
+def finished(folder: SessionFolder, path: str) -> bool:
+    """Does a mark stand for this file?"""
+    try:
+        require_output(folder, path)
+    except StaleError:
+        return False
+    return True
+
+
 def require_output(folder: SessionFolder, path: str) -> str:
     """The path, if a mark of its room lists it and its bytes are what the mark says.
 

@@ -76,6 +76,17 @@ class Stage(Protocol):
 
 
 @runtime_checkable
+class GoesWithout(Protocol):
+    """A stage that also reads what other stages made, and does without them where they failed.
+
+    Marks say whether they did (`core.session.marks.finished`), not files left from earlier.
+    """
+
+    @property
+    def uses(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
 class ReadsOutside(Protocol):
     """A stage whose result also depends on files outside the session: a network's weights."""
 

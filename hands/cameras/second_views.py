@@ -16,6 +16,7 @@ from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.info import SessionInfo
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, Ticks, Trajectory
 
@@ -65,7 +66,7 @@ def read_second_views(
 ) -> tuple[list[SecondView], dict[str, str]]:
     """Those of the named streams that can be used, and why others cannot, by stream."""
     calibration, frames = Calibration.read(folder), Frames.read(folder)
-    path = Trajectory.read(folder) if folder.exists(Trajectory.path) else None
+    path = Trajectory.read(folder) if finished(folder, Trajectory.path) else None
     views, unused = [], dict[str, str]()
     for name in names:
         known = calibration.stream(name)

@@ -12,6 +12,7 @@ from core.geometry.rotations import matrix_from_rotvec
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.frames import open_video
 from core.session.info import Operator, SessionInfo, StreamInfo
+from core.session.marks import Mark, hashes_of, write_mark
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Ticks
 from hands.model.evidence import MIRROR, landmark_mixing, turn_to
@@ -197,6 +198,16 @@ def make_session():
 def blank():
     """`blank_images`."""
     return blank_images
+
+
+@pytest.fixture
+def slam_done():
+    """Leave the mark of a finished stage `slam` that made these paths of a folder."""
+
+    def mark(folder, *paths):
+        write_mark(folder, "slam", Mark("slam", 1, {}, {}, hashes_of(folder, list(paths))))
+
+    return mark
 
 
 @pytest.fixture

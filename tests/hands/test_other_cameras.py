@@ -289,7 +289,7 @@ def test_cameras_are_chosen_by_rule(session):
     assert cameras_of(folder, HandsConfig(source="egodex", source_path="raw/x.hdf5")) == []
 
 
-def test_places_come_from_calibration_and_slam(session):
+def test_places_come_from_calibration_and_slam(session, slam_done):
     folder, ticks = session
     names = cameras_of(folder, HandsConfig())
     views, unused = read_second_views(folder, ticks, names)
@@ -297,7 +297,9 @@ def test_places_come_from_calibration_and_slam(session):
     assert unused == {"left_wrist": NO_PLACE, "right_wrist": NO_PLACE}
     np.testing.assert_allclose(views[0].head_from_camera.translation, [[0.25, 0, 0]] * 12)
     np.testing.assert_allclose(views[0].late_s, 0.004)
-    located(ticks, sigma_m=0.01).write(folder)
+    path = located(ticks, sigma_m=0.01).write(folder)
+    assert list(read_second_views(folder, ticks, names)[1]) == ["left_wrist", "right_wrist"]
+    slam_done(folder, path)  # before that the file was one that a stage had not finished
     views, unused = read_second_views(folder, ticks, names)
     assert [view.name for view in views] == ["head_right", "left_wrist"]
     assert list(unused) == ["right_wrist"]
@@ -305,7 +307,7 @@ def test_places_come_from_calibration_and_slam(session):
     assert place.finite.tolist() == [True, False] * 6
     np.testing.assert_allclose(place.translation[0], [0, 0, 0.3], atol=1e-12)
     assert views[1].pose_sigma_m[0] == pytest.approx(np.hypot(0.01, 0.002))
-    located(ticks, sigma_m=np.inf).write(folder)  # a map without metres
+    slam_done(folder, located(ticks, sigma_m=np.inf).write(folder))  # a map without metres
     assert list(read_second_views(folder, ticks, names)[1]) == ["left_wrist", "right_wrist"]
 
 

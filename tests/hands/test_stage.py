@@ -88,7 +88,7 @@ def test_known_hands_come_out_of_the_stage(
 
 
 def test_hands_are_seen_through_the_lens_that_slam_found(
-    tmp_path, hand, camera, length_mm, make_session, blank, write_detections
+    tmp_path, hand, camera, length_mm, make_session, blank, write_detections, slam_done
 ):
     folder = make_session(
         tmp_path / "test-session",
@@ -99,7 +99,7 @@ def test_hands_are_seen_through_the_lens_that_slam_found(
     place = [0.05, 0.05, 0.5]
     write_detections(folder, hand("right", position=np.tile(place, (10, 1))).seen_by(camera))
     found = Calibration({"head": StreamCalibration(camera)})
-    found.write(folder, path=REFINED_CALIBRATION)
+    slam_done(folder, found.write(folder, path=REFINED_CALIBRATION))
     HANDS.run(folder, HandsConfig(lifter=False, contact_sheet=False), NO_PROGRESS)
     wrist = Hands.read(folder).landmarks_in_head[1::2, :3]
     np.testing.assert_allclose(wrist, np.tile(place, (10, 1)), atol=0.01)  # else 0.1 m too near

@@ -209,6 +209,26 @@ def test_one_failing_session_never_stops_the_others(make_session, toys, kind):
     assert not folders[1].exists("slam/_failed.square.txt")
 
 
+@pytest.mark.parametrize(("kind", "jobs"), [("input", 0), ("killed", 1)])
+def test_a_stage_goes_without_what_failed_and_takes_it_up_later(make_session, toys, kind, jobs):
+    folder, stages = make_session("anna-0001"), (toys.Double(), toys.Square(), toys.Tolerant())
+    run_one(folder, toys, stages=stages, only="double")
+    waits = run_one(folder, toys, stages=stages, only="total")
+    assert "needs square, which is not up to date" in waits.stage("total").message
+    assert run_one(folder, toys, stages=stages).finished
+    assert folder.read_bytes("hands/total.txt") == b"56"
+    trouble = {"square": toys.ToyConfig(factor=3, trouble=f"anna-0001: {kind}")}
+    lost = {"double": "current", "square": "failed", "total": "done"}
+    assert states(run_one(folder, toys, stages=stages, configs=trouble, jobs=jobs)) == lost
+    assert folder.read_bytes("hands/total.txt") == b"12"  # squares of the first run lie there still
+    seen = status([folder], stages=stages, configs=trouble)[0]
+    again = run_one(folder, toys, stages=stages, configs=trouble, jobs=jobs)
+    assert states(seen) == states(again) == {**lost, "total": "current"}
+    repaired = run_one(folder, toys, stages=stages)
+    assert states(repaired) == {"double": "current", "square": "done", "total": "done"}
+    assert folder.read_bytes("hands/total.txt") == b"56"
+
+
 def test_a_missing_input_is_named(make_session, toys):
     folder = make_session("anna-0001")
     folder.remove("raw/numbers.txt")

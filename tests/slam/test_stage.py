@@ -16,6 +16,7 @@ from core.session.calibration import Calibration, ImuCalibration, StreamCalibrat
 from core.session.documents import read_document
 from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.layout import POINTS_PLY, REFINED_CALIBRATION, SLAM_PICTURE, SLAM_REPORT
+from core.session.marks import Mark, hashes_of, write_mark
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Frames, MapPoints, Ticks, Trajectory
@@ -148,6 +149,8 @@ def test_a_refined_calibration_is_handed_on_until_it_is_refined_no_more(tmp_path
     with monkeypatch.context() as patch:
         patch.setattr("slam.stage.backend_named", lambda name: Refining())
         assert REFINED_CALIBRATION in run(folder).outputs
+    hashes = hashes_of(folder, [REFINED_CALIBRATION])
+    write_mark(folder, "slam", Mark("slam", SLAM.version, {}, {}, hashes))
     refined = Calibration.refined(folder)
     assert refined.stream("head").camera == pinhole(306.0, SIZE)
     assert refined.source == "made, refined by slam"
