@@ -10,9 +10,10 @@ from app.evaluate.summary import COLUMNS, rows_of
 from app.report import render
 from app.report.comparison import hands_over_time, joint_bars, sigma_curves, trajectory_errors
 from app.report.motion import path_plot
-from app.scene import Scene, finished
+from app.scene import Scene
 from app.whole_file import whole_file
 from core.session.layout import CALIBRATION, TICKS
+from core.session.marks import finished
 from core.session.storage import SessionFolder
 
 

@@ -10,11 +10,11 @@ from app.evaluate.figures import Figure
 from app.report.comparison import joint_bars, trajectory_errors
 from app.report.motion import path_plot, timeline
 from app.report.sheet import Picture, contact_sheet
-from app.scene import Scene, finished
+from app.scene import Scene
 from core.geometry.landmarks import SIDES
 from core.session.documents import read_document
 from core.session.layout import HANDS_REPORT, QUALITY, SLAM_REPORT
-from core.session.marks import read_mark
+from core.session.marks import finished, read_mark
 from core.session.stage import NO_PROGRESS, Progress
 from core.session.storage import SessionFolder
 from pipeline.look import status
