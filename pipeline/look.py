@@ -6,12 +6,12 @@ from typing import Any
 
 from core.errors import BadInputError, HandoffError
 from core.session.info import SessionInfo
-from core.session.layout import failure_path
+from core.session.layout import failure_path, mark_path
 from core.session.marks import Mark, config_document, hashes_of, read_mark, why_stale
 from core.session.stage import ReadsOutside, Stage
 from core.session.storage import SessionFolder
 from pipeline.results import AFTER, SessionResult, StageResult
-from pipeline.stages import all_stages, awaited, configs_for, in_order, reads
+from pipeline.stages import all_stages, configs_for, in_order, reads
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,22 @@ def current_inputs(
     return dict(sorted({**inside, **known, **outside}.items()))
 
 
+def awaited(
+    folder: SessionFolder, stage: Stage, *, standing: Mapping[str, Mark], stages: Sequence[Stage]
+) -> list[str]:
+    """The stages that have to finish before this one can start: those it needs, and those it could
+    do without but that have not failed, or have left a mark of before.
+    """
+    read = [other for other in stages if other.name in reads(stage)]
+    left = [other for other in read if other.name not in standing]
+    return [s.name for s in left if s.name in stage.needs or not _gave_up(folder, s)]
+
+
+def _gave_up(folder: SessionFolder, stage: Stage) -> bool:
+    marked = folder.exists(mark_path(stage.room, stage.name))
+    return folder.exists(failure_path(stage.room, stage.name)) and not marked
+
+
 def refuse_changed_raw(folder: SessionFolder, info: SessionInfo, inputs: dict[str, str]) -> None:
     """Raw files are what the rig recorded, byte for byte. Labels alone may be corrected by hand."""
     for stream in info.streams:
@@ -84,7 +100,7 @@ def look(
 ) -> SessionResult:
     """How every stage of one session stands; runs and changes nothing."""
     standing: dict[str, Mark] = {}
-    results = list[StageResult]()
+    results = []
     try:
         info = SessionInfo.read(folder)
     except HandoffError as error:
@@ -92,9 +108,8 @@ def look(
         rest = [StageResult(stage.name, "waiting") for stage in stages[1:]]
         return SessionResult(folder.name, folder.url, (*broken, *rest))
     for stage in stages:
-        failed = [result.stage for result in results if result.state == "failed"]
         try:
-            if wanted := awaited(stage, standing=standing, failed=failed):
+            if wanted := awaited(folder, stage, standing=standing, stages=stages):
                 results.append(_unfinished(folder, stage, reason=AFTER + ", ".join(wanted)))
                 continue
             config = configs[stage.name]

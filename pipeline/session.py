@@ -26,9 +26,9 @@ from core.session.marks import (
 from core.session.stage import NO_PROGRESS, Progress, Stage, StageOutcome
 from core.session.storage import SessionFolder
 from pipeline.lock import locked
-from pipeline.look import Finding, examine
+from pipeline.look import Finding, awaited, examine
 from pipeline.results import SessionResult, StageResult
-from pipeline.stages import after, awaited
+from pipeline.stages import after
 
 LONGEST_MESSAGE = 240  # characters of an unexpected error in the table
 
@@ -82,7 +82,7 @@ class _Run:
     """One pass over one session.
 
     standing: marks known to be true of the files as they are now.   tried: stages this pass came
-    to.   failed: those that failed, now or when they last ran.
+    to.
     """
 
     def __init__(
@@ -100,7 +100,6 @@ class _Run:
         self.listener = listener
         self.standing: dict[str, Mark] = {}
         self.tried: set[str] = set()
-        self.failed: set[str] = set()
 
     def of(self, chosen: Sequence[Stage]) -> list[StageResult]:
         """The results of the chosen stages, each run or skipped in order."""
@@ -110,7 +109,6 @@ class _Run:
             if stage.name in names:
                 result = self._one(stage)
                 self.tried.add(stage.name)
-                self.failed |= {stage.name} if result.state == "failed" else set()
                 self.listener.ended(result)
                 results.append(result)
             else:
@@ -119,9 +117,7 @@ class _Run:
 
     def _note_if_standing(self, stage: Stage) -> None:
         """A stage outside the choice counts as a need only while its mark stands."""
-        if self.folder.exists(failure_path(stage.room, stage.name)):
-            self.failed.add(stage.name)
-        if awaited(stage, standing=self.standing, failed=self.failed):
+        if self._awaited(stage):
             return
         try:
             finding = self._examine(stage)
@@ -130,13 +126,16 @@ class _Run:
         if finding.stands and finding.mark is not None:
             self.standing[stage.name] = finding.mark
 
+    def _awaited(self, stage: Stage) -> list[str]:
+        return awaited(self.folder, stage, standing=self.standing, stages=self.stages)
+
     def _examine(self, stage: Stage) -> Finding:
         config = self.configs[stage.name]
         needed = self.standing
         return examine(self.folder, stage, config=config, needed=needed, info=self.info)
 
     def _one(self, stage: Stage) -> StageResult:
-        missing = awaited(stage, standing=self.standing, failed=self.failed)
+        missing = self._awaited(stage)
         if missing:
             tried = all(name in self.tried for name in missing)
             why = "which did not finish" if tried else "which is not up to date: run it first"

@@ -1,6 +1,6 @@
 """Which stages there are, in which order, and which of them a run takes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, cast
 
@@ -25,14 +25,6 @@ def all_stages() -> tuple[Stage, ...]:
 def reads(stage: Stage) -> tuple[str, ...]:
     """The stages whose outputs it reads: those it needs, and those it does without if it must."""
     return (*stage.needs, *(stage.uses if isinstance(stage, GoesWithout) else ()))
-
-
-def awaited(stage: Stage, *, standing: Collection[str], failed: Collection[str]) -> list[str]:
-    """The stages that have to finish before this one can start; of those it could do without, the
-    ones that have not failed.
-    """
-    left = [name for name in reads(stage) if name not in standing]
-    return [name for name in left if name in stage.needs or name not in failed]
 
 
 def in_order(stages: Sequence[Stage]) -> tuple[Stage, ...]:
