@@ -25,7 +25,8 @@ OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 200
 DOUBT = 0.6  # times the usual miss of landmarks: frames that miss by more count less than half
 LEAST_USUAL_MISS = 0.003  # palms
-TOO_FAR = "too far to be the wearer's"
+TOO_FAR, TOO_BRIEF = "too far to be the wearer's", "too brief"
+NOT_A_HAND_OF_THE_WEARER = (TOO_FAR, TOO_BRIEF)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def drop_brief(
         if times_s[part.stop - 1] - times_s[part.start] < config.min_stretch_s:
             mask = np.zeros_like(seen)
             mask[part] = seen[part]
-            _reject(seen, reason, mask, why="too brief")
+            _reject(seen, reason, mask, why=TOO_BRIEF)
 
 
 def _reject(seen: Bools, reason: NDArray[np.object_], rows: Bools, *, why: str) -> None:

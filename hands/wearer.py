@@ -21,8 +21,8 @@ from hands.model.evidence import MIRROR, Evidence
 from hands.model.lifter import lifted
 from hands.model.proportions import HandShape
 from hands.model.uncertainty import sigmas
-from hands.model.visibility import visible_landmarks
-from hands.reconstruct import HandTrack, reconstruct
+from hands.model.visibility import SURE, SURE_UNPLACED, visible_landmarks
+from hands.reconstruct import NOT_A_HAND_OF_THE_WEARER, HandTrack, reconstruct
 from hands.sources import SourceHands
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,8 @@ BY_ROW = (
 
 @dataclass(frozen=True, eq=False)
 class WearerHand:
-    """One side over T ticks, in the head frame. Rows are NaN where state is missing.
+    """One side over T ticks, in the head frame. Rows are NaN where state is missing; visible is a
+    fact of the picture, told of hands whose place is known too badly, too.
 
     joints: ``(T,21,3)``.   landmarks: ``(T,17,3)``.   raw21: ``(T,21,3)`` the source's own,
     measured rows.
@@ -102,7 +103,7 @@ def wearer_hands(
         evidence, shape = together.evidence, together.shape
     if together is not None and together.helps:
         tracks = _fitted(evidence, shape, times_s=times_s, config=config, earlier=together.tracks)
-    result = {}
+    result, pictured = {}, {}
     for s, side in enumerate(SIDES):
         track = tracks[s]
         px = np.full((len(times_s), 21, 2), np.nan)
@@ -112,7 +113,8 @@ def wearer_hands(
         raw = raw_in_head(evidence[s], shape)
         hand = _described(side, track, shape=shape, times_s=times_s, raw21=raw, raw21_px=px)
         result[side] = known_well(hand, most_sigma_m=config.most_sigma_m)
-    return Wearer(_with_visibility(result, camera), shape, association, together)
+        pictured[side] = _pictured(side, track, evidence[s].read, shape=shape)
+    return Wearer(_with_visibility(result, pictured, camera), shape, association, together)
 
 
 def _fitted(
@@ -245,15 +247,28 @@ def _nearest(measured: NDArray[np.bool_], there: NDArray[np.bool_]) -> NDArray[n
     return rows[np.where(closer, before, after)]
 
 
-def _with_visibility(hands: dict[str, WearerHand], camera: Camera) -> dict[str, WearerHand]:
+def _pictured(side: str, track: HandTrack, read: NDArray[np.bool_], *, shape: HandShape) -> Floats:
+    """``(T,21,3)`` joints where the head's picture shows the hand, placed well or not; else NaN."""
+    shown = read & ~np.isin(track.reason.astype(str), NOT_A_HAND_OF_THE_WEARER)
+    mirror = MIRROR if side == "left" else np.ones(3)
+    return np.where(shown[:, None, None], track.poses.joints(shape) * mirror, np.nan)
+
+
+def _with_visibility(
+    hands: dict[str, WearerHand], pictured: dict[str, Floats], camera: Camera
+) -> dict[str, WearerHand]:
     result = {}
     for side, other in (SIDES, SIDES[::-1]):
-        hand = hands[side]
-        visible = (
-            visible_landmarks(hand.joints, hand.landmarks, hands[other].joints, camera=camera)
-            & np.isfinite(hand.raw21_px).all(axis=(1, 2))[:, None]
+        hand, joints = hands[side], pictured[side]
+        measured = hand.state == "measured"
+        visible = visible_landmarks(
+            joints,
+            landmarks17_from_mediapipe21(joints),
+            hands[other].joints,
+            camera=camera,
+            sure=np.where(measured, SURE, SURE_UNPLACED),
         )
-        tips = visible[:, INDEX["thumb_tip"]] & visible[:, INDEX["index_tip"]]
+        tips = measured & visible[:, INDEX["thumb_tip"]] & visible[:, INDEX["index_tip"]]
         result[side] = replace(
             hand, visible=visible, aperture_m=np.where(tips, hand.aperture_m, np.nan)
         )

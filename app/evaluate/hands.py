@@ -22,7 +22,7 @@ SWAP_MARGIN_M = 0.02  # a wrist nearer to the other hand by this much counts as 
 class SeenLandmarks:
     """Landmarks of all hands at all matched ticks. claimed: the estimate says it sees them.
 
-    there: the truth does.   both: both do. A missing hand claims nothing.
+    there: the truth does.   both: both do. Of a hand that was not found nothing is claimed.
     """
 
     claimed: int

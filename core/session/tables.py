@@ -193,7 +193,7 @@ class Hands(Table):
 
     landmarks_in_head (N,51): 17 x xyz metres.   sigma_lateral_m, sigma_ray_m (N,17): across and
     along the viewing ray, missing with the landmarks.   visible (N,17): seen in the image, not only
-    inferred.
+    inferred, whether or not the hand could be placed.
     raw21_in_head (N,63): the source's own points.   state: measured, interpolated or, without
     landmarks, missing with a reason.   source: what measured it.   aperture_m: thumb tip to index
     tip, where known.

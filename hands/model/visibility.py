@@ -26,16 +26,23 @@ JOINT = np.array([9, 9, 2, 3, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20])
 BEFORE = np.array([0, 0, 1, 2, 3, 0, 5, 7, 0, 9, 11, 0, 13, 15, 0, 17, 19])
 INSIDE_M = 0.0018  # so deep in a part of a hand a line of sight is surely stopped
 SURE = 0.3  # logit above which a landmark counts as seen: rather hidden than wrongly seen
+SURE_UNPLACED = 1.8  # the same of hands whose joints are known badly
 EDGE_M = 0.005  # so near to the picture's edge a landmark is as often beyond it
 DOUBT_M = 0.002  # so much nearer to that, it may be
 FARTHEST_M, CLEARANCE_M, DEPTH_M = 0.02, 0.005, 0.03  # of clearances: what counts as far; units
 
 
 def visible_landmarks(
-    joints: Floats, landmarks: Floats, others: Floats, *, camera: Camera
+    joints: Floats,
+    landmarks: Floats,
+    others: Floats,
+    *,
+    camera: Camera,
+    sure: Floats | float = SURE,
 ) -> Bools:
-    """``(T,17)``. joints ``(T,21,3)`` and landmarks ``(T,17,3)`` of one hand in the camera;
-    ``others`` ``(T,21,3)`` joints of the other hand, NaN where there is none.
+    """``(T,17)``. joints ``(T,21,3)`` and landmarks ``(T,17,3)`` of one hand in the camera, NaN
+    where it is not known; ``others`` ``(T,21,3)`` joints of the other hand.   sure: the least logit
+    of a landmark that is seen, or one ``(T,)`` for each.
     """
     uv_px, valid = camera.project(landmarks)
     distance = np.linalg.norm(landmarks, axis=-1, keepdims=True)
@@ -44,7 +51,7 @@ def visible_landmarks(
     within = (margin_px <= uv_px) & (uv_px <= last_px - margin_px)
     inside = valid & within.all(axis=-1)
     behind = np.min(clearances_m(landmarks, others), axis=-1) < -INSIDE_M  # never without another
-    itself = logits(features(joints, landmarks), shipped_weights()) > SURE
+    itself = logits(features(joints, landmarks), shipped_weights()) > np.expand_dims(sure, -1)
     return np.asarray(inside & itself & ~behind)
 
 

@@ -145,6 +145,7 @@ def test_a_flash_of_a_hand_is_no_hand(camera, hand, length_mm):
     found = solved(known.seen_by(camera, rows=[30, 31, 32]), camera, ticks=60, length_mm=length_mm)
     assert (found[0]["right"].state == "missing").all()
     assert set(found[0]["right"].reason[30:33]) == {"too brief"}
+    assert not found[0]["right"].visible.any()
 
 
 def test_no_hand_at_all(camera, length_mm):
@@ -228,7 +229,9 @@ def test_a_palm_that_may_be_anywhere_is_missing(camera, hand, length_mm):
     for values in (right.joints, right.raw21, right.palm_sigma_m, right.head_from_palm.rotation):
         assert np.isnan(values[lost]).all()
         np.testing.assert_array_equal(np.isnan(values[~lost]), np.zeros_like(values[~lost]))
-    assert not right.visible[lost].any()
+    assert right.visible[lost].any()  # the picture shows it
+    assert (right.visible <= plain["right"].visible).all()
+    assert np.isnan(right.aperture_m[lost]).all()
     np.testing.assert_array_equal(right.landmarks[~lost], plain["right"].landmarks[~lost])
 
 
