@@ -104,7 +104,8 @@ def build_maps(
         if len(run) < config.min_map_keyframes:
             leftover.append(run)
             continue
-        scene = Scene(tracks.of_frames(keyframes[run]), tracks.n_tracks)
+        views = tracks.of_frames(keyframes[run])
+        scene = Scene(views, tracks.n_tracks, growth.well_ranged(views))
         rows = np.arange(len(run))
         posed = growth.grow(scene, config, among=rows, advance=progress.advance)
         if len(posed) < config.min_map_keyframes:

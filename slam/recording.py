@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 
 from core.errors import BadInputError
@@ -14,29 +13,29 @@ from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.depth import depth_pictures, depth_streams
-from core.session.frames import Frame, open_frames
+from core.session.frames import open_frames
 from core.session.layout import CALIBRATION, DETECTIONS, IMU
 from core.session.stage import Progress
 from core.session.storage import SessionFolder
-from core.session.tables import Detections, Frames, Imu, Ticks
+from core.session.tables import Detections, Imu, Ticks
 from slam.config import SlamConfig
 from slam.imu.imu_checks import check_imu
 from slam.imu.inertial import ImuData, integrate
 from slam.imu.rolling_shutter import Shutter, unrolled
 from slam.lengths.markers import EVERY, Sighting, Spotter
-from slam.lengths.pair_turn import PICTURES, bent, straightened
 from slam.lengths.ranges import DepthCamera, with_ranges
-from slam.lengths.stereo import LEAST_BASELINE_M, StereoPair, stereo_doubts, told_by_stereo
+from slam.lengths.stereo import LEAST_BASELINE_M
+from slam.second_camera import SecondCamera
 from slam.sight.ahead import ahead
 from slam.sight.camera_checks import check_camera
 from slam.sight.follow import Follower
+from slam.sight.followed import Followed
 from slam.sight.hand_masks import HandMasks
-from slam.sight.keyframes import choose_keyframes
+from slam.sight.pictures import grey_of, tick_of_frame, tracked_camera
 from slam.sight.places import Place
 from slam.sight.tracks import Observed
 
 LONG_READOUT_S = 0.002
-TOGETHER_NS = 2_000_000  # pictures of two cameras further apart in time are not compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +67,24 @@ class Recording:
 
     def hand_masks(self) -> HandMasks | None:
         """Where hands are in the tracked images; None where that is not known or not wanted."""
+        return self.masks_in(self.config.stream, self.recorded.size_wh, self.camera.size_wh)
+
+    def masks_in(
+        self, stream: str, recorded_wh: tuple[int, int], tracked_wh: tuple[int, int]
+    ) -> HandMasks | None:
+        """The same in another stream's images."""
         if not self.config.mask_hands or not self.folder.exists(DETECTIONS):
             return None
-        scale = np.array(self.camera.size_wh) / np.array(self.recorded.size_wh)
-        found = Detections.read(self.folder)
-        return HandMasks(found, self.config.stream, size_wh=self.camera.size_wh, scale=scale)
+        scale = np.array(tracked_wh) / np.array(recorded_wh)
+        return HandMasks(Detections.read(self.folder), stream, size_wh=tracked_wh, scale=scale)
+
+    def turns(self) -> list[Floats | None]:
+        """Of every tick, as `frame_turns`."""
+        return frame_turns(self.ticks.timestamp_ns, self.imu)
 
     def grey_images(self) -> Iterator[tuple[int, Any]]:
         """Row of the tick and its grey image ``(H,W)`` at the tracked size: one decoding pass."""
-        tick_of = _tick_of_frame(self.folder, self.ticks, self.config.stream)
+        tick_of = tick_of_frame(self.folder, self.ticks, self.config.stream)
         with open_frames(self.folder, self.config.stream, redact=False) as frames:
             for frame in frames:
                 tick = tick_of.get(frame.frame_index)
@@ -87,7 +95,7 @@ class Recording:
     def follow(self) -> tuple[Observed, list[Place]]:
         """Corners through every tick's frame, gyro-aided where it can be, hands left out."""
         times_ns = self.ticks.timestamp_ns
-        turns = frame_turns(times_ns, self.imu)
+        turns = self.turns()
         masks = self.hand_masks()
         follower, spotter = Follower(self.camera, self.config), self._spotter()
         self.progress.total(len(times_ns), "frame")
@@ -109,64 +117,20 @@ class Recording:
         self.sightings.clear()
         return Spotter(self.camera, self.config.marker_family)
 
-    def _ranged(self, tracks: Observed) -> Observed:
+    def _ranged(self, tracks: Followed) -> Observed:
         """With ranges from a depth camera, or else from a second camera, where there is one."""
         name = range_stream(self.folder, self.config)
         if name is None:
             return tracks
         known = Calibration.read(self.folder).stream(name)
-        head_from_other = known.head_from_camera or self.head_from_camera
-        camera_from_other = self.head_from_camera.inverse() @ head_from_other
         if known.depth_unit_m is None:
-            self.progress.note("comparing the two cameras")
-            second = tracked_camera(known.camera, self.config)
-            keyframes = choose_keyframes(tracks, self.config)
-            pictures = self._pairs(name, keyframes, size_wh=second.size_wh)
-            pair = self._straightened(
-                StereoPair(self.camera, second, camera_from_other), tracks, (name, keyframes)
-            )
-            told = told_by_stereo(tracks, pictures, pair)
-            self.warnings.extend(stereo_doubts(told, f"{name} beside {self.config.stream}"))
-            return tracks.ranged(told)
-        depth = DepthCamera(known.camera, camera_from_other)
+            return SecondCamera(self, name, known).tells(tracks)
+        head_from_other = known.head_from_camera or self.head_from_camera
+        depth = DepthCamera(known.camera, self.head_from_camera.inverse() @ head_from_other)
         self.progress.note("reading depth")
         return with_ranges(tracks, depth_pictures(self.folder, name), depth)
 
-    def _straightened(
-        self, pair: StereoPair, tracks: Observed, seen: tuple[str, Ints]
-    ) -> StereoPair:
-        """The pair as the pictures of a few keyframes say, with a warning where it was bent."""
-        name, keyframes = seen
-        few = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, PICTURES).astype(int))]
-        found = straightened(
-            pair,
-            [
-                (grey, beside, tracks.of_frames([tick]).uv_px)
-                for tick, grey, beside in self._pairs(name, few, size_wh=pair.second_size_wh)
-            ],
-        )
-        self.warnings.extend(bent(pair, found, f"{name} beside {self.config.stream}"))
-        return found
-
-    def _pairs(
-        self, second: str, ticks: Ints, *, size_wh: tuple[int, int]
-    ) -> Iterator[tuple[int, Any, Any]]:
-        """Row of the tick, its grey image and the second camera's of the same time; ticks without
-        one are left out."""
-        tick_of = _tick_of_frame(self.folder, self.ticks, self.config.stream)
-        frame_of = {tick: frame for frame, tick in tick_of.items()}
-        with (
-            open_frames(self.folder, self.config.stream, redact=False) as here,
-            open_frames(self.folder, second, redact=False) as there,
-        ):
-            for tick in ticks.tolist():
-                time_ns = int(self.ticks.timestamp_ns[tick])
-                other = there.row_near(time_ns)
-                if abs(int(there.timestamps_ns[other]) - time_ns) <= TOGETHER_NS:
-                    picture, beside = here.read(frame_of[tick]), there.near(time_ns)
-                    yield tick, grey_of(picture, self.camera.size_wh), grey_of(beside, size_wh)
-
-    def unrolled(self, tracks: Observed) -> Observed:
+    def unrolled(self, tracks: Followed) -> Followed:
         """Rays as a global shutter would have seen them, as far as the gyro tells."""
         shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
         if self.imu is None and shutter.readout_s > LONG_READOUT_S:
@@ -238,15 +202,6 @@ def range_stream(folder: SessionFolder, config: SlamConfig) -> str | None:
     return None
 
 
-def tracked_camera(camera: Camera, config: SlamConfig) -> Camera:
-    """The camera of the (perhaps shrunk) images that corners are followed in."""
-    width, height = camera.size_wh
-    shrink = config.tracked_side_px / max(width, height)
-    if shrink >= 1:
-        return camera
-    return camera.scaled((round(width * shrink), round(height * shrink)))
-
-
 def _read_imu(
     folder: SessionFolder,
     calibration: Calibration,
@@ -292,29 +247,3 @@ def frame_turns(timestamps_ns: Ints, imu: ImuData | None) -> list[Floats | None]
     turns = rotation[1:].transpose(0, 2, 1) @ rotation[:-1]
     told = imu.told(timestamps_ns)
     return [None, *(turn if known else None for turn, known in zip(turns, told, strict=True))]
-
-
-def grey_of(frame: Frame, size_wh: tuple[int, int]) -> Any:
-    """The picture ``(H,W)`` uint8 in grey, at this size."""
-    grey = cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2GRAY)
-    if grey.shape[::-1] != size_wh:
-        grey = cv2.resize(grey, size_wh, interpolation=cv2.INTER_AREA)
-    return grey
-
-
-def _tick_of_frame(folder: SessionFolder, ticks: Ticks, stream: str) -> dict[int, int]:
-    """Row of the tick that every good frame of the stream stands for."""
-    frames = Frames.read(folder)
-    good = [
-        name == stream and reason is None and index >= 0
-        for name, reason, index in zip(
-            frames.stream, frames.reason, frames.frame_index, strict=True
-        )
-    ]
-    index = frames.frame_index[np.array(good, bool)]
-    if len(index) != len(ticks):
-        raise BadInputError(
-            f"{folder.place(Frames.path)}: {len(index)} good frames of {stream!r}, but "
-            f"{len(ticks)} ticks; run the capture stage again"
-        )
-    return {int(frame): tick for tick, frame in enumerate(index)}

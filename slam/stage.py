@@ -36,7 +36,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 6
+    version = 7
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 

@@ -7,15 +7,18 @@ sees a global shutter. How far the camera travels within a readout is left in: 2
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from slam.imu.inertial import ImuData, integrate
-from slam.sight.tracks import Observed, Tracks
+from slam.sight.followed import Followed
+from slam.sight.tracks import Tracks
 
 STEPS = 8  # turns are integrated at this many rows and interpolated between them
+Changing = TypeVar("Changing", Followed, Tracks)
 BLOCK = 1000  # frames integrated at a time, so that long recordings need no more memory
 
 
@@ -39,7 +42,7 @@ class Shutter:
         return np.asarray(self.readout_s * np.clip(part, -0.5, 0.5))
 
 
-def unrolled(tracks: Observed, shutter: Shutter, imu: ImuData) -> Observed:
+def unrolled(tracks: Changing, shutter: Shutter, imu: ImuData) -> Changing:
     """The same tracks with rays as a global shutter would have seen them."""
     if shutter.readout_s <= 0:
         return tracks

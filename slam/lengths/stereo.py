@@ -7,6 +7,7 @@ a processor per pair of VGA pictures; only keyframes are compared.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from core.geometry.arrays import Bools, Floats, unit
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.sight.rays import rays_of
-from slam.sight.tracks import Observed, Ranges
+from slam.sight.tracks import Observed, Ranges, Tracks
 
 SIGMA_PX = 0.4  # of a corner found in the other picture
 MAX_SIGMA_SHARE = 0.05  # ranges less certain than this share of themselves are not told
@@ -34,15 +35,15 @@ DOUBTFUL_SHARE = 0.02  # by which all distances may be off together: worth a war
 def told_by_stereo(
     tracks: Observed, pictures: Iterable[tuple[int, Any, Any]], pair: "StereoPair"
 ) -> dict[int, Ranges]:
-    """The ranges of all corners of these frames, as far as the second camera tells them.
+    """The ranges of all corners of these frames, as far as the other camera tells them.
 
     pictures: row of the frame, its grey image and the second camera's of the same time.
     """
     found = {}
     for frame, grey, second_grey in pictures:
-        uv_px = tracks.of_frames([frame]).uv_px
-        if len(uv_px):
-            found[frame] = pair.ranges(grey, second_grey, uv_px)
+        seen = tracks.of_frames([frame])
+        if len(seen.frame):
+            found[frame] = pair.both_ways(grey, second_grey, seen)
     if not found:
         return {}
     range_m, _, slip_rad = (np.concatenate(column) for column in zip(*found.values(), strict=True))
@@ -123,6 +124,21 @@ class StereoPair:
         good &= (range_m > 0) & (sigma_m < MAX_SIGMA_SHARE * range_m)
         range_m, sigma_m, slip_rad = np.where(good, [range_m, sigma_m, seen.slip_rad], np.nan)
         return range_m, sigma_m, slip_rad
+
+    def both_ways(self, grey: Any, second_grey: Any, seen: Tracks) -> tuple[Floats, Floats, Floats]:
+        """The same of one frame's corners, those that the second camera saw looked for in the first
+        one's picture."""
+        told = np.full((3, len(seen.frame)), np.nan)
+        own = seen.own
+        if own.any():
+            told[:, own] = self.ranges(grey, second_grey, seen.uv_px[own])
+        if not own.all():
+            told[:, ~own] = self._back.ranges(second_grey, grey, seen.uv_px[~own])
+        return told[0], told[1], told[2]
+
+    @cached_property
+    def _back(self) -> "StereoPair":
+        return StereoPair(self._second, self._camera, self.place.inverse())
 
     def matches(
         self, grey: Any, second_grey: Any, uv_px: Floats, *, across_px: tuple[float, ...] = (0.0,)

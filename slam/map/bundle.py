@@ -14,6 +14,7 @@ from core.geometry.se3 import SE3
 from slam.map.elimination import Points, linearised
 from slam.map.scene import Scene
 from slam.sight.rays import tangent_rotations
+from slam.sight.tracks import Tracks
 
 POSE, POINT, VELOCITY, BIAS = "x", "l", "v", "b"
 WIDTHS = {POINT: 3, VELOCITY: 3}  # columns of gtsam's variables; poses and biases have 6
@@ -79,7 +80,7 @@ class Projections:
         levels = np.rint(np.log(views.rad_per_px[rows]) / 0.05).astype(int).tolist()
         poses = [gtsam.symbol(POSE, k) for k in views.frame[rows].tolist()]
         points = [gtsam.symbol(POINT, k) for k in views.track[rows].tolist()]
-        centre, origin = np.zeros(2), np.array(self._body.translation)
+        centre, origins = np.zeros(2), self._body.apply(_eyes(views, rows))
         factor, pose, rot = gtsam.GenericProjectionFactorCal3_S2, gtsam.Pose3, gtsam.Rot3
         return [
             factor(
@@ -92,10 +93,14 @@ class Projections:
                 False,
                 pose(rot(turn), origin),
             )
-            for level, pose_key, point_key, turn in zip(
-                levels, poses, points, body_from_tangent, strict=True
+            for level, pose_key, point_key, turn, origin in zip(
+                levels, poses, points, body_from_tangent, origins, strict=True
             )
         ]
+
+
+def _eyes(views: Tracks, rows: Ints) -> Floats:
+    return np.zeros((len(rows), 3)) if views.eyes is None else views.eyes[rows]
 
 
 def optimise(graph: Any, values: Any, *, rounds: int, tolerance: float = 1e-4) -> Any:
@@ -168,8 +173,9 @@ def add_ranges(
     told = scene.views.ranges.subset(rows)
     known = np.isfinite(told.range_m)
     rows, told = rows[known], told.subset(known)
-    sensor = pose3(body_from_camera or SE3.identity())
-    for row, measured, sigma in zip(rows, told.range_m, told.sigma_m, strict=True):
+    origins = (body_from_camera or SE3.identity()).apply(_eyes(scene.views, rows))
+    for row, measured, sigma, origin in zip(rows, told.range_m, told.sigma_m, origins, strict=True):
+        sensor = gtsam.Pose3(gtsam.Rot3(), origin)
         model = noise.Robust.Create(
             noise.mEstimator.Cauchy.Create(2.0), noise.Isotropic.Sigma(1, float(sigma))
         )

@@ -15,7 +15,7 @@ from slam.map.scene import Scene
 from slam.sight.keyframes import parallax_px
 from slam.sight.localise import Localised, View, ransac_pose, refine_pose
 from slam.sight.rays import fit_rotation
-from slam.sight.tracks import shared
+from slam.sight.tracks import Tracks, shared
 from slam.sight.twoview import TwoView, two_view
 
 WINDOW = 8  # keyframes refined together while the map grows
@@ -118,16 +118,26 @@ def _plant(scene: Scene, config: SlamConfig, among: Ints) -> tuple[int, int] | N
 
 
 def _plant_by_range(scene: Scene, config: SlamConfig, among: Ints) -> int | None:
-    """The keyframe whose depth picture places most corners; None where none places enough."""
-    told = np.isfinite(scene.ranges(np.arange(len(scene.used))))
-    count = np.bincount(scene.views.frame[told], minlength=len(scene.posed))[among]
-    if not len(count) or count.max() < MIN_SEED_POINTS:
+    """The keyframe whose ranges place most corners; None where lengths are not told."""
+    if not scene.ranged:
         return None
-    frame = int(among[int(np.argmax(count))])
-    scene.ranged = True
+    frame = int(among[int(np.argmax(_told(scene.views)[among]))])
     scene.set_pose(frame, SE3.identity())
     scene.triangulate(scene.views.track[scene.of_frame(frame)], max_px=config.outlier_px)
     return frame
+
+
+def well_ranged(views: Tracks) -> bool:
+    """Whether enough corners of a frame have ranges for a map to begin with them, in metres."""
+    return int(_told(views).max(initial=0)) >= MIN_SEED_POINTS
+
+
+def _told(views: Tracks) -> Ints:
+    """How many ranges every frame has."""
+    if views.ranges is None:
+        return np.zeros(len(views.timestamps_ns), np.int64)
+    told = np.isfinite(views.ranges.range_m)
+    return np.bincount(views.frame[told], minlength=len(views.timestamps_ns))
 
 
 def _pairs(scene: Scene, among: Ints) -> list[tuple[float, int, int]]:

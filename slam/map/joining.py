@@ -171,7 +171,7 @@ def meet(scene: Scene, early: Place, late: Look, *, config: SlamConfig) -> Meeti
     old, here = match_at_any_distance(early, late.place, known)
     if len(old) < MIN_INLIERS:
         return None
-    view = View(scene.points[there[old]], late.observed.rays[here], late.observed.rad_per_px[here])
+    view = View.of(scene.points[there[old]], late.observed, here)
     pose = ransac_pose(view, outlier_px=config.outlier_px)
     if pose is None:
         return None
@@ -226,7 +226,7 @@ def _fits(joint: Joint, similarity: Similarity, config: SlamConfig) -> bool:
     meeting, observed = joint.meeting, joint.late.observed
     world_from_camera = similarity.carry(joint.late.camera_from_world.inverse())
     rows = meeting.here
-    view = View(meeting.points, observed.rays[rows], observed.rad_per_px[rows])
+    view = View.of(meeting.points, observed, rows)
     error = errors_px(view, world_from_camera.inverse())
     return bool(np.mean(error < 8 * config.outlier_px) > 0.6)
 

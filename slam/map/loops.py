@@ -145,7 +145,7 @@ def _verify(
     old, new = match(early.descriptors[known], seen.place.descriptors, allowed=near)
     if len(old) < MIN_INLIERS:
         return None
-    view = View(points[old], seen.observed.rays[new], seen.observed.rad_per_px[new])
+    view = View.of(points[old], seen.observed, new)
     pose = ransac_pose(view, outlier_px=config.outlier_px)
     if pose is None:
         return None
@@ -172,7 +172,7 @@ def localised(tracks: Observed, scene: Scene, place: Place, *, config: SlamConfi
     known = scene.known[here.track]
     if known.sum() < config.min_landmarks:
         return None
-    view = View(scene.points[here.track[known]], here.rays[known], here.rad_per_px[known])
+    view = View.of(scene.points[here.track[known]], here, known)
     pose = ransac_pose(view, outlier_px=config.outlier_px)
     if pose is None:
         return None

@@ -149,7 +149,7 @@ def _look(
     seen = seen.subset(scene.known[seen.track])
     if len(seen.track) < config.min_landmarks:
         return None
-    view = View(scene.points[seen.track], seen.rays, seen.rad_per_px)
+    view = View(scene.points[seen.track], seen.rays, seen.rad_per_px, seen.eyes)
     found = refine_pose(
         view,
         prior.camera_from_world,

@@ -1,6 +1,6 @@
 """The map while it is being built: keyframe poses, points, and which observations still count."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class Scene:
 
     views: observations; its frames are keyframe rows.   posed: ``(K,)``.   used: ``(N,)``.
     known: ``(P,)``.   points: ``(P,3)`` in the world, one per track.
-    ranged: lengths are metres by the observations' ranges, which place points and hold them.
+    ranged: lengths are metres by the observations' ranges, which place points and hold them; where
+    they are not, nothing says how far a second camera is away, and what it saw is left out.
     """
 
     views: Tracks
@@ -36,6 +37,8 @@ class Scene:
     track_starts: Ints = field(init=False)
 
     def __post_init__(self) -> None:
+        if not self.ranged and self.views.eyes is not None:
+            self.views = replace(self.views.subset(self.views.own), eyes=None)
         n_frames = len(self.views.timestamps_ns)
         n_tracks = self.n_tracks = max(self.n_tracks, self.views.n_tracks)
         self.rotation = np.tile(np.eye(3), (n_frames, 1, 1))
@@ -77,9 +80,15 @@ class Scene:
         rows = self.of_frame(frame)
         rows = rows[self.known[self.views.track[rows]]]
         tracks = self.views
-        return View(
-            self.points[tracks.track[rows]], tracks.rays[rows], tracks.rad_per_px[rows]
-        ), rows
+        return View.of(self.points[tracks.track[rows]], tracks, rows), rows
+
+    def eyes(self, rows: Ints) -> Floats:
+        """``(n,3)`` where the rays of these observations begin, in the world."""
+        frame = self.views.frame[rows]
+        if self.views.eyes is None:
+            return self.position[frame]
+        away = np.einsum("nij,nj->ni", self.rotation[frame], self.views.eyes[rows])
+        return np.asarray(self.position[frame] + away)
 
     def observations(self) -> Ints:
         """All used observations of known points in posed keyframes."""
@@ -115,7 +124,7 @@ class Scene:
     def errors_px(self, rows: Ints) -> Floats:
         """Reprojection errors of these observations; infinite behind the camera."""
         frame = self.views.frame[rows]
-        towards = self.points[self.views.track[rows]] - self.position[frame]
+        towards = self.points[self.views.track[rows]] - self.eyes(rows)
         in_camera = np.einsum("nji,nj->ni", self.rotation[frame], towards)
         return angular_error(self.views.rays[rows], in_camera) / self.views.rad_per_px[rows]
 
@@ -133,7 +142,7 @@ class Scene:
         rows, group = rows[order], group[order]
         frame = self.views.frame[rows]
         directions = np.einsum("nij,nj->ni", self.rotation[frame], self.views.rays[rows])
-        points, spread = triangulate(self.position[frame], directions, group)
+        points, spread = triangulate(self.eyes(rows), directions, group)
         self.points[point] = points
         error = self.errors_px(rows)
         worst = np.maximum.reduceat(error, np.searchsorted(group, np.arange(len(point))))
@@ -149,7 +158,7 @@ class Scene:
         point, group = np.unique(self.views.track[rows], return_inverse=True)
         if not len(point):
             return 0
-        seen_from = self.world_from_camera[self.views.frame[rows]]
+        seen_from = SE3(self.rotation[self.views.frame[rows]], self.eyes(rows))
         rays, range_m = self.views.rays[rows], self.ranges(rows)
         self.points[point] = ranged_points(seen_from, rays, range_m, group=group)
         rows = self.of_tracks(point)

@@ -80,8 +80,14 @@ class Follower:
         self._spool.append(seen)
         self._grey = grey
 
+    def skip(self) -> None:
+        """A frame without an image: what was followed ends here."""
+        self._keep(np.zeros(len(self._track), bool))
+        self._anchor = None
+        self._spool.append((self._track, self._uv, np.zeros((0, 3)), np.zeros(0)))
+
     def tracks(self, timestamps_ns: Ints) -> Followed:
-        """Everything seen, one timestamp per image given to `add`."""
+        """Everything seen, one timestamp per image given to `add`, or skipped."""
         assert len(timestamps_ns) == len(self._spool)
         return Followed(self._spool, timestamps_ns, self._spool.n_tracks)
 

@@ -8,13 +8,13 @@ import os
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.errors import StorageError
 from core.geometry.arrays import Floats, Ints
-from slam.sight.tracks import Change, Ranges, Tracks, ranges_of
+from slam.sight.tracks import Change, Ranges, Tracks, ranging
 
 # Of one frame's observations, in the order in which they are written: type and width.
 COLUMNS = ((np.float64, 3), (np.float64, 1), (np.float32, 2), (np.int32, 1))
@@ -34,6 +34,11 @@ class Spool:
 
     def __len__(self) -> int:
         return len(self._starts) - 1
+
+    @property
+    def counts(self) -> Ints:
+        """``(F,)`` how many observations every frame has."""
+        return np.diff(self._starts)
 
     def append(self, seen: Seen) -> None:
         """The next frame, its tracks rising.
@@ -72,14 +77,12 @@ class Spool:
 class Followed:
     """All observations of F frames. n_tracks: one more than the largest id.
 
-    timestamps_ns: ``(F,)`` strictly rising.   ranges: of all observations of some frames, as
-    another camera tells them.   changes: made to whatever is read, in their order.
+    timestamps_ns: ``(F,)`` strictly rising.   changes: made to whatever is read, in their order.
     """
 
     spool: Spool
     timestamps_ns: Ints
     n_tracks: int
-    ranges: Mapping[int, Ranges] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
     def of_frames(self, frames: Ints | Sequence[int]) -> Tracks:
@@ -98,7 +101,6 @@ class Followed:
             rays,
             rad_per_px,
             self.timestamps_ns[frames],
-            ranges_of(frames, counts, self.ranges),
         )
         for change in self.changes:
             tracks = change(tracks)
@@ -108,6 +110,16 @@ class Followed:
         """With what ``change`` makes of the observations of any frames."""
         return replace(self, changes=(*self.changes, change))
 
+    def beside(self, second: "Followed") -> "Followed":
+        """With what a second camera saw at the same times, under ids of its own."""
+        first_id = self.n_tracks
+
+        def change(some: Tracks) -> Tracks:
+            seen = second.of_frames(np.searchsorted(second.timestamps_ns, some.timestamps_ns))
+            return some.merged(replace(seen, track=seen.track + first_id))
+
+        return replace(self.changed(change), n_tracks=first_id + second.n_tracks)
+
     def ranged(self, told: Mapping[int, Ranges]) -> "Followed":
         """With ranges of all observations of these frames, told by one camera."""
-        return replace(self, ranges=dict(told))
+        return self.changed(ranging(self.timestamps_ns, dict(told)))

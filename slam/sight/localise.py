@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.geometry.arrays import Bools, Floats
+from core.geometry.arrays import Bools, Floats, Ints, unit
 from core.geometry.rotations import matrix_from_rotvec
 from core.geometry.se3 import SE3
 from slam.sight.rays import tangent_rotations
+from slam.sight.tracks import Tracks
 from slam.sight.twoview import CONE_COS
 
 NEXT, LAST = [1, 2, 0], [2, 0, 1]  # axes of a cross product; np.cross takes ten times as long
@@ -17,11 +18,22 @@ NEXT, LAST = [1, 2, 0], [2, 0, 1]  # axes of a cross product; np.cross takes ten
 @dataclass(frozen=True, eq=False)
 class View:
     """What one frame saw of known points. points: ``(N,3)`` world; rays: ``(N,3)``; rad_per_px:
-    ``(N,)``."""
+    ``(N,)``; eyes: ``(N,3)`` as in `Tracks`, or None."""
 
     points: Floats
     rays: Floats
     rad_per_px: Floats
+    eyes: Floats | None = None
+
+    @classmethod
+    def of(cls, points: Floats, seen: Tracks, rows: Bools | Ints) -> "View":
+        """Points as these observations saw them, in their order."""
+        eyes = None if seen.eyes is None else seen.eyes[rows]
+        return cls(points, seen.rays[rows], seen.rad_per_px[rows], eyes)
+
+    def towards(self, in_camera: Floats) -> Floats:
+        """``(N,3)`` from where the rays begin to these points."""
+        return in_camera if self.eyes is None else in_camera - self.eyes
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +57,7 @@ class Localised:
 
 def errors_px(view: View, camera_from_world: SE3) -> Floats:
     """Reprojection error ``(N,)``, infinite behind the camera."""
-    seen = camera_from_world.apply(view.points)
+    seen = view.towards(camera_from_world.apply(view.points))
     along = np.sum(view.rays * seen, axis=1)
     across = np.linalg.norm(seen - along[:, None] * view.rays, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -66,13 +78,16 @@ def refine_pose(
     rotation, translation = start.rotation.copy(), start.translation.copy()
     information = np.eye(6)
     for _ in range(rounds):
-        seen = view.points @ rotation.T + translation
+        placed = view.points @ rotation.T + translation
+        seen = view.towards(placed)
         along = np.maximum(np.sum(view.rays * seen, axis=1), 1e-6)
         flat = np.einsum("nij,nj->ni", tangent, seen) / along[:, None]
         residual = flat / (view.rad_per_px * sigma_px)[:, None]
         weight = 1 / (1 + np.sum(residual**2, axis=1) / 9)
         towards = (tangent - flat[:, :, None] * view.rays[:, None, :]) / along[:, None, None]
-        turned = seen[:, None, NEXT] * towards[..., LAST] - seen[:, None, LAST] * towards[..., NEXT]
+        turned = (
+            placed[:, None, NEXT] * towards[..., LAST] - placed[:, None, LAST] * towards[..., NEXT]
+        )
         jacobian = np.concatenate([turned, towards], axis=2)
         jacobian /= (view.rad_per_px * sigma_px)[:, None, None]
         weighted = (jacobian * weight[:, None, None]).reshape(-1, 6)
@@ -100,7 +115,10 @@ def _off(rotation: Floats, translation: Floats, believed: SE3) -> Floats:
 
 
 def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
-    """A pose from nothing: P3P on the rays near the axis. None where too few agree."""
+    """A pose from nothing: P3P on the rays near the axis, or on those of a second camera where they
+    are more. None where too few agree."""
+    if view.eyes is not None:
+        return _from_one_camera(view, view.eyes, outlier_px=outlier_px)
     front = view.rays[:, 2] > CONE_COS
     if front.sum() < 8:
         return None
@@ -121,3 +139,16 @@ def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
     if not found or inliers is None or len(inliers) < 8:
         return None
     return SE3(matrix_from_rotvec(rotvec[:, 0]), shift[:, 0])
+
+
+def _from_one_camera(view: View, eyes: Floats, *, outlier_px: float) -> SE3 | None:
+    own = ~eyes.any(axis=1)
+    rows = own if own.mean() >= 0.5 else ~own
+    camera_from_eye = SE3(np.eye(3), eyes[rows][0])
+    if not own[rows].any():
+        ahead = tangent_rotations(unit(view.rays[rows].mean(axis=0, keepdims=True)))[0]
+        camera_from_eye = SE3(ahead, camera_from_eye.translation)
+    rays = view.rays[rows] @ camera_from_eye.rotation
+    seen = View(view.points[rows], rays, view.rad_per_px[rows])
+    eye_from_world = ransac_pose(seen, outlier_px=outlier_px)
+    return None if eye_from_world is None else camera_from_eye @ eye_from_world

@@ -1,4 +1,4 @@
-"""Observations of scene points in the frames of one camera, as unit rays: the front end's output.
+"""Observations of scene points in the frames of a camera, as unit rays: the front end's output.
 
 Everything behind this file works on rays, so it does not know which camera model made them.
 """
@@ -17,7 +17,7 @@ from core.geometry.arrays import Bools, Floats, Ints
 class Ranges:
     """Distances to observed points as a depth camera or a second camera tells them.
 
-    range_m ``(N,)``: metres from the camera, NaN where nothing is told.   sigma_m ``(N,)``: one
+    range_m ``(N,)``: metres along the ray, NaN where nothing is told.   sigma_m ``(N,)``: one
     standard deviation of each, without bias_share: by which all may be wrong together.
     source: "depth" or "stereo".
     """
@@ -61,6 +61,8 @@ class Tracks:
     rays: ``(N,3)`` unit, camera frame.   rad_per_px: ``(N,)`` angle of one pixel there.
     timestamps_ns: ``(F,)`` strictly rising.   starts: ``(F+1,)`` first observation of every frame.
     ranges: how far away the points are, where another camera tells; None without one.
+    eyes: ``(N,3)`` metres, camera frame: where rays begin that a second camera saw, 0 for the
+    camera's own; None where all are its own. A second camera's uv_px are those of its picture.
     """
 
     frame: Ints
@@ -70,10 +72,12 @@ class Tracks:
     rad_per_px: Floats
     timestamps_ns: Ints
     ranges: Ranges | None = None
+    eyes: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.frame)
         assert self.rays.shape == (n, 3)
+        assert self.eyes is None or self.eyes.shape == (n, 3)
         assert self.uv_px.shape == (n, 2)
         assert np.all(np.diff(self.frame) >= 0)
         assert self.ranges is None or len(self.ranges.range_m) == n
@@ -88,6 +92,11 @@ class Tracks:
         """One more than the largest id."""
         return int(self.track.max()) + 1 if len(self.track) else 0
 
+    @property
+    def own(self) -> Bools:
+        """``(N,)`` which observations are the camera's own, not a second one's."""
+        return np.ones(len(self.frame), bool) if self.eyes is None else ~self.eyes.any(axis=1)
+
     def subset(self, keep: Bools | Ints) -> "Tracks":
         """Only the observations under a mask, or these rows in this order; frames stay."""
         return replace(
@@ -98,7 +107,23 @@ class Tracks:
             rays=self.rays[keep],
             rad_per_px=self.rad_per_px[keep],
             ranges=None if self.ranges is None else self.ranges.subset(keep),
+            eyes=None if self.eyes is None else self.eyes[keep],
         )
+
+    def merged(self, more: "Tracks") -> "Tracks":
+        """With further observations of the same frames under other ids; neither has ranges."""
+        if not len(more.frame):
+            return self
+        pair = (self, more)
+        order = np.lexsort([
+            np.concatenate([getattr(t, n) for t in pair]) for n in ("track", "frame")
+        ])
+        columns = {
+            name: np.concatenate([getattr(t, name) for t in pair])[order]
+            for name in ("frame", "track", "uv_px", "rays", "rad_per_px")
+        }
+        eyes = [np.zeros_like(t.rays) if t.eyes is None else t.eyes for t in pair]
+        return replace(self, **columns, eyes=np.concatenate(eyes)[order])
 
     def of_frames(self, frames: Ints | Sequence[int]) -> "Tracks":
         """Only these rising frames, renumbered 0 … in their order."""
@@ -115,16 +140,23 @@ class Tracks:
 
     def ranged(self, told: Mapping[int, Ranges]) -> "Tracks":
         """With ranges of all observations of these frames, told by one camera."""
-        counts = np.diff(self.starts)
-        return replace(self, ranges=ranges_of(range(len(counts)), counts, told))
+        return ranging(self.timestamps_ns, told)(self)
 
 
 Change = Callable[[Tracks], Tracks]
 
 
-def ranges_of(
-    frames: Ints | Sequence[int], counts: Ints, told: Mapping[int, Ranges]
-) -> Ranges | None:
+def ranging(times_ns: Ints, told: Mapping[int, Ranges]) -> Change:
+    """Gives observations of the frames at ``times_ns`` the ranges told of all those of a frame."""
+
+    def change(some: Tracks) -> Tracks:
+        frames = np.searchsorted(times_ns, some.timestamps_ns)
+        return replace(some, ranges=_ranges_of(frames, np.diff(some.starts), told))
+
+    return change
+
+
+def _ranges_of(frames: Ints, counts: Ints, told: Mapping[int, Ranges]) -> Ranges | None:
     """Ranges of the observations of these frames, ``counts`` of each; None where nothing is told of
     any frame of the recording."""
     if not told:

@@ -103,7 +103,7 @@ def landmarks_in(
     of those map points. without: tracks to leave out."""
     scene = surfaces.scene_map.scene
     _, rows = scene.view_of(picture.keyframe)
-    rows = rows[scene.used[rows]]
+    rows = rows[scene.used[rows] & scene.views.own[rows]]
     fresh = rows[~without[scene.views.track[rows]]]
     corners = [_of_map(surfaces, fresh), _further(surfaces, camera, picture, around=rows)]
     pose = scene.world_from_camera[picture.keyframe].inverse()

@@ -14,8 +14,9 @@ from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
-from slam.recording import Recording, grey_of, tracked_camera
+from slam.recording import Recording
 from slam.result import Estimate
+from slam.sight.pictures import grey_of, tracked_camera
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
 from slam.wrist.start import Starter

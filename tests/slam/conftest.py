@@ -99,6 +99,12 @@ def make_world():
 
 
 @pytest.fixture
+def look():
+    """`see`, for a second camera in the same world."""
+    return see
+
+
+@pytest.fixture
 def motion():
     """The default head motion; ``replace(motion, sway_m=0)`` for others."""
     return Motion()

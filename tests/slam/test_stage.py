@@ -226,6 +226,17 @@ def test_a_second_camera_gives_metres(two_eyes):
     assert slid == pytest.approx(0.01 * (N - 1), rel=0.02)
 
 
+def test_a_covered_first_camera_is_stood_in_for(two_eyes, tmp_path):
+    covered = range(8, 16)
+    head = [image * np.uint8(k not in covered) for k, image in enumerate(pictures(1.0))]
+    write_video(tmp_path / "made-session" / "raw" / "head.mp4", head)
+    assert "head: hardly anything to see in 8 of 24" in "".join(run(two_eyes).warnings)
+    path = Trajectory.read(two_eyes)
+    assert path.tracked.all()
+    slid = np.linalg.norm(path.world_from_head[:, :3] - path.world_from_head[0, :3], axis=1)
+    np.testing.assert_allclose(slid, 0.01 * np.arange(N), atol=5e-3)
+
+
 def test_a_second_camera_can_be_left_out(two_eyes):
     alone = SlamConfig(use_stereo=False)
     assert "raw/head_right.mp4" not in SLAM.inputs(two_eyes, alone)
