@@ -18,6 +18,9 @@ GRAVITY_M_S2 = 9.81
 ACCEL_BIAS_SIGMA = 0.2  # m/s², what an unknown accelerometer may be off by
 GYRO_BIAS_SIGMA = 0.05  # rad/s
 LONGEST_STEP_NS = 50_000_000  # samples further apart leave a hole
+# Carried on for longer an IMU is metres off: it tells nothing, and its equations, linear in what
+# they are to find, keep an adjustment from moving at all.
+LONGEST_RUN_NS = 5_000_000_000
 UNFELT_M_S_SQRTS = 10.0  # accelerometer noise in a hole: it tells nothing
 
 
@@ -43,11 +46,19 @@ class ImuData:
         return replace(self, gyro=self.gyro - gyro_bias, accel=self.accel - accel_bias)
 
     def told(self, timestamps_ns: Ints) -> Bools:
-        """``(Q-1,)`` between which neighbours of these rising times there are samples all along.
+        """``(Q-1,)`` between which neighbours of these rising times there are samples all along,
+        and no more than `LONGEST_RUN_NS`.
 
         Where there are none, before the first, after the last or in a hole, the values that
         `integrate` interpolates mean nothing.
         """
+        return self._whole(timestamps_ns) & (np.diff(timestamps_ns) <= LONGEST_RUN_NS)
+
+    def covers(self, timestamps_ns: Ints) -> bool:
+        """Whether there are samples, without holes, all along these times."""
+        return len(timestamps_ns) > 0 and bool(self._whole(timestamps_ns).all())
+
+    def _whole(self, timestamps_ns: Ints) -> Bools:
         times = self.timestamps_ns
         step_ns = np.diff(times)
         at = np.flatnonzero(step_ns > LONGEST_STEP_NS)
@@ -56,10 +67,6 @@ class ImuData:
         hole_starts, hole_ends = np.concatenate(starts), np.concatenate(ends)
         following = np.searchsorted(hole_ends, timestamps_ns[:-1], side="right")
         return np.asarray(hole_starts[following] >= timestamps_ns[1:])
-
-    def covers(self, timestamps_ns: Ints) -> bool:
-        """Whether there are samples, without holes, all along these times."""
-        return len(timestamps_ns) > 0 and bool(self.told(timestamps_ns).all())
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,12 +69,20 @@ def adjust_joined(scene: Scene, config: SlamConfig, posed: Ints, *, drifted: boo
     drifted: what was joined is apart by some drift, which has to be taken up first.
     """
     pillars = choose_pillars(scene, posed)
-    covered = np.setdiff1d(posed, pillars)
-    scene.posed[covered] = False
+    covered = _step_aside(scene, posed, pillars)
     adjusting = growth.pull_together if drifted else growth.finish
     adjusting(scene, config, pillars)
     take_back(scene, config, covered)
     return np.flatnonzero(scene.posed)
+
+
+def _step_aside(scene: Scene, posed: Ints, pillars: Ints) -> Ints:
+    """Leave the pillars alone with the points that they place by themselves; returns the rest. Other
+    points slide along their rays into cameras, until no step of an adjustment is small enough."""
+    covered = np.setdiff1d(posed, pillars)
+    scene.posed[covered] = False
+    scene.drop_outliers(np.inf)
+    return covered
 
 
 def take_back(scene: Scene, config: SlamConfig, covered: Ints) -> dict[int, Localised]:
@@ -98,8 +106,7 @@ def on_pillars(scene_map: SceneMap, config: SlamConfig) -> Iterator[None]:
     """Within, the map is its pillars alone; afterwards the covered keyframes are back in it, with
     their IMU states where it has some and their share of its covariance."""
     scene, pillars = scene_map.scene, choose_pillars(scene_map.scene, scene_map.posed)
-    covered = np.setdiff1d(scene_map.posed, pillars)
-    scene.posed[covered] = False
+    covered = _step_aside(scene, scene_map.posed, pillars)
     scene_map.posed = pillars
     scene_map.covariance = np.zeros((len(pillars), 6, 6))
     yield

@@ -56,6 +56,15 @@ def test_only_intervals_with_samples_all_along_are_told():
     ]  # fmt: skip
 
 
+def test_after_more_than_five_seconds_an_imu_tells_nothing():
+    times_ns = np.arange(0, 1200, 2) * 10_000_000
+    nothing = np.zeros((len(times_ns), 3))
+    imu = ImuData(times_ns, nothing, nothing, None)
+    asked_ns = np.array([0, 5000, 10001]) * 1_000_000
+    assert imu.told(asked_ns).tolist() == [True, False]
+    assert imu.covers(asked_ns)
+
+
 def test_the_gyro_predicts_and_unrolls_only_where_it_was_on(make_world, motion):
     world = make_world(motion, seconds=SECONDS)
     times_ns = world.tracks.timestamps_ns

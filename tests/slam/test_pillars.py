@@ -98,6 +98,19 @@ def test_covered_keyframes_come_back_where_they_were(make_world, motion):
     assert variance[covered].min() > variance[alone].max() == pytest.approx(6e-6)
 
 
+def test_pillars_keep_the_points_that_they_place_alone(make_world, motion):
+    scene_map = mapped(make_world(replace(motion, turn_rad=0.05, sway_m=0.2), seconds=8.0))
+    scene, before = scene_map.scene, scene_map.scene.known.sum()
+    with on_pillars(scene_map, CONFIG):
+        looks = np.bincount(scene.views.track[scene.observations()], minlength=len(scene.known))
+        assert 0 < scene.known.sum() < before
+        assert looks[scene.known].min() >= 2
+        adjust(scene, scene_map.posed, sigma_px=CONFIG.pixel_sigma)
+        away = scene.points[scene.known] - scene.position[scene_map.posed[0]]
+        assert np.linalg.norm(away, axis=1).min() > 0.3
+    assert scene.known.sum() > 0.95 * before
+
+
 def test_the_imu_smooths_what_points_placed_roughly(make_world, motion):
     world = make_world(motion, seconds=5.0)
     scene_map = mapped(world)
