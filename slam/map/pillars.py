@@ -77,8 +77,10 @@ def adjust_joined(scene: Scene, config: SlamConfig, posed: Ints, *, drifted: boo
 
 
 def _step_aside(scene: Scene, posed: Ints, pillars: Ints) -> Ints:
-    """Leave the pillars alone with the points that they place by themselves; returns the rest. Other
-    points slide along their rays into cameras, until no step of an adjustment is small enough."""
+    """Leave the pillars alone with the points that they place by themselves; returns the rest.
+
+    Other points slide along their rays into cameras, until an adjustment cannot step any more.
+    """
     covered = np.setdiff1d(posed, pillars)
     scene.posed[covered] = False
     scene.drop_outliers(np.inf)
