@@ -26,7 +26,7 @@ from slam.sight.localise import Localised
 # Share of a keyframe's points that earlier visits have seen often enough: the first that leaves no
 # more than so many pillars, else the last.
 COVERED = (0.6, 0.5, 0.4, 0.3, 0.2)
-MOST = 120
+MOST = 200
 VISITS = 3  # pillars that make a point well seen
 APART_S = 3.0  # pillars nearer in time are the same visit
 
