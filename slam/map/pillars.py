@@ -118,13 +118,21 @@ def on_pillars(scene_map: SceneMap, config: SlamConfig) -> Iterator[None]:
     scene_map.posed = every = np.flatnonzero(scene.posed)
     if scene_map.inertial is not None and scene_map.imu is not None:
         known = (pillars, scene_map.inertial)
-        scene_map.inertial = smooth(scene, scene_map.imu, every, known=known, seen=seen)
+        sure = _sure_of(scene, config, pillars) | seen
+        scene_map.inertial = smooth(scene, scene_map.imu, every, known=known, seen=sure)
     of_map = scene_map.covariance
     nearest = cKDTree(scene.position[pillars]).query(scene.position[every])[1]
     scene_map.covariance = of_map[nearest]
     for row, frame in enumerate(every.tolist()):
         if frame in seen:
             scene_map.covariance[row] += _in_world(seen[frame], scene.rotation[frame])
+
+
+def _sure_of(scene: Scene, config: SlamConfig, frames: Ints) -> dict[int, Floats]:
+    """Covariance ``(6,6)`` of keyframes as the map sees them: a pillar that hangs on few points has
+    to give way to what the IMU says of its neighbours."""
+    looks = {k: growth.localise(scene, config, (k, k)) for k in frames.tolist()}
+    return {k: look[0].covariance for k, look in looks.items() if look is not None}
 
 
 def _in_world(covariance: Floats, world_from_camera: Floats) -> Floats:

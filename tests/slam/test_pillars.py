@@ -111,6 +111,21 @@ def test_pillars_keep_the_points_that_they_place_alone(make_world, motion):
     assert scene.known.sum() > 0.95 * before
 
 
+def test_a_pillar_that_is_off_gives_way_to_the_imu(make_world, motion):
+    world = make_world(replace(motion, turn_rad=0.05, sway_m=0.2), seconds=8.0)
+    scene_map = mapped(world)
+    truth = world.truth[scene_map.frames]
+    with on_pillars(scene_map, CONFIG):
+        row = int(scene_map.posed[-3])
+        astray = SE3(truth.rotation[row], truth.translation[row] + [0.01, 0.0, 0.0])
+        scene_map.scene.set_pose(row, astray)
+        seconds = (world.tracks.timestamps_ns * 1e-9)[scene_map.frames[scene_map.posed]]
+        speed = np.gradient(truth[scene_map.posed].translation, seconds, axis=0)
+        scene_map.inertial = Inertial(speed, *np.zeros((2, *speed.shape)))
+        scene_map.imu = world.imu
+    assert np.linalg.norm(scene_map.scene.position[row] - truth.translation[row]) < 0.005
+
+
 def test_the_imu_smooths_what_points_placed_roughly(make_world, motion):
     world = make_world(motion, seconds=5.0)
     scene_map = mapped(world)
