@@ -44,15 +44,18 @@ class SecondCamera:
     def tells(self, tracks: Followed) -> Followed:
         """The first camera's corners with what this one adds; warnings go to the recording."""
         recording = self.recording
+        blind = tracks.spool.counts < FEW * recording.config.min_landmarks
+        if blind.any():
+            recording.warnings.append(self._instead(blind))
+        if blind.all():
+            return tracks
         camera = tracked_camera(self.known.camera, recording.config)
         place = self.known.head_from_camera or SE3.identity()
         recording.progress.note("comparing the two cameras")
         keyframes = choose_keyframes(tracks, recording.config)
         given = StereoPair(recording.camera, camera, recording.head_from_camera.inverse() @ place)
-        blind = tracks.spool.counts < FEW * recording.config.min_landmarks
         pair = self._straightened(given, tracks, keyframes[~blind[keyframes]])
         if blind.any():
-            recording.warnings.append(self._instead(blind))
             tracks = tracks.beside(self._followed(pair, around(blind, tracks.timestamps_ns)))
             keyframes = choose_keyframes(tracks, recording.config)
         pictures = self._pairs(keyframes, size_wh=pair.second_size_wh)
@@ -66,11 +69,13 @@ class SecondCamera:
 
     def _instead(self, blind: Bools) -> str:
         stream = self.recording.config.stream
-        told = (
-            f"{stream}: hardly anything to see in {blind.sum()} of {len(blind)} frames, is it "
-            f"covered or dark? {self.name} is followed there"
+        instead = (
+            f"try slam.stream={self.name}" if blind.all() else f"{self.name} is followed there"
         )
-        return told if blind.mean() < 0.5 else f"{told}; try slam.stream={self.name}"
+        return (
+            f"{stream}: hardly anything to see in {blind.sum()} of {len(blind)} frames (covered, "
+            f"dark?); {instead}"
+        )
 
     def _straightened(self, pair: StereoPair, tracks: Followed, keyframes: Ints) -> StereoPair:
         """The pair as the pictures of a few keyframes say, with a warning where it was bent."""

@@ -237,6 +237,19 @@ def test_a_covered_first_camera_is_stood_in_for(two_eyes, tmp_path):
     np.testing.assert_allclose(slid, 0.01 * np.arange(N), atol=5e-3)
 
 
+def test_a_first_camera_that_never_sees_names_the_other_one(two_eyes, tmp_path):
+    head = np.zeros((N, SIZE[1], SIZE[0], 3), np.uint8)
+    write_video(tmp_path / "made-session" / "raw" / "head.mp4", head)
+    assert (
+        "24 of 24 frames (covered, dark?); try slam.stream=head_right" in run(two_eyes).warnings[0]
+    )
+    assert not Trajectory.read(two_eyes).tracked.any()
+    run(two_eyes, SlamConfig(stream="head_right"))
+    path = Trajectory.read(two_eyes).world_from_head
+    moved = np.linalg.norm(path[:, :3] - path[0, :3], axis=1)
+    np.testing.assert_allclose(moved / moved[-1], np.arange(N) / (N - 1), atol=0.05)
+
+
 def test_a_second_camera_can_be_left_out(two_eyes):
     alone = SlamConfig(use_stereo=False)
     assert "raw/head_right.mp4" not in SLAM.inputs(two_eyes, alone)
