@@ -14,26 +14,40 @@ from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
+from core.session.storage import SessionFolder
+from slam.config import SlamConfig
 from slam.recording import Recording
 from slam.result import Estimate
+from slam.sight.followed import Followed
 from slam.sight.pictures import grey_of, tracked_camera
+from slam.wrist.bridging import MEMORY, Bridge, own_corners, small
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
+from slam.wrist.sighting import Sighting
 from slam.wrist.start import Starter
 from slam.wrist.surroundings import Surroundings, keyframes_around, surroundings_of, windows
 from slam.wrist.ticks import WristPath, at_ticks
-from slam.wrist.tracking import Sighting, Tracker
+from slam.wrist.tracking import LOOK_EVERY, Tracker
 
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_AT_LEAST_S = 0.4, 10.0  # starts that fail are tried again ever later, by
 TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.2  # so much; where the camera has been seen before
-LEAST_RUN = 8  # frames in a row; shorter sightings do not count
+LEAST_RUN = 8  # frames that the map was found in or just before; shorter runs do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
 
-def located(recording: Recording, result: Estimate, stream: str) -> WristPath:
-    """Where a wrist camera was at every tick."""
+def followed(folder: SessionFolder, config: SlamConfig, stream: str) -> Followed:
+    """Corners of a wrist camera's own pictures: that much can be done without the head's path."""
+    camera = tracked_camera(Calibration.read(folder).stream(stream).camera, config)
+    with open_frames(folder, stream, redact=False) as wrist:
+        used = _used(wrist.timestamps_ns)
+        greys = (grey_of(frame, camera.size_wh) for frame in wrist.iterate(step=used.step))
+        return own_corners(greys, small(camera), wrist.timestamps_ns[used])
+
+
+def located(recording: Recording, result: Estimate, stream: str, *, corners: Followed) -> WristPath:
+    """Where a wrist camera was at every tick. corners: of its own pictures."""
     hands = hand_track(recording, result, stream.removesuffix("_wrist"))
     known = Calibration.read(recording.folder).stream(stream)
     camera = tracked_camera(known.camera, recording.config)
@@ -42,7 +56,14 @@ def located(recording: Recording, result: Estimate, stream: str) -> WristPath:
         open_frames(recording.folder, stream, redact=False) as wrist,
     ):
         readout_s = known.readout_ns * 1e-9
-        return _Finder(recording, result, hands, camera, head, wrist, readout_s).path()
+        return _Finder(recording, result, hands, camera, head, wrist, corners, readout_s).path()
+
+
+def _used(times_ns: Ints) -> slice:
+    """The pictures that are used."""
+    often = len(times_ns) > 1
+    step = np.ceil(1e9 / np.median(np.diff(times_ns)) / MOST_HZ) if often else 1
+    return slice(0, len(times_ns), max(1, int(step)))
 
 
 @dataclass
@@ -72,7 +93,7 @@ class _Tries:
 
 @dataclass(eq=False)
 class _Finder:
-    """One wrist camera. wrist, head: readers of the pictures."""
+    """One wrist camera. wrist, head: readers of the pictures.   corners: of the wrist's own."""
 
     recording: Recording
     result: Estimate
@@ -80,17 +101,14 @@ class _Finder:
     camera: Camera
     head: FrameReader
     wrist: FrameReader
+    corners: Followed
     readout_s: float
     tries: _Tries = field(default_factory=_Tries)
 
     def path(self) -> WristPath:
         """Where it was at every tick."""
-        times_ns, ticks_ns = self.wrist.timestamps_ns, self.recording.ticks.timestamp_ns
-        step = 1
-        if len(times_ns) > 1:
-            step = max(1, int(np.ceil(1e9 / np.median(np.diff(times_ns)) / MOST_HZ)))
-        rows = np.arange(0, len(times_ns), step)
-        times_ns = times_ns[rows]
+        used, ticks_ns = _used(self.wrist.timestamps_ns), self.recording.ticks.timestamp_ns
+        step, times_ns = used.step, self.wrist.timestamps_ns[used]
         maps = self._maps_at(times_ns)
         seen: dict[int, Sighting] = {}
         for first, last in windows(times_ns, maps, longest_s=WINDOW_S) if self.hands else ():
@@ -100,20 +118,22 @@ class _Finder:
             inside = np.arange(first, last + 1)
             pictures = [
                 grey_of(frame, self.camera.size_wh)
-                for frame in self.wrist.iterate(
-                    step=step, start=int(rows[first]), stop=int(rows[last]) + 1
-                )
+                for frame in self.wrist.iterate(step=step, start=step * first, stop=step * last + 1)
             ]
+            bridge = Bridge(self.corners, (first, last))
+            bridge.told({row - first: s for row, s in seen.items() if row >= first - MEMORY})
             tracker = Tracker(
                 self.camera,
                 pictures,
                 around.landmarks,
+                bridge=bridge,
                 times_ns=times_ns[inside],
                 landmark_ns=around.landmark_ns,
             )
             starter = Starter(around.table, self.recording.camera, self.camera)
             window = _Window(
                 tracker,
+                bridge,
                 starter,
                 around,
                 pictures,
@@ -166,6 +186,7 @@ class _Window:
     """Some seconds of one camera's pictures. hands: time and hand, as the head saw it."""
 
     tracker: Tracker
+    bridge: Bridge
     starter: Starter
     around: Surroundings
     pictures: list[np.ndarray]
@@ -178,7 +199,7 @@ class _Window:
         """Sightings by row. before: of the first picture, where the window before ends in one."""
         seen: dict[int, Sighting] = {}
         if before is not None:
-            self._follow(0, before, seen)
+            self._follow(0, before, seen, least=0)
         for row, time_ns in enumerate(self.times_ns.tolist()):
             if row in seen:
                 self.tries.found(time_ns)
@@ -202,15 +223,19 @@ class _Window:
                 return sighting
         return None
 
-    def _follow(self, row: int, sighting: Sighting, seen: dict[int, Sighting]) -> None:
+    def _follow(
+        self, row: int, sighting: Sighting, seen: dict[int, Sighting], *, least: int = LEAST_RUN
+    ) -> None:
         """Both ways from a frame; what is too short or leaves the hand counts for nothing."""
         run = {row: sighting}
+        self.bridge.told(run)
         for step in (1, -1):
-            start = sighting.world_from_camera
-            run |= self.tracker.follow(row, start, step=step, stop=set(seen))
-        if len(run) >= LEAST_RUN and self._by_hand(run):
+            run |= self.tracker.follow(row, sighting, step=step, seen=seen)
+        in_map = sum(sighting.unseen < LOOK_EVERY for sighting in run.values())
+        if in_map >= least and self._by_hand(run):
             seen |= run
         else:
+            self.bridge.forget(run)
             self.refused |= set(run)
 
     def _by_hand(self, run: dict[int, Sighting]) -> bool:

@@ -9,7 +9,7 @@ from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.path import CameraPath
-from slam.wrist.tracking import Sighting
+from slam.wrist.sighting import Sighting
 
 MOST_SIGMA_M = 0.012  # along any axis; a pose less certain is none
 MAX_GAP_S = 0.11  # sightings further apart are not joined

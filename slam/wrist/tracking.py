@@ -5,7 +5,7 @@ looked for from there, so errors do not add up. A frame counts only where many p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -13,20 +13,24 @@ import numpy as np
 
 from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
-from core.geometry.rotations import nearest_rotation, rotvec_from_matrix
+from core.geometry.rotations import rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.sight.localise import View, ransac_pose, refine_pose
 from slam.sight.rays import rays_of
+from slam.wrist.bridging import Bridge
 from slam.wrist.landmarks import Landmarks, project
 from slam.wrist.search import search
+from slam.wrist.sighting import Sighting, sighting_of
 
 LEAST_INLIERS, LEAST_SHARE = 30, 0.55  # agreeing points, and their share of those found
 OUTLIER_PX, SIGMA_PX = 4.0, 1.5
 START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (7,)
 WIDE_PX = 16  # from this radius on the points found are sampled, not averaged
 ROUNDS = 4  # of refining a pose that is nearly right
-LOOK_EVERY = 3  # frames between are posed by flow alone
+LOOK_EVERY = 3  # frames between are posed by corners of their own, or by flow alone
+LOOK_AGAIN = 6  # the same where the map was not found the last time
 MOST_MISSED = 4  # frames in a row that may show too little before the camera is lost
+MOST_DRIFT_M = 0.012  # along any axis: a camera that was carried on for too long is lost
 APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
 LEAST_FLOW, MOST_FLOW, ROUND_TRIP_PX = 8, 80, 1.0  # points: looked for, they come well spread
 NONE = np.zeros(0, np.int64)
@@ -39,21 +43,9 @@ FLOW: dict[str, Any] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
-    """A wrist camera in the map. covariance ``(6,6)``: rotation, translation along world axes.
-
-    inliers: points that agree.   depth: their median distance.
-    """
-
-    world_from_camera: SE3
-    covariance: Floats
-    inliers: int
-    depth: float
-
-
-@dataclass(frozen=True, eq=False)
 class _Known:
-    """A posed frame: rows of the landmarks, pixels ``(N,2)`` and places of those that agreed."""
+    """A posed frame: rows of the landmarks found last, and pixels ``(N,2)`` and places of those
+    that were found in this very frame."""
 
     camera_from_world: SE3
     row: Ints
@@ -74,9 +66,11 @@ class Tracker:
         pictures: Sequence[Any],
         landmarks: Landmarks,
         *,
+        bridge: Bridge,
         times_ns: Ints,
         landmark_ns: Ints,
     ) -> None:
+        self._bridge = bridge
         self._camera, self._pictures, self._landmarks = camera, pictures, landmarks
         self._times_ns, self._landmark_ns = times_ns, landmark_ns
 
@@ -85,46 +79,60 @@ class Tracker:
         found = self._look(frame, proposed.inverse(), START_RADII_PX)
         return None if found is None else found.sighting
 
-    def follow(self, frame: int, start: SE3, *, step: int, stop: set[int]) -> dict[int, Sighting]:
+    def follow(
+        self, frame: int, start: Sighting, *, step: int, seen: dict[int, Sighting]
+    ) -> dict[int, Sighting]:
         """On from ``frame``, whose pose is known, forward (step 1) or back (-1).
 
-        Ends where the camera is lost or a frame in ``stop`` is reached.
+        Ends where the camera is lost or a frame that was seen is reached.
         """
-        seen: dict[int, Sighting] = {}
-        known, missed = self._look(frame, start.inverse(), RADII_PX), 0
+        run: dict[int, Sighting] = {}
+        known = self._look(frame, start.world_from_camera.inverse(), RADII_PX)
+        known, missed = known or _unseen(start, NONE), 0
         moved = SE3.identity()  # now_from_before: the camera is taken to move on as it did
-        while known is not None and missed <= MOST_MISSED:
+        while missed <= MOST_MISSED:
             before, frame = known, frame + step
-            if not 0 <= frame < len(self._pictures) or frame in stop:
+            if not 0 <= frame < len(self._pictures) or frame in seen:
                 break
-            known, exact = self._step(before, moved, (frame - step, frame), lost=missed > 0)
-            missed = 0 if exact else missed + 1
-            if known is not None:
-                moved = _clean(known.camera_from_world @ before.camera_from_world.inverse())
-                if exact and known.sighting.inliers >= LEAST_INLIERS:
-                    seen[frame] = known.sighting
-        return seen
+            found, counts = self._step(before, moved, (frame - step, frame), lost=missed > 0)
+            if found is None:
+                break
+            known, missed = found, 0 if counts else missed + 1
+            moved = known.camera_from_world @ before.camera_from_world.inverse()
+            if counts:
+                run[frame] = known.sighting
+                self._bridge.told({frame: known.sighting})
+        return run
 
     def _step(
-        self, known: _Known, moved: SE3, frames: tuple[int, int], *, lost: bool
+        self, before: _Known, moved: SE3, frames: tuple[int, int], *, lost: bool
     ) -> tuple[_Known | None, bool]:
         """The next frame, and whether it counts: not where flow alone says so for want of points.
 
         frames: before and now.   lost: the frame before did not count.
         """
-        guess = moved @ known.camera_from_world
-        flowed = self._flow(known, guess, frames)
-        if flowed is not None and not lost and frames[1] % LOOK_EVERY:
-            return flowed, True
-        if flowed is not None:
-            guess = flowed.camera_from_world
-        wide = flowed is None or lost
+        guess, unseen = moved @ before.camera_from_world, before.sighting.unseen + 1
+        flowed = self._flow(before, guess, frames)
+        far = lost or unseen > LOOK_EVERY
+        carried = self._carried(before, guess, frames[1]) if far or flowed is None else None
+        near = carried or flowed
+        if near is not None and not lost and frames[1] % (LOOK_AGAIN if far else LOOK_EVERY):
+            return near, carried is not None or near.sighting.inliers >= LEAST_INLIERS
+        wide = far or near is None
+        guess_now = guess if near is None else near.camera_from_world
         radii_px = WIDE_RADII_PX if wide else RADII_PX
-        found = self._look(frames[1], guess, radii_px, wanted=known.row)
-        if found is not None and not wide:
-            assert flowed is not None
-            found = found if _agree(found.sighting, flowed.sighting) else None
-        return (flowed, False) if found is None else (found, True)
+        found = self._look(frames[1], guess_now, radii_px, wanted=before.row)
+        if found is not None and (near is None or wide or _agree(found.sighting, near.sighting)):
+            return found, True
+        carried = carried or self._carried(before, guess, frames[1])
+        return carried or flowed, carried is not None
+
+    def _carried(self, before: _Known, guess: SE3, frame: int) -> _Known | None:
+        """A frame by the wrist's own corners alone, while they say where it is well enough."""
+        found = self._bridge.pose(frame, guess)
+        if found is None or found.sigma_m > MOST_DRIFT_M:
+            return None
+        return _unseen(replace(found, unseen=before.sighting.unseen + 1), before.row)
 
     def _look(
         self, frame: int, guess: SE3, radii_px: Sequence[int], *, wanted: Ints = NONE
@@ -161,6 +169,8 @@ class Tracker:
         before, after = (self._pictures[frame] for frame in frames)
         start, points = known.uv_px[:MOST_FLOW].astype(np.float32), known.points[:MOST_FLOW]
         row = known.row[:MOST_FLOW]
+        if len(start) < LEAST_FLOW:
+            return None
         ahead, inside = project(self._camera, guess, points)
         ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
         moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, start, ahead, **FLOW)
@@ -173,8 +183,9 @@ class Tracker:
         if valid.sum() < LEAST_FLOW:
             return None
         found = _posed(view, (row[good][valid], uv[valid]), guess)
-        enough = found.sighting.inliers >= max(LEAST_FLOW, 0.5 * len(view.points))
-        return found if enough else None
+        if found.sighting.inliers < max(LEAST_FLOW, 0.5 * len(view.points)):
+            return None
+        return replace(found, sighting=replace(found.sighting, unseen=known.sighting.unseen + 1))
 
 
 def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:
@@ -184,19 +195,15 @@ def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:
     """
     row, uv_px = seen
     found = refine_pose(view, guess, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX, rounds=ROUNDS)
-    camera_from_world = _clean(found.camera_from_world)
-    world_from_camera = camera_from_world.inverse()
-    turn = np.zeros((6, 6))
-    turn[:3, :3] = turn[3:, 3:] = world_from_camera.rotation
-    agree = found.inlier
-    depth = np.linalg.norm(view.points - world_from_camera.translation, axis=1)
-    sighting = Sighting(
-        world_from_camera,
-        turn @ found.covariance @ turn.T,
-        int(agree.sum()),
-        float(np.median(depth[agree])) if agree.any() else float("nan"),
-    )
+    sighting, agree = sighting_of(found, view), found.inlier
+    camera_from_world = sighting.world_from_camera.inverse()
     return _Known(camera_from_world, row[agree], uv_px[agree], view.points[agree], sighting)
+
+
+def _unseen(sighting: Sighting, row: Ints) -> _Known:
+    """A frame in which no landmark was found. row: of those found last."""
+    none = np.zeros((0, 2)), np.zeros((0, 3))
+    return _Known(sighting.world_from_camera.inverse(), row, *none, sighting)
 
 
 def _agree(first: Sighting, second: Sighting) -> bool:
@@ -205,8 +212,3 @@ def _agree(first: Sighting, second: Sighting) -> bool:
     turn = np.linalg.norm(rotvec_from_matrix(one.rotation.T @ other.rotation))
     apart = np.linalg.norm(one.translation - other.translation)
     return bool(apart < APART_SHARE * first.depth and turn < APART_RAD)
-
-
-def _clean(pose: SE3) -> SE3:
-    """The same with a rotation to the last digit: rounding would double with every motion."""
-    return SE3(nearest_rotation(pose.rotation), pose.translation)

@@ -8,9 +8,9 @@ from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.path import CameraPath
 from slam.wrist.hands_seen import HandSeen
+from slam.wrist.sighting import Sighting
 from slam.wrist.surfaces import find_planes
 from slam.wrist.ticks import at_ticks
-from slam.wrist.tracking import Sighting
 
 MS = 1_000_000
 

@@ -12,8 +12,10 @@ from slam.map.mapping import SceneMap
 from slam.map.scene import Scene
 from slam.sight.rays import rays_of
 from slam.sight.tracks import Tracks
+from slam.wrist.bridging import Bridge, own_corners, small
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.landmarks import Picture
+from slam.wrist.sighting import Sighting
 from slam.wrist.start import Starter
 from slam.wrist.surroundings import surroundings_of
 from slam.wrist.tracking import Tracker
@@ -90,7 +92,12 @@ def wrist_path(n):
 def tracker_of(around, pictures):
     times = np.arange(len(pictures)) * 33_000_000
     return Tracker(
-        WRIST, pictures, around.landmarks, times_ns=times, landmark_ns=around.landmark_ns
+        WRIST,
+        pictures,
+        around.landmarks,
+        bridge=Bridge(own_corners(pictures, small(WRIST), times), (0, len(pictures) - 1)),
+        times_ns=times,
+        landmark_ns=around.landmark_ns,
     )
 
 
@@ -111,12 +118,41 @@ def test_a_pose_roughly_known_becomes_exact_and_is_followed(table, around):
     away, turned = off(settled.world_from_camera, path[0])
     assert away < 1e-3
     assert turned < 5e-3
-    followed = tracker.follow(0, settled.world_from_camera, step=1, stop=set())
+    followed = tracker.follow(0, settled, step=1, seen={})
     assert sorted(followed) == [1, 2, 3]
     for row, sighting in followed.items():
         away, turned = off(sighting.world_from_camera, path[row])
         assert away < 1.5e-3
         assert turned < 5e-3
+
+
+def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(table):
+    """A hand, still in the picture, fills the lower third. The first seven frames are known."""
+    camera = pinhole(135.0, (320, 240))
+    eyes = [(-0.2 + 0.004 * k, -0.1 + 0.012 * k, 0.09) for k in range(14)]
+    path = [facing(eye, (eye[0] + 0.2, eye[1] + 0.02 * k, 0.0)) for k, eye in enumerate(eyes)]
+    pictures = [shot(table, camera, pose) for pose in path]
+    for picture in pictures:
+        picture[160:] = table[:80, :320]
+    bridge = Bridge(own_corners(pictures, camera, np.arange(14)), (0, 13))
+    bridge.told({k: Sighting(path[k], np.eye(6) * 1e-8, 40, 0.2) for k in range(7)})
+    sigma = []
+    for row in range(7, 14):
+        found = bridge.pose(row, path[row - 1].inverse())
+        away, turned = off(found.world_from_camera, path[row])
+        assert away < 3e-3
+        assert turned < 0.02
+        bridge.told({row: found})
+        sigma.append(found.sigma_m)
+    assert sigma[-1] > sigma[0] > 1e-4
+
+
+def test_it_is_carried_by_corners_that_were_seen_from_several_places_alone(table):
+    camera, pose = pinhole(135.0, (320, 240)), wrist_path(1)[0]
+    pictures = [shot(table, camera, pose)] * 7
+    bridge = Bridge(own_corners(pictures, camera, np.arange(7)), (0, 6))
+    bridge.told({k: Sighting(pose, np.eye(6) * 1e-8, 40, 0.2) for k in range(6)})
+    assert bridge.pose(6, pose.inverse()) is None
 
 
 def test_another_table_is_denied(around):

@@ -1,0 +1,142 @@
+"""Carries a wrist camera on where it does not see the head's map, by corners of its own pictures.
+
+Corners are followed through all pictures. Those that stayed where they were while the camera's
+place was known get a place in the world, and say where it is for as long as they are seen. New
+ones get theirs from poses found in this way: errors add up, and sigma with them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints, unit
+from core.geometry.cameras import Camera
+from core.geometry.se3 import SE3
+from slam.config import SlamConfig
+from slam.sight.follow import Follower
+from slam.sight.followed import Followed
+from slam.sight.localise import View, ransac_pose, refine_pose
+from slam.sight.rays import angular_error, triangulate
+from slam.wrist.sighting import Sighting, sighting_of
+
+SIDE_PX = 320  # of the pictures that corners are followed in
+FOLLOWING = SlamConfig(
+    target_tracks=200,
+    flow_levels=3,
+    flow_window_px=11,
+    epipolar_px=1e3,  # no check: most of a picture may move with the hand
+    loop_closure=False,
+)
+MEMORY = 45  # posed frames that corners are placed from
+LEAST_SEEN, MOST_COUNTED = 4, 4  # of those: to be placed, and taken to be independent
+LEAST_SPREAD_RAD = 0.012  # of the directions that a corner was seen from
+FIT_PX, SIGMA_PX, OUTLIER_PX = 1.0, 1.5, 2.0  # in the small pictures
+LEAST_POINTS, LEAST_SHARE = 20, 0.65  # that agree on a pose, and of those placed
+DRIFT_SHARE, DRIFT_RAD = 0.01, 0.002  # what corners placed anew are off by, all alike: of distance
+
+
+def small(camera: Camera) -> Camera:
+    """The camera of the pictures that corners are followed in."""
+    shrink = min(1.0, SIDE_PX / max(camera.size_wh))
+    width, height = (round(shrink * side) for side in camera.size_wh)
+    return camera.scaled((width, height))
+
+
+def own_corners(pictures: Iterable[Any], camera: Camera, times_ns: Ints) -> Followed:
+    """Corners through a wrist camera's grey pictures. camera: of the small pictures."""
+    follower = Follower(camera, FOLLOWING)
+    for picture in pictures:
+        follower.add(cv2.resize(picture, camera.size_wh, interpolation=cv2.INTER_AREA))
+    return follower.tracks(times_ns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Corners seen in a frame. rows: of its observations.   points ``(N,3)`` world.   unsure
+    ``(N,)``: times the error of a pixel, as seen from there.   covariance ``(N,6,6)``: of the
+    poses that they are placed from."""
+
+    rows: Ints
+    points: Floats
+    unsure: Floats
+    covariance: Floats
+
+
+class Bridge:
+    """A stretch of one wrist camera's corners, and where the camera is known to have been.
+
+    followed: corners of all its pictures.   span: first and last picture of the stretch; pictures
+    count from the first one. before: sightings in the pictures before, by number from there (< 0).
+    """
+
+    def __init__(self, followed: Followed, span: tuple[int, int]) -> None:
+        first, last = span
+        self._ahead = min(first, MEMORY)
+        self._tracks = followed.of_frames(np.arange(first - self._ahead, last + 1))
+        self._seen: dict[int, Sighting] = {}
+
+    def told(self, seen: dict[int, Sighting]) -> None:
+        """Where the camera was, by picture of the stretch; up to 45 before it, numbered below 0."""
+        self._seen |= seen
+
+    def forget(self, seen: Iterable[int]) -> None:
+        """Take back what was told."""
+        for frame in seen:
+            self._seen.pop(frame, None)
+
+    def pose(self, frame: int, guess: SE3) -> Sighting | None:
+        """From a guessed camera_from_world; None where too few corners agree."""
+        placed = self._placed(frame, guess.inverse().translation)
+        if placed is None or len(placed.rows) < LEAST_POINTS:
+            return None
+        tracks, rows = self._tracks, placed.rows
+        view = View(placed.points, tracks.rays[rows], tracks.rad_per_px[rows] * placed.unsure)
+        for start in (guess, None):
+            start = start or ransac_pose(view, outlier_px=OUTLIER_PX)
+            if start is None:
+                return None
+            found = refine_pose(view, start, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX)
+            if found.inlier.sum() >= max(LEAST_POINTS, LEAST_SHARE * len(rows)):
+                sighting = sighting_of(found, view)
+                off = np.repeat([DRIFT_RAD, DRIFT_SHARE * sighting.depth], 3)
+                drift = placed.covariance[found.inlier].mean(axis=0) + np.diag(off**2)
+                return replace(sighting, covariance=sighting.covariance + drift)
+        return None
+
+    def _placed(self, frame: int, here: Floats) -> _Placed | None:
+        """The corners of a frame that stayed in one place. here ``(3,)``: about where it was."""
+        tracks, now = self._tracks, self._ahead + frame
+        rows = np.arange(tracks.starts[now], tracks.starts[now + 1])
+        known = sorted(self._seen, key=lambda k: abs(k - frame))[:MEMORY]
+        known = [k for k in known if k != frame]
+        poses = [self._seen[k] for k in known]
+        if len(known) < LEAST_SEEN:
+            return None
+        which = np.full(len(tracks.timestamps_ns), -1)
+        which[self._ahead + np.array(known)] = np.arange(len(known))
+        rank = np.full(tracks.n_tracks, -1)
+        rank[tracks.track[rows]] = np.arange(len(rows))
+        of = np.flatnonzero((which[tracks.frame] >= 0) & (rank[tracks.track] >= 0))
+        of = of[np.argsort(rank[tracks.track[of]], kind="stable")]
+        if not len(of):
+            return None
+        first = np.flatnonzero(np.diff(rank[tracks.track[of]], prepend=-1))
+        count = np.diff(first, append=len(of))
+        point, by = np.repeat(np.arange(len(first)), count), which[tracks.frame[of]]
+        axes = np.stack([pose.world_from_camera.rotation for pose in poses])[by]
+        places = np.stack([pose.world_from_camera.translation for pose in poses])[by]
+        covariance = np.stack([pose.covariance for pose in poses])[by]
+        rays = np.einsum("nij,nj->ni", axes, tracks.rays[of])
+        points, spread = triangulate(places, rays, point)
+        error = angular_error(rays, points[point] - places) / tracks.rad_per_px[of]
+        fit = np.sqrt(np.add.reduceat(np.minimum(error, 1e3) ** 2, first) / count)
+        good = (count >= LEAST_SEEN) & (spread > LEAST_SPREAD_RAD) & (fit < FIT_PX)
+        mean = unit(np.add.reduceat(rays, first, axis=0)[good])
+        aside = np.linalg.norm(np.cross(mean, unit(points[good] - here)), axis=1)
+        sure = spread[good] * np.sqrt(np.minimum(count[good], MOST_COUNTED))
+        drift = np.add.reduceat(covariance, first, axis=0)[good] / count[good, None, None]
+        seen = rows[rank[tracks.track[of[first[good]]]]]
+        return _Placed(seen, points[good], np.hypot(1.0, aside / sure), drift)
