@@ -4,7 +4,7 @@ for every further look, so what is adjusted together grows with the scene and no
 A keyframe is covered when most of its points were seen on several earlier visits. Where that leaves
 more pillars than can be adjusted together, as where half of what is seen lies on things that are
 moved all the time, a smaller share will do. Covered ones step aside while the pillars are adjusted,
-then take the pose from which the finished map is seen; with an IMU they get the velocities and the
+then take the pose from which the finished map is seen; with an IMU all get the velocities and the
 smoothness that it tells.
 """
 
