@@ -68,8 +68,8 @@ class _Placed:
 class Bridge:
     """A stretch of one wrist camera's corners, and where the camera is known to have been.
 
-    followed: corners of all its pictures.   span: first and last picture of the stretch; pictures
-    count from the first one. before: sightings in the pictures before, by number from there (< 0).
+    followed: corners of all its pictures.   span: first and last picture of the stretch, from
+    whose first one pictures are counted.
     """
 
     def __init__(self, followed: Followed, span: tuple[int, int]) -> None:
@@ -95,10 +95,10 @@ class Bridge:
         tracks, rows = self._tracks, placed.rows
         view = View(placed.points, tracks.rays[rows], tracks.rad_per_px[rows] * placed.unsure)
         for start in (guess, None):
-            start = start or ransac_pose(view, outlier_px=OUTLIER_PX)
-            if start is None:
+            begin = ransac_pose(view, outlier_px=OUTLIER_PX) if start is None else start
+            if begin is None:
                 return None
-            found = refine_pose(view, start, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX)
+            found = refine_pose(view, begin, sigma_px=SIGMA_PX, outlier_px=OUTLIER_PX)
             if found.inlier.sum() >= max(LEAST_POINTS, LEAST_SHARE * len(rows)):
                 sighting = sighting_of(found, view)
                 off = np.repeat([DRIFT_RAD, DRIFT_SHARE * sighting.depth], 3)

@@ -16,6 +16,7 @@ from slam.result import Estimate
 
 BESIDE_M, FARTHEST_M = 0.15, 1.5  # a camera's place from the ray to the wrist, and along it
 NEAR_NS = 100_000_000  # a hand seen this long before or after still says where its camera may be
+APART_NS = 60_000_000  # hands seen sooner after another say nothing new
 WRIST, MIDDLE_MCP = 0, 9
 
 
@@ -38,7 +39,7 @@ class HandSeen:
 
 @dataclass(frozen=True, eq=False)
 class HandTrack:
-    """One hand over a recording. times_ns ``(N,)`` rising, of the pictures that show it."""
+    """One hand over a recording. times_ns ``(N,)`` rising, of some pictures that show it."""
 
     times_ns: Ints
     hands: list[HandSeen]
@@ -72,12 +73,15 @@ def hand_track(recording: Recording, result: Estimate, side: str) -> HandTrack:
         tick = row_of.get(int(table.tick[row]), -1)
         if tick < 0 or not valid[tick]:
             continue
+        time_ns = int(recording.ticks.timestamp_ns[tick])
+        if times and time_ns - times[-1] < APART_NS:
+            continue
         pixels = table.raw21_px[row].reshape(21, 2).astype(np.float64)
         model = table.raw21_in_hand[row].reshape(21, 3).astype(np.float64)
         pose = result.path.world_from_camera[tick]
         hand = hand_seen(recording.recorded, pose, (pixels, model))
         if hand is not None:
-            times.append(int(recording.ticks.timestamp_ns[tick]))
+            times.append(time_ns)
             hands.append(hand)
     return HandTrack(np.array(times, np.int64), hands)
 
