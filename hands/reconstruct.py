@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from hands.config import HandsConfig
-from hands.model.evidence import Evidence
+from hands.model.evidence import NO_RAY, Evidence
 from hands.model.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
 from hands.model.proportions import HandShape
 from hands.model.temporal import Calmness, evidence_equations, fit_track
@@ -240,10 +240,13 @@ def _fit_window(
 
 
 def misses(terms: Terms, poses: HandPoses) -> Floats:
-    """Median distance ``(N,)`` of landmarks from their rays, in lengths of the person's palm."""
+    """Median distance ``(N,)`` of landmarks from their rays, in lengths of the person's palm; zero
+    where the head's picture says nothing.
+    """
     distance = np.linalg.norm(poses.position, axis=1)
-    palm_m = terms.shape.bones_m[2, 0]
-    return np.asarray(np.median(ray_offsets(terms, poses), axis=1) * distance / palm_m)
+    told = (terms.weight > 2.0 / NO_RAY).any(axis=1)
+    miss = np.median(ray_offsets(terms, poses), axis=1) * distance / terms.shape.bones_m[2, 0]
+    return np.where(told, miss, 0.0)
 
 
 def doubted(terms: Terms, poses: HandPoses, *, twice: Bools) -> Terms:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
+from hands.cameras.bent_wrists import as_read, bent_in_turn, loose
 from hands.cameras.carried import carried
 from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
-from hands.cameras.several_views import Checked, checked, tick_evidence
+from hands.cameras.several_views import Checked, checked, one_side, tick_evidence
 from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.size_from_views import length_from_views, seen_twice
 from hands.cameras.strapped import (
@@ -79,7 +80,23 @@ def joined(
     evidence, tracks, wrong, unseen = _checked_on_cameras(
         evidence, tracks, shape, others=others, times_s=times_s, config=config
     )
-    found = _looked(tracks, shape, others=others, times_s=times_s, sigma=config.landmark_sigma)
+    alone = wrong | unseen
+    looks = _looked(tracks, shape, others=others, times_s=times_s, alone=alone)
+    mounts = _mounts(evidence, tracks, shape, others=others, config=config)
+    tracks = _bent_as_read(
+        evidence,
+        tracks,
+        shape,
+        looks=looks,
+        mounts=mounts,
+        others=others,
+        alone=alone,
+        config=config,
+    )
+    found = {
+        view.name: checked(view, looks[view.name], tracks, shape=shape, sigma=config.landmark_sigma)
+        for view in others.views
+    }
     joint = _with_views(evidence, found, others=others, times_s=times_s, config=config)
     twice = [seen_twice(one) for one in joint if one.views]
     before = shape
@@ -99,8 +116,8 @@ def joined(
     tracks = [_at_length(track, shape.length_m / before.length_m) for track in tracks]
     mounts = _mounts(joint, tracks, shape, others=others, config=config)
     joint = [
-        replace(one, views=(*one.views, mount)) if mount is not None else one
-        for one, mount in zip(joint, mounts, strict=True)
+        replace(one, views=(*one.views, loose(mount, alone[:, s]))) if mount is not None else one
+        for s, (one, mount) in enumerate(zip(joint, mounts, strict=True))
     ]
     joint = [
         carried(one, track.poses, shape, times_s=times_s, config=config) if one.views else one
@@ -206,22 +223,51 @@ def _looked(
     *,
     others: OtherCameras,
     times_s: Floats,
-    sigma: float,
-) -> dict[str, Checked]:
-    """By the view's name, what its pictures show of the tracks."""
-    joints = np.stack([_in_head(tracks[s], s, shape) for s in range(len(SIDES))], axis=1)
-    slots = np.floor(times_s / LOOK_S)
-    joints[np.diff(slots, prepend=-1.0) == 0] = np.nan
+    alone: Bools,
+) -> dict[str, Readings]:
+    """By the view's name, what its pictures show where the tracks have the hands. alone: ``(T,2)``
+    where only the camera that it carries knows of the hand, but not how the wrist is bent.
+    """
+    slots = np.floor(times_s / LOOK_S).astype(np.int64)
+    expected = [
+        replace(track, poses=bent_in_turn(track.poses, slots, rows=alone[:, s]))
+        for s, track in enumerate(tracks)
+    ]
+    joints = np.stack([_in_head(one, s, shape) for s, one in enumerate(expected)], axis=1)
+    joints[np.diff(slots, prepend=-1) == 0] = np.nan
 
     def look(view: SecondView) -> Readings:
         return others.look(view, _without_known(joints, view, others))
 
     with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
         looks = list(pool.map(look, others.views))
-    return {
-        view.name: checked(view, readings, tracks, shape=shape, sigma=sigma)
-        for view, readings in zip(others.views, looks, strict=True)
-    }
+    return {view.name: readings for view, readings in zip(others.views, looks, strict=True)}
+
+
+def _bent_as_read(
+    evidence: list[Evidence],
+    tracks: list[HandTrack],
+    shape: HandShape,
+    *,
+    looks: dict[str, Readings],
+    mounts: list[MountEvidence | None],
+    others: OtherCameras,
+    alone: Bools,
+    config: HandsConfig,
+) -> list[HandTrack]:
+    """The tracks, wrists bent as their own cameras show them where nobody else sees the hand."""
+    views, tracks = _own_cameras(others), list(tracks)
+    for s, mount in enumerate(mounts):
+        if mount is None or not alone[:, s].any():
+            continue
+        own = views[SIDES[s]]
+        read = one_side(own, looks[own.name], side=s, sigma=config.landmark_sigma)
+        poses = as_read(
+            tracks[s].poses, evidence[s], shape,
+            view=read, mount=mount, rows=alone[:, s], config=config,
+        )  # fmt: skip
+        tracks[s] = replace(tracks[s], poses=poses)
+    return tracks
 
 
 def _without_known(joints: Floats, view: SecondView, others: OtherCameras) -> Floats:

@@ -30,6 +30,7 @@ HEAD_SINGLE_M = 0.008  # error of single landmarks that the head alone leaves
 HEAD_DISTANCE = 0.05  # and of the whole hand's distance, beside the sigma of its size
 MISFIT = 2.0  # sigmas of what all landmarks miss together, or of half of them by themselves
 UNUSUAL = 4.0  # how much worse hands are read from beside another hand than from a head or a palm
+THUMB = slice(1, 5)  # imagined, 20 degrees off and more, where its own wrist camera looks
 NEIGHBOUR_S = 0.11  # readings so near in time can be interpolated
 MIDDLE_OF_RAYLEIGH = 1.177  # median length of a vector with two normal parts
 
@@ -77,7 +78,10 @@ def one_side(view: SecondView, readings: Readings, *, side: int, sigma: float) -
         palm_rad = np.array([palm_size_px(one) for one in px[seen]]) / view.camera.focal_px
         inside = valid & view.camera.in_image(px[seen])  # beyond the edge they are made up
         rays[seen] = np.where(valid[..., None], ahead, rays[seen]) * mirror
-        unusual = view.kind == "wrist_camera" and WRISTS[view.name] != SIDES[side]
+        carried_by = WRISTS.get(view.name)
+        if carried_by == SIDES[side]:
+            inside[:, THUMB] = False
+        unusual = carried_by not in (None, SIDES[side])
         own = sigma * (UNUSUAL if unusual else 1.0) * palm_rad[:, None]
         sigma_rad[seen] = np.where(inside, own, NO_RAY)
     rotation, position, there = camera_in_mirror(view, side)

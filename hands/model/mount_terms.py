@@ -39,8 +39,10 @@ class MountTerms:
         target = palm @ np.swapaxes(mount.palm, 1, 2) + mount.wrist[:, None]
         turns = np.stack([np.cross(axis, palm) for axis in np.eye(3)], axis=-1).reshape(15, 3)
         turns = (mount.palm[:, None] @ turns.reshape(5, 3, 3)).reshape(-1, 15, 3)
-        shifts = np.broadcast_to(np.tile(np.eye(3), (5, 1)), turns.shape)
-        split = np.linalg.pinv(np.concatenate([shifts, turns], axis=-1))  # (N,6,15)
+        split = np.zeros((len(mount), 6, 15))
+        split[:, :3, :3] = np.eye(3)  # the wrist itself, however far the palm is turned
+        split[:, 3:] = np.linalg.pinv(turns)
+        split[:, 3:, :3] = -split[:, 3:].reshape(-1, 3, 5, 3).sum(axis=2)
         whitening = np.linalg.inv(np.linalg.cholesky(covariance(mount))) @ split
         whitening = np.where(mount.seen[:, None, None], whitening, 0.0)
         return MountTerms(mount, target.reshape(-1, 15), whitening, np.ones(len(mount)))
