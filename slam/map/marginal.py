@@ -50,7 +50,7 @@ class Marginal:
         added[every.row[mine], 1 + (local + 3) % 6] = every.data[mine]  # gtsam: rotation first
         points = Points.of(linear.jacobian, linear.columns(POINT))
         right = np.column_stack([added, linear.residual]) * points.weight[:, None]
-        left = _left(points, right)
+        left = left_over(points, right)
         total = right[:, :7].T @ left
         return cls(total[:, :7], total[:, 7])
 
@@ -65,7 +65,7 @@ class Marginal:
         return step, spread
 
 
-def _left(points: Points, right: Floats) -> Floats:
+def left_over(points: Points, right: Floats) -> Floats:
     """What the graph's own variables cannot take up of the columns ``(m,k)``."""
     by_points = points.inverse @ (points.to_points.T @ right)
     cross = points.to_others.T @ points.to_points

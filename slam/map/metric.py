@@ -14,7 +14,8 @@ from slam.imu.inertial import GRAVITY_M_S2, ImuData, Start, deltas, integrate, l
 from slam.map import growth, visual_inertial
 from slam.map.bundle import covariances
 from slam.map.mapping import SceneMap
-from slam.map.visual_inertial import Inertial, with_mounting
+from slam.map.sensor_axes import mounting_sigma, with_mounting
+from slam.map.visual_inertial import Inertial
 
 ROUNDS, MOST_ROUNDS = 3, 6  # more while a sensor's noise is still being found
 GRAVITY = np.array([0.0, 0.0, -GRAVITY_M_S2])
@@ -56,9 +57,8 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         np.tile(start.gyro_bias, (n, 1)),
         np.tile(start.accel_bias, (n, 1)),
     )
-    states, noisy, covariance = _refined(scene_map, imu, config, states=states)
-    scene_map.covariance = with_mounting(covariance, scene.world_from_camera[posed])
-    scene_map.inertial, scene_map.imu, scene_map.levelled = states, noisy, True
+    states, scene_map.imu, scene_map.covariance = _refined(scene_map, imu, config, states=states)
+    scene_map.inertial, scene_map.levelled = states, True
     if scene.ranged:
         scale_by_ranges(scene_map)
         return
@@ -74,7 +74,8 @@ def _refined(
 ) -> tuple[Inertial, ImuData, Floats]:
     """The joint optimisation, again with what does not fit left out and the sensors' noise as seen.
 
-    Returns the IMU states, the IMU with that noise, and the keyframes' covariance ``(k,6,6)``.
+    Returns the IMU states, the IMU with that noise, and the keyframes' covariance ``(k,6,6)`` with
+    what the sensors' axes leave in it.
     """
     scene, posed, noisy = scene_map.scene, scene_map.posed, _guessed_noise(imu)
     times_ns = scene.views.timestamps_ns[posed]
@@ -98,8 +99,14 @@ def _refined(
     states, graph, values = visual_inertial.refine(
         scene, noisy, posed, inertial=states, config=config, staying=True
     )
-    worse = max(1.0, pushes / used.accel_noise)  # than weighed with: then the sigmas grow
-    return states, noisy, worse**2 * covariances(graph, values, posed)
+    off = pushes / used.accel_noise  # more or less than weighed with: so do the sigmas
+    calm = noisy.without_bias(states.gyro_bias.mean(axis=0), np.zeros(3))
+    covariance = with_mounting(
+        off**2 * covariances(graph, values, posed),
+        scene.world_from_camera[posed],
+        sigma=mounting_sigma(graph, values, calm, times_ns=times_ns),
+    )
+    return states, noisy, covariance
 
 
 def scale_by_ranges(scene_map: SceneMap) -> None:

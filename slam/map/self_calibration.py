@@ -25,7 +25,8 @@ from slam.map.marginal import Marginal
 from slam.map.metric import make_metric
 from slam.map.pillars import on_pillars
 from slam.map.scene import Scene
-from slam.map.visual_inertial import MOUNTING_SIGMA_RAD, STAYING_ERROR
+from slam.map.sensor_axes import MOUNTING_SIGMA_RAD
+from slam.map.visual_inertial import STAYING_ERROR
 from slam.sight.rays import rays_of, tangent_rotations
 from slam.sight.tracks import Observed, Tracks
 

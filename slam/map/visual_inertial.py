@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints
-from core.geometry.rotations import rotvec_from_matrix
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.imu.inertial import ACCEL_BIAS_SIGMA, GRAVITY_M_S2, GYRO_BIAS_SIGMA, ImuData, Start
@@ -25,9 +24,6 @@ from slam.map.bundle import (
 )
 from slam.map.scene import Scene
 
-# How far a sensor's axes are off those of the camera after calibration, and its scale off the right
-# one: a tenth of a degree, between 1e-3 rad of a bench and 0.2° of datasheets' axis to frame.
-MOUNTING_SIGMA_RAD = 2e-3
 # Where a corner slid in a quick turn, by half a pixel to one and a half, all ten or so keyframes
 # that see it from then on share the error: together they say no more than if each had this sigma.
 STAYING_ERROR = 2.0  # of pixel_sigma
@@ -139,25 +135,6 @@ def refine(
         graph,
         values,
     )
-
-
-def with_mounting(covariance: Floats, world_from_camera: SE3) -> Floats:
-    """Keyframes' covariance ``(k,6,6)`` and what the sensors' own axes leave in their poses.
-
-    No residual shows it. An accelerometer's tilted axes tilt the whole world, and what lies away
-    from its origin moves with it; the turn about the vertical is not gravity's to tell. A gyro's
-    leave a share of every turn, and one turned back leaves nothing.
-    """
-    away = world_from_camera.translation - world_from_camera.translation[0]
-    by_tilt = np.zeros((len(away), 6, 3))
-    by_tilt[:, :3] = np.eye(3)
-    by_tilt[:, 3:] = -np.cross(away[:, None, :], np.eye(3)).swapaxes(1, 2)
-    tilt = np.diag([MOUNTING_SIGMA_RAD**2, MOUNTING_SIGMA_RAD**2, 0.0])
-    result = covariance + by_tilt @ tilt @ by_tilt.swapaxes(1, 2)
-    rotation = world_from_camera.rotation
-    turned = np.linalg.norm(rotvec_from_matrix(rotation[0].T @ rotation), axis=1)
-    result[:, :3, :3] += (MOUNTING_SIGMA_RAD * turned[:, None, None]) ** 2 * np.eye(3)
-    return np.asarray(result)
 
 
 def add_states(
