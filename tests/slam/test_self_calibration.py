@@ -10,7 +10,7 @@ from core.geometry.cameras import KannalaBrandt, pinhole
 from core.geometry.metrics import ate_errors
 from slam.config import SlamConfig
 from slam.estimate import estimate
-from slam.map.self_calibration import moved_camera, refocused
+from slam.map.recalibrated import moved_camera, refocused
 from slam.sight.rays import rays_of
 from slam.sight.tracks import Tracks
 
