@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.geometry.arrays import Bools, Ints
+from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from core.session.calibration import StreamCalibration
 from core.session.frames import open_frames
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 TOGETHER_NS = 2_000_000  # pictures of two cameras further apart in time are not compared
 FEW = 2  # times as many corners as a pose needs: with fewer a camera sees next to nothing
+NEAR_NS = 40_000_000  # where it stands in; the gyro turns what it saw to the tick's time
 BOTH_SEE_NS = 1_000_000_000  # for so long before and after both are followed
 
 
@@ -96,13 +98,17 @@ class SecondCamera:
         camera = tracked_camera(self.known.camera, recording.config)
         follower = Follower(camera, replace(recording.config, loop_closure=False))
         masks = recording.masks_in(self.name, self.known.camera.size_wh, camera.size_wh)
-        turns = recording.turns()
+        turns, times_ns = recording.turns(), recording.ticks.timestamp_ns
+        back = np.tile(np.eye(3), (len(turns), 1, 1))  # from the picture's time to the tick's
         recording.progress.note(f"following {self.name}")
-        for tick, grey in ahead(self._pictures(wanted, size_wh=camera.size_wh)):
+        for tick, grey, late_ns in ahead(self._pictures(wanted, size_wh=camera.size_wh)):
             if grey is None:
                 follower.skip()
                 continue
             turn = turns[tick]
+            if turn is not None:
+                share = late_ns / (times_ns[tick] - times_ns[tick - 1])
+                back[tick] = matrix_from_rotvec(-share * rotvec_from_matrix(turn))
             follower.add(
                 grey,
                 free=None if masks is None else masks.free(int(recording.ticks.tick[tick])),
@@ -111,23 +117,25 @@ class SecondCamera:
 
         def beside(some: Tracks) -> Tracks:
             eyes = np.tile(place.translation, (len(some.frame), 1))
-            return replace(some, rays=some.rays @ place.rotation.T, eyes=eyes)
+            axes = back[np.searchsorted(times_ns, some.timestamps_ns)] @ place.rotation
+            return replace(
+                some, rays=np.einsum("nij,nj->ni", axes[some.frame], some.rays), eyes=eyes
+            )
 
-        seen = follower.tracks(recording.ticks.timestamp_ns).changed(beside)
+        seen = follower.tracks(times_ns).changed(beside)
         shutter = Shutter(self.known.readout_ns * 1e-9, camera.size_wh, self.known.rotate_deg)
         return seen if recording.imu is None else unrolled(seen, shutter, recording.imu)
 
-    def _pictures(self, wanted: Bools, *, size_wh: tuple[int, int]) -> Iterator[tuple[int, Any]]:
-        """Row of every tick and this camera's grey image of the same time; None where there is none
-        or it is not wanted."""
+    def _pictures(
+        self, wanted: Bools, *, size_wh: tuple[int, int]
+    ) -> Iterator[tuple[int, Any, int]]:
+        """Row of every tick, this camera's nearest grey image, None where there is none or it is
+        not wanted, and how much later that was taken."""
         with open_frames(self.recording.folder, self.name, redact=False) as frames:
             for tick, time_ns in enumerate(self.recording.ticks.timestamp_ns.tolist()):
-                if not wanted[tick]:
-                    yield tick, None
-                    continue
-                off_ns = int(frames.timestamps_ns[frames.row_near(time_ns)]) - time_ns
-                together = abs(off_ns) <= TOGETHER_NS
-                yield tick, grey_of(frames.near(time_ns), size_wh) if together else None
+                late_ns = int(frames.timestamps_ns[frames.row_near(time_ns)]) - time_ns
+                near = wanted[tick] and abs(late_ns) <= NEAR_NS
+                yield tick, grey_of(frames.near(time_ns), size_wh) if near else None, late_ns
 
     def _pairs(self, ticks: Ints, *, size_wh: tuple[int, int]) -> Iterator[tuple[int, Any, Any]]:
         """Row of the tick, its grey image and this camera's of the same time; ticks without one are
