@@ -85,6 +85,8 @@ class _Child:
         """Goes on with what is known now; a child that ended says why in `path`."""
         stdin = self.process.stdin
         assert stdin is not None
+        if stdin.closed:
+            return
         try:
             pickle.dump(known, stdin)
             stdin.flush()
