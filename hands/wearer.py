@@ -183,7 +183,7 @@ def _described(
             track.information[nearest[part]],
             shape,
             unseen_s=np.abs(times_s[part] - times_s[nearest[part]]),
-            twice=np.full(len(part), track.twice.any()),  # distances are carried to the rest
+            twice=track.twice[nearest[part]],
             over_time=len(times_s) > 2,
         )
         lateral[part], ray[part] = found.lateral_m, found.ray_m

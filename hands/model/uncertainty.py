@@ -26,8 +26,9 @@ ACROSS_FACTOR = 1.05
 OVER_TIME = 0.9  # times that: the frames around a frame have a say in where its hand lies
 ALONG_FACTOR = 0.85
 TURN_FACTOR = 1.2
-# Where a second camera helps, shared errors are in the fit.
-TWICE_FACTOR = 1.6
+# Where a second camera helps, shared errors are in the fit. Set on six takes, two of them with the
+# cameras at their true places.
+TWICE_FACTOR, TWICE_TURN_FACTOR = 1.0, 1.6
 MEASURED = ("measured", "marker")  # lengths that a second camera's distances do not hang on
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
@@ -53,7 +54,7 @@ def sigmas(
     over_time: bool,
 ) -> Sigmas:
     """Of T poses. ``information`` ``(T,27,27)``; ``unseen_s`` ``(T,)`` seconds to the nearest
-    evidence; ``twice`` ``(T,)`` whether a second camera told, then or before, how far the hand was.
+    evidence; ``twice`` ``(T,)`` whether a second camera told how far the hand was.
     over_time: the poses were fitted together, not each by itself.
     """
     covariance = np.linalg.inv(information)
@@ -77,7 +78,7 @@ def sigmas(
         ray_m=np.sqrt(along),
         palm_m=np.sqrt(across[:, 1:2] * (1 - palm_ray) + along[:, 1:2] * palm_ray),
         palm_rad=np.sqrt(
-            np.where(twice, TWICE_FACTOR, TURN_FACTOR)[:, None] ** 2 * turn + turn_drift
+            np.where(twice, TWICE_TURN_FACTOR, TURN_FACTOR)[:, None] ** 2 * turn + turn_drift
         ),
     )
 
