@@ -8,26 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
-from hands.cameras.bent_wrists import as_read, bent_in_turn, loose
+from hands.cameras.bent_wrists import bent_in_turn, loose
 from hands.cameras.carried import carried
 from hands.cameras.look_again import OtherCameras, Readings
+from hands.cameras.own_cameras import bent_as_read, mounts_of, seen_in_own
 from hands.cameras.second_views import WRISTS, SecondView
-from hands.cameras.several_views import Checked, checked, one_side, tick_evidence
+from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import (
-    Sightings,
-    held_alone,
-    overruled,
-    sightings,
-    strapped,
-    unseen_by_head,
-)
+from hands.cameras.strapped import held_alone, overruled, unseen_by_head
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
 from hands.model.proportions import HandShape
-from hands.model.view_evidence import MountEvidence
 from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
@@ -82,8 +75,8 @@ def joined(
     )
     alone = wrong | unseen
     looks = _looked(tracks, shape, others=others, times_s=times_s, alone=alone)
-    mounts = _mounts(evidence, tracks, shape, others=others, config=config)
-    tracks = _bent_as_read(
+    mounts = mounts_of(evidence, tracks, shape, others=others, config=config)
+    tracks = bent_as_read(
         evidence,
         tracks,
         shape,
@@ -114,7 +107,7 @@ def joined(
         if shape.scale_source == "prior":
             shape = replace(shape, scale_source=_main_kind(others.views, found))
     tracks = [_at_length(track, shape.length_m / before.length_m) for track in tracks]
-    mounts = _mounts(joint, tracks, shape, others=others, config=config)
+    mounts = mounts_of(joint, tracks, shape, others=others, config=config)
     joint = [
         replace(one, views=(*one.views, loose(mount, alone[:, s]))) if mount is not None else one
         for s, (one, mount) in enumerate(zip(joint, mounts, strict=True))
@@ -141,7 +134,7 @@ def _checked_on_cameras(
     evidence, tracks = list(evidence), list(tracks)
     wrong, unseen = np.zeros((2, len(evidence[0]), len(SIDES)), dtype=bool)
     for last in (False, True):  # what is wrong spoils the first idea of the mount
-        for s, mount in enumerate(_mounts(evidence, tracks, shape, others=others, config=config)):
+        for s, mount in enumerate(mounts_of(evidence, tracks, shape, others=others, config=config)):
             more = overruled(evidence[s], tracks[s].poses, mount=mount) if mount else None
             if mount is None or more is None:
                 continue
@@ -170,51 +163,12 @@ def _sized(
     """Hands of the size that the cameras they carry tell, so that they are looked for in pictures
     where they are.
     """
-    pairs = _seen_in_own(evidence, tracks, shape, others=others, config=config)
+    pairs = seen_in_own(evidence, tracks, shape, others=others, config=config)
     seen = [one for one in pairs if one is not None]
     if not seen:
         return tracks, shape
     sized = length_from_straps(seen, shape)
     return [_at_length(track, sized.length_m / shape.length_m) for track in tracks], sized
-
-
-def _mounts(
-    evidence: list[Evidence],
-    tracks: list[HandTrack],
-    shape: HandShape,
-    *,
-    others: OtherCameras,
-    config: HandsConfig,
-) -> list[MountEvidence | None]:
-    """Left and right in the cameras that they carry; None without one that tells."""
-    seen = _seen_in_own(evidence, tracks, shape, others=others, config=config)
-    views = _own_cameras(others)
-    return [
-        strapped(seen[s], shape, view=views[side], side=s) if side in views else None
-        for s, side in enumerate(SIDES)
-    ]
-
-
-def _seen_in_own(
-    evidence: list[Evidence],
-    tracks: list[HandTrack],
-    shape: HandShape,
-    *,
-    others: OtherCameras,
-    config: HandsConfig,
-) -> list[Sightings | None]:
-    views = _own_cameras(others)
-    return [
-        sightings(evidence[s], tracks[s], shape, view=views[side], side=s, config=config)
-        if side in views
-        else None
-        for s, side in enumerate(SIDES)
-    ]
-
-
-def _own_cameras(others: OtherCameras) -> dict[str, SecondView]:
-    """By the side that carries it."""
-    return {WRISTS[view.name]: view for view in others.views if view.name in WRISTS}
 
 
 def _looked(
@@ -242,32 +196,6 @@ def _looked(
     with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
         looks = list(pool.map(look, others.views))
     return {view.name: readings for view, readings in zip(others.views, looks, strict=True)}
-
-
-def _bent_as_read(
-    evidence: list[Evidence],
-    tracks: list[HandTrack],
-    shape: HandShape,
-    *,
-    looks: dict[str, Readings],
-    mounts: list[MountEvidence | None],
-    others: OtherCameras,
-    alone: Bools,
-    config: HandsConfig,
-) -> list[HandTrack]:
-    """The tracks, wrists bent as their own cameras show them where nobody else sees the hand."""
-    views, tracks = _own_cameras(others), list(tracks)
-    for s, mount in enumerate(mounts):
-        if mount is None or not alone[:, s].any():
-            continue
-        own = views[SIDES[s]]
-        read = one_side(own, looks[own.name], side=s, sigma=config.landmark_sigma)
-        poses = as_read(
-            tracks[s].poses, evidence[s], shape,
-            view=read, mount=mount, rows=alone[:, s], config=config,
-        )  # fmt: skip
-        tracks[s] = replace(tracks[s], poses=poses)
-    return tracks
 
 
 def _without_known(joints: Floats, view: SecondView, others: OtherCameras) -> Floats:
