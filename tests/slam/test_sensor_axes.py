@@ -76,7 +76,7 @@ def test_a_sigma_is_found_from_figures_that_are_told_well():
 
 
 def test_a_gyro_that_contradicts_the_camera_makes_turns_less_sure(make_world, motion):
-    world = make_world(motion, seconds=2.5)
+    world = make_world(motion, seconds=4.0)
     right, bent = (
         estimate(world.tracks, SlamConfig(), imu=imu).path.sigma_rad.mean()
         for imu in (world.imu, _with_axes(world.imu, 2e-2 * SHAPE))
