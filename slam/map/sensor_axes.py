@@ -17,8 +17,8 @@ from slam.map.bundle import POINT, POSE, WIDTHS
 from slam.map.elimination import Points, linearised
 from slam.map.marginal import left_over
 
-# Before looking: 0.14°, between 1e-3 rad of a bench and 0.2° and more of data sheets' axis to frame,
-# and as much of the scale; it counts as much as so many figures seen.
+# Before looking: 0.14°, between 1e-3 rad of a bench and 0.2° of data sheets' axis to frame, and as
+# much of the scale; it counts as much as so many figures seen.
 MOUNTING_SIGMA_RAD, SEEN_BEFORE = 2.5e-3, 3
 FELT_ROWS, UNFELT_ROWS, LAST_ROWS = 15, 12, 12  # residuals of a graph, as `add_states` ends it
 ROUNDS = 30
