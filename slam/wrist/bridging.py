@@ -5,8 +5,9 @@ place was known get a place in the world, and say where it is for as long as the
 ones get theirs from poses found in this way: errors add up, and sigma with them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -17,9 +18,9 @@ from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.sight.follow import Follower
-from slam.sight.followed import Followed
 from slam.sight.localise import View, ransac_pose, refine_pose
 from slam.sight.rays import angular_error, triangulate
+from slam.sight.tracks import Tracks
 from slam.wrist.sighting import Sighting, sighting_of
 
 SIDE_PX = 320  # of the pictures that corners are followed in
@@ -38,19 +39,14 @@ LEAST_POINTS, LEAST_SHARE = 20, 0.65  # that agree on a pose, and of those place
 DRIFT_SHARE, DRIFT_RAD = 0.01, 0.002  # what corners placed anew are off by, all alike: of distance
 
 
-def small(camera: Camera) -> Camera:
-    """The camera of the pictures that corners are followed in."""
+def own_corners(pictures: Iterable[Any], camera: Camera, times_ns: Ints) -> Tracks:
+    """Corners through a wrist camera's grey pictures, which are made small first."""
     shrink = min(1.0, SIDE_PX / max(camera.size_wh))
     width, height = (round(shrink * side) for side in camera.size_wh)
-    return camera.scaled((width, height))
-
-
-def own_corners(pictures: Iterable[Any], camera: Camera, times_ns: Ints) -> Followed:
-    """Corners through a wrist camera's grey pictures. camera: of the small pictures."""
-    follower = Follower(camera, FOLLOWING)
+    follower = Follower(camera.scaled((width, height)), FOLLOWING)
     for picture in pictures:
-        follower.add(cv2.resize(picture, camera.size_wh, interpolation=cv2.INTER_AREA))
-    return follower.tracks(times_ns)
+        follower.add(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+    return follower.tracks(times_ns).of_frames(np.arange(len(times_ns)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +62,25 @@ class _Placed:
 
 
 class Bridge:
-    """A stretch of one wrist camera's corners, and where the camera is known to have been.
+    """A stretch of one wrist camera's pictures, and where the camera is known to have been.
 
-    followed: corners of all its pictures.   span: first and last picture of the stretch, from
-    whose first one pictures are counted.
+    pictures, times_ns: of the stretch.   ahead: how many of them come before the one that is
+    numbered 0.   Corners are followed when a pose is asked for, as most stretches need none.
     """
 
-    def __init__(self, followed: Followed, span: tuple[int, int]) -> None:
-        first, last = span
-        self._ahead = min(first, MEMORY)
-        self._tracks = followed.of_frames(np.arange(first - self._ahead, last + 1))
+    def __init__(
+        self, pictures: Sequence[Any], camera: Camera, times_ns: Ints, *, ahead: int = 0
+    ) -> None:
+        self._pictures, self._camera, self._times_ns = pictures, camera, times_ns
+        self._ahead = ahead
         self._seen: dict[int, Sighting] = {}
 
+    @cached_property
+    def _tracks(self) -> Tracks:
+        return own_corners(self._pictures, self._camera, self._times_ns)
+
     def told(self, seen: dict[int, Sighting]) -> None:
-        """Where the camera was, by picture of the stretch; up to 45 before it, numbered below 0."""
+        """Where the camera was, by picture."""
         self._seen |= seen
 
     def forget(self, seen: Iterable[int]) -> None:
@@ -108,13 +109,13 @@ class Bridge:
 
     def _placed(self, frame: int, here: Floats) -> _Placed | None:
         """The corners of a frame that stayed in one place. here ``(3,)``: about where it was."""
-        tracks, now = self._tracks, self._ahead + frame
-        rows = np.arange(tracks.starts[now], tracks.starts[now + 1])
         known = sorted(self._seen, key=lambda k: abs(k - frame))[:MEMORY]
         known = [k for k in known if k != frame]
         poses = [self._seen[k] for k in known]
         if len(known) < LEAST_SEEN:
             return None
+        tracks, now = self._tracks, self._ahead + frame
+        rows = np.arange(tracks.starts[now], tracks.starts[now + 1])
         which = np.full(len(tracks.timestamps_ns), -1)
         which[self._ahead + np.array(known)] = np.arange(len(known))
         rank = np.full(tracks.n_tracks, -1)

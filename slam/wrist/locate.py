@@ -14,13 +14,10 @@ from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
-from core.session.storage import SessionFolder
-from slam.config import SlamConfig
 from slam.recording import Recording
 from slam.result import Estimate
-from slam.sight.followed import Followed
 from slam.sight.pictures import grey_of, tracked_camera
-from slam.wrist.bridging import MEMORY, Bridge, own_corners, small
+from slam.wrist.bridging import MEMORY, Bridge
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
 from slam.wrist.landmarks import Picture
 from slam.wrist.sighting import Sighting
@@ -37,17 +34,8 @@ LEAST_RUN = 8  # frames that the map was found in or just before; shorter runs d
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
 
-def followed(folder: SessionFolder, config: SlamConfig, stream: str) -> Followed:
-    """Corners of a wrist camera's own pictures: that much can be done without the head's path."""
-    camera = tracked_camera(Calibration.read(folder).stream(stream).camera, config)
-    with open_frames(folder, stream, redact=False) as wrist:
-        used = _used(wrist.timestamps_ns)
-        greys = (grey_of(frame, camera.size_wh) for frame in wrist.iterate(step=used.step))
-        return own_corners(greys, small(camera), wrist.timestamps_ns[used])
-
-
-def located(recording: Recording, result: Estimate, stream: str, *, corners: Followed) -> WristPath:
-    """Where a wrist camera was at every tick. corners: of its own pictures."""
+def located(recording: Recording, result: Estimate, stream: str) -> WristPath:
+    """Where a wrist camera was at every tick."""
     hands = hand_track(recording, result, stream.removesuffix("_wrist"))
     known = Calibration.read(recording.folder).stream(stream)
     camera = tracked_camera(known.camera, recording.config)
@@ -56,7 +44,7 @@ def located(recording: Recording, result: Estimate, stream: str, *, corners: Fol
         open_frames(recording.folder, stream, redact=False) as wrist,
     ):
         readout_s = known.readout_ns * 1e-9
-        return _Finder(recording, result, hands, camera, head, wrist, corners, readout_s).path()
+        return _Finder(recording, result, hands, camera, head, wrist, readout_s).path()
 
 
 def _used(times_ns: Ints) -> slice:
@@ -93,7 +81,7 @@ class _Tries:
 
 @dataclass(eq=False)
 class _Finder:
-    """One wrist camera. wrist, head: readers of the pictures.   corners: of the wrist's own."""
+    """One wrist camera. wrist, head: readers of the pictures."""
 
     recording: Recording
     result: Estimate
@@ -101,7 +89,6 @@ class _Finder:
     camera: Camera
     head: FrameReader
     wrist: FrameReader
-    corners: Followed
     readout_s: float
     tries: _Tries = field(default_factory=_Tries)
 
@@ -115,19 +102,21 @@ class _Finder:
             around = self._around(int(maps[first]), (int(times_ns[first]), int(times_ns[last])))
             if around is None:
                 continue
-            inside = np.arange(first, last + 1)
+            ahead = min(first, MEMORY) if first in seen else 0
+            start, stop = step * (first - ahead), step * last + 1
             pictures = [
                 grey_of(frame, self.camera.size_wh)
-                for frame in self.wrist.iterate(step=step, start=step * first, stop=step * last + 1)
+                for frame in self.wrist.iterate(step=step, start=start, stop=stop)
             ]
-            bridge = Bridge(self.corners, (first, last))
-            bridge.told({row - first: s for row, s in seen.items() if row >= first - MEMORY})
+            bridge = Bridge(pictures, self.camera, times_ns[first - ahead : last + 1], ahead=ahead)
+            pictures = pictures[ahead:]
+            bridge.told({row - first: s for row, s in seen.items() if row >= first - ahead})
             tracker = Tracker(
                 self.camera,
                 pictures,
                 around.landmarks,
                 bridge=bridge,
-                times_ns=times_ns[inside],
+                times_ns=times_ns[first : last + 1],
                 landmark_ns=around.landmark_ns,
             )
             starter = Starter(around.table, self.recording.camera, self.camera)
@@ -137,7 +126,7 @@ class _Finder:
                 starter,
                 around,
                 pictures,
-                times_ns[inside],
+                times_ns[first : last + 1],
                 self.hands,
                 self.tries,
             )

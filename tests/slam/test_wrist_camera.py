@@ -12,7 +12,7 @@ from slam.map.mapping import SceneMap
 from slam.map.scene import Scene
 from slam.sight.rays import rays_of
 from slam.sight.tracks import Tracks
-from slam.wrist.bridging import Bridge, own_corners, small
+from slam.wrist.bridging import Bridge
 from slam.wrist.hands_seen import HandSeen
 from slam.wrist.landmarks import Picture
 from slam.wrist.sighting import Sighting
@@ -95,7 +95,7 @@ def tracker_of(around, pictures):
         WRIST,
         pictures,
         around.landmarks,
-        bridge=Bridge(own_corners(pictures, small(WRIST), times), (0, len(pictures) - 1)),
+        bridge=Bridge(pictures, WRIST, times),
         times_ns=times,
         landmark_ns=around.landmark_ns,
     )
@@ -134,7 +134,7 @@ def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(ta
     pictures = [shot(table, camera, pose) for pose in path]
     for picture in pictures:
         picture[160:] = table[:80, :320]
-    bridge = Bridge(own_corners(pictures, camera, np.arange(14)), (0, 13))
+    bridge = Bridge(pictures, camera, np.arange(14))
     bridge.told({k: Sighting(path[k], np.eye(6) * 1e-8, 40, 0.2) for k in range(7)})
     sigma = []
     for row in range(7, 14):
@@ -150,7 +150,7 @@ def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(ta
 def test_it_is_carried_by_corners_that_were_seen_from_several_places_alone(table):
     camera, pose = pinhole(135.0, (320, 240)), wrist_path(1)[0]
     pictures = [shot(table, camera, pose)] * 7
-    bridge = Bridge(own_corners(pictures, camera, np.arange(7)), (0, 6))
+    bridge = Bridge(pictures, camera, np.arange(7))
     bridge.told({k: Sighting(pose, np.eye(6) * 1e-8, 40, 0.2) for k in range(6)})
     assert bridge.pose(6, pose.inverse()) is None
 

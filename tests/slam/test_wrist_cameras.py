@@ -13,7 +13,7 @@ from slam.config import SlamConfig
 from slam.path import CameraPath
 from slam.recording import Recording
 from slam.result import Estimate
-from slam.wrist.cameras import _child
+from slam.wrist.cameras import _located_beside
 
 
 @pytest.fixture
@@ -27,18 +27,17 @@ def lost(tmp_path):
 
 
 def test_what_a_child_refuses_is_refused_here(lost):
-    recording, result = lost
-    with _child(recording.folder, recording.config, "left_wrist") as child:
-        child.tell(recording, result)
-        with pytest.raises(StorageError, match="cannot read"):
-            child.path()
+    with (
+        pytest.raises(StorageError, match="cannot read"),
+        _located_beside(*lost, "left_wrist") as path,
+    ):
+        path()
 
 
 def test_a_child_that_dies_says_what_it_was_doing(lost, monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
-    recording, result = lost
-    with _child(recording.folder, recording.config, "left_wrist") as child:
-        child.process.wait()
-        child.tell(recording, result)
-        with pytest.raises(HandoffError, match="placing left_wrist failed"):
-            child.path()
+    with (
+        pytest.raises(HandoffError, match="placing left_wrist failed"),
+        _located_beside(*lost, "left_wrist") as path,
+    ):
+        path()
