@@ -5,15 +5,17 @@ neighbours are rejected; short gaps are carried by the motion prior and marked, 
 empty.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from hands.config import HandsConfig
-from hands.model.evidence import NO_RAY, Evidence
-from hands.model.fit import HandPoses, Terms, fit_frames, ray_offsets, robustified, terms_of
+from hands.model.doubt import doubted, misses
+from hands.model.evidence import Evidence
+from hands.model.fit import fit_frames, robustified, terms_of
+from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
 from hands.model.temporal import Calmness, evidence_equations, fit_track
 
@@ -23,8 +25,6 @@ Bools = NDArray[np.bool_]
 WINDOW = 2000  # frames solved at once
 OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 200
-DOUBT = 0.6  # times the usual miss of landmarks: frames that miss by more count less than half
-LEAST_USUAL_MISS = 0.003  # palms
 TOO_FAR, TOO_BRIEF = "too far to be the wearer's", "too brief"
 NOT_A_HAND_OF_THE_WEARER = (TOO_FAR, TOO_BRIEF)
 
@@ -237,33 +237,6 @@ def _fit_window(
     offset = np.full(len(seen), np.nan)
     offset[rows] = misses(terms, poses.rows(rows))
     return poses, offset
-
-
-def misses(terms: Terms, poses: HandPoses) -> Floats:
-    """Median distance ``(N,)`` of landmarks from their rays, in lengths of the person's palm; zero
-    where the head's picture says nothing.
-    """
-    distance = np.linalg.norm(poses.position, axis=1)
-    told = (terms.weight > 2.0 / NO_RAY).any(axis=1)
-    miss = np.median(ray_offsets(terms, poses), axis=1) * distance / terms.shape.bones_m[2, 0]
-    return np.where(told, miss, 0.0)
-
-
-def doubted(terms: Terms, poses: HandPoses, *, twice: Bools) -> Terms:
-    """The same terms, frames that contradict the fit counting less: what misleads a detector, a
-    hand half behind things, misleads all its landmarks together. Where another camera sees the hand
-    too the fit knows what they share, and the frame is not doubted; nor is the distance that others
-    tell of the frames between.
-    """
-    miss = misses(terms, poses)
-    usual = max(float(np.median(miss)), LEAST_USUAL_MISS) if len(miss) else LEAST_USUAL_MISS
-    trust = np.where(twice, 1.0, 1.0 / np.hypot(1.0, miss / (DOUBT * usual)))
-    return replace(
-        terms,
-        weight=terms.weight * trust[:, None],
-        guess_weight=terms.guess_weight * trust[:, None],
-        distance_weight=terms.distance_weight * (1.0 if terms.views else trust),
-    )
 
 
 def bridged(poses: HandPoses, seen: Bools, times_s: Floats) -> HandPoses:

@@ -7,10 +7,11 @@ from typing import Any
 
 from core.session.stage import Stage
 from core.session.storage import SessionFolder
-from pipeline.pool import Task, run_task, run_tasks
+from pipeline.pool import run_tasks
 from pipeline.results import SessionResult
 from pipeline.show import Show, show_for
 from pipeline.stages import all_stages, configs_for, in_order, selected
+from pipeline.worker import Task, run_task
 
 
 def run_sessions(

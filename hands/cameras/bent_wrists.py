@@ -17,7 +17,7 @@ from core.geometry.rotations import matrix_from_rotvec
 from hands.cameras.strapped import fitted_apart
 from hands.config import HandsConfig
 from hands.model.evidence import NO_RAY, Evidence, landmark_mixing
-from hands.model.fit import HandPoses, chosen
+from hands.model.poses import HandPoses, chosen
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence, ViewEvidence
 from hands.model.view_terms import ViewTerms

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hands.cameras.strapped import fitted_apart
 from hands.config import HandsConfig
 from hands.model.evidence import Evidence
-from hands.model.fit import HandPoses
+from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hands.model.bones import spread_sample
 from hands.model.evidence import Evidence
-from hands.model.fit import HandPoses, Terms, fit_frames, robustified, terms_of
+from hands.model.fit import Terms, fit_frames, robustified, terms_of
+from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape, scaled_shape
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,9 @@ from hands.cameras.second_views import SecondView
 from hands.cameras.several_views import camera_in_mirror
 from hands.config import HandsConfig
 from hands.model.evidence import NO_RAY, Evidence, landmark_mixing, normalised
-from hands.model.fit import HandPoses, chosen, fit_frames, robustified, terms_of
+from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.kinematics import ANGLE_MEAN, POSITION, ROTATION
+from hands.model.poses import HandPoses, chosen
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence
 from hands.reconstruct import HandTrack

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hands.model.evidence import Evidence
-from hands.model.fit import HandPoses, Terms, bones_of, fit_frames, robustified, terms_of
+from hands.model.fit import Terms, bones_of, fit_frames, robustified, terms_of
+from hands.model.poses import HandPoses
 from hands.model.proportions import BONE_SIGMA, HandShape
 
 Floats = NDArray[np.float64]

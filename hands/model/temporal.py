@@ -13,7 +13,8 @@ from scipy.linalg import solveh_banded
 
 from core.geometry.rotations import rotvec_from_matrix
 from hands.model import kinematics as kin
-from hands.model.fit import HandPoses, Terms
+from hands.model.fit import Terms
+from hands.model.poses import HandPoses
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

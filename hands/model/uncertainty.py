@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from hands.model.by_finger import whole
-from hands.model.fit import HandPoses, joints_and_slopes
 from hands.model.kinematics import ROTATION
+from hands.model.poses import HandPoses, joints_and_slopes
 from hands.model.proportions import HandShape
 
 Floats = NDArray[np.float64]

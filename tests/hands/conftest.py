@@ -16,8 +16,8 @@ from core.session.marks import Mark, hashes_of, write_mark
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Frames, Ticks
 from hands.model.evidence import MIRROR, landmark_mixing, turn_to
-from hands.model.fit import HandPoses
 from hands.model.kinematics import ANGLE_MEAN
+from hands.model.poses import HandPoses
 from hands.model.proportions import hand_shape
 from hands.sources import SourceHands
 

@@ -9,9 +9,9 @@ from hands.cameras.bent_wrists import as_read, bent_in_turn, loose
 from hands.cameras.strapped import held_alone, held_poses
 from hands.config import HandsConfig
 from hands.model.evidence import Evidence, landmark_mixing, normalised
-from hands.model.fit import HandPoses
 from hands.model.kinematics import ANGLE_MEAN
 from hands.model.mount_terms import MountTerms
+from hands.model.poses import HandPoses
 from hands.model.proportions import hand_shape
 from hands.model.view_evidence import MountEvidence, ViewEvidence
 

@@ -8,7 +8,7 @@ from core.geometry.palm import palm_frame
 from hands.model import kinematics as kin
 from hands.model.by_finger import whole
 from hands.model.evidence import PARENTS
-from hands.model.fit import joints_and_slopes
+from hands.model.poses import joints_and_slopes
 from hands.model.posture import posture_residuals, posture_slopes
 from hands.model.proportions import hand_shape
 

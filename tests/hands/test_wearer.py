@@ -11,9 +11,9 @@ from core.geometry.palm import palm_frame
 from hands.association import associate
 from hands.config import HandsConfig
 from hands.lift import candidates, evidence_of
+from hands.model.doubt import doubted
 from hands.model.fit import fit_frames, terms_of
 from hands.model.proportions import hand_shape
-from hands.reconstruct import doubted
 from hands.wearer import wearer_hands
 
 RATE = 30.0
