@@ -39,6 +39,7 @@ from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.info import SessionInfo
 from core.session.layout import TRUTH
+from core.session.marks import Mark, hashes_of, write_mark
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Detections, Ticks, Trajectory
@@ -126,7 +127,8 @@ def measured(session: SessionFolder, *, as_it_is: bool) -> dict[str, Any]:
         for known, length_mm in lengths.items():
             begun = time.process_time()
             if wrists is not None and not as_it_is:
-                wrists.write(session)
+                paths = [wrists.write(session)]
+                write_mark(session, "slam", Mark("slam", 1, {}, {}, hashes_of(session, paths)))
             wearer = fitted(session, ticks, others=wrists is not None, length_mm=length_mm)
             found = compared(wearer, truth, ticks.timestamp_ns)
             figures[f"{name}, length {known}"] = {
