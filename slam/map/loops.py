@@ -20,6 +20,7 @@ from slam.config import SlamConfig
 from slam.map.scene import Scene
 from slam.sight.localise import View, ransac_pose, refine_pose
 from slam.sight.places import Place
+from slam.sight.rays import angular_error
 from slam.sight.tracks import Observed, Tracks
 
 REACH = 1.0  # how far apart two places may be, in scene depths
@@ -30,6 +31,8 @@ MIN_INLIERS, MIN_SHARE = 15, 0.4
 RATIO = 0.85  # best over second-best descriptor distance
 MAX_BITS = 70  # of 256 that may differ
 GATE_RAD = 0.12  # how far drift may have moved a point in the later view
+FAR_RAD = GATE_RAD / 10  # moved so far in the median, others may have been missed
+MOST_LOOKS = 3  # for them
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Drift:
     """How far the path was off at a place met again, before the loop was closed.
 
     off: distance, in the map's unit.   turn_rad.   between: length of the path since the first
-    visit, in the same unit.
+    visit, in the same unit.   moved_rad: how far from where the view had them its points were, in
+    the median.
     """
 
     off: float
     turn_rad: float
     between: float
+    moved_rad: float
 
 
 def find_loops(
@@ -66,9 +71,9 @@ def find_loops(
         for early in earlier:
             found = _verify(scene, config, early, seen=seen)
             if found is not None:
-                pairs.append(found[0])
+                pairs.append(found.pairs)
                 between = way[_near(frames, late.frame)] - way[_near(frames, early.frame)]
-                drifts.append(_drift(seen.camera_from_world, found[1], between=float(between)))
+                drifts.append(_drift(seen, found, between=float(between)))
     if not pairs:
         return np.zeros((0, 2), np.int64), []
     every, times = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
@@ -79,11 +84,11 @@ def _near(frames: Ints, frame: int) -> int:
     return min(int(np.searchsorted(frames, frame)), len(frames) - 1)
 
 
-def _drift(drifted: SE3, closed: SE3, *, between: float) -> Drift:
-    """Of one camera, where the path has it and where the earlier points do (camera_from_world)."""
-    off = drifted @ closed.inverse()
+def _drift(seen: "Seen", met: "_Met", *, between: float) -> Drift:
+    """Of one camera, between where the path has it and where the earlier points do."""
+    off = seen.camera_from_world @ met.camera_from_world.inverse()
     turn = float(np.linalg.norm(rotvec_from_matrix(off.rotation)))
-    return Drift(float(np.linalg.norm(off.translation)), turn, between)
+    return Drift(float(np.linalg.norm(off.translation)), turn, between, met.moved_rad)
 
 
 def _meetings(
@@ -130,11 +135,18 @@ class Seen(Look):
     camera_from_world: SE3
 
 
-def _verify(
-    scene: Scene, config: SlamConfig, early: Place, *, seen: Seen
-) -> tuple[Ints, SE3] | None:
-    """Pairs of tracks (earlier, later) and the later camera_from_world, if that place can be
-    localised from the earlier's points."""
+@dataclass(frozen=True, eq=False)
+class _Met:
+    """pairs ``(n,2)`` of tracks (earlier, later) that are one point; the later camera_from_world by
+    the earlier points; how far from where it was expected a point was seen, in the median."""
+
+    pairs: Ints
+    camera_from_world: SE3
+    moved_rad: float
+
+
+def _verify(scene: Scene, config: SlamConfig, early: Place, *, seen: Seen) -> _Met | None:
+    """What two places share, if the later can be localised from the earlier's points."""
     known = scene.known[early.track]
     if known.sum() < MIN_INLIERS:
         return None
@@ -154,7 +166,9 @@ def _verify(
     good = found.inlier & (old_track != new_track)
     if found.inlier.sum() < MIN_INLIERS or found.inlier.mean() < MIN_SHARE:
         return None
-    return np.stack([old_track[good], new_track[good]], axis=1), found.camera_from_world
+    moved = angular_error(expected[old], seen.observed.rays[new])[found.inlier]
+    pairs = np.stack([old_track[good], new_track[good]], axis=1)
+    return _Met(pairs, found.camera_from_world, float(np.median(moved)))
 
 
 def looked(tracks: Observed, place: Place) -> Look:

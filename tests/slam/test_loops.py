@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from core.geometry.alignment import umeyama
 from slam.config import SlamConfig
-from slam.estimate import estimate
-from slam.map.loops import joined, relabelled
+from slam.estimate import close_loops, estimate
+from slam.map.loops import MOST_LOOKS, Drift, joined, relabelled
+from slam.map.mapping import SceneMap
 from slam.map.scene import Scene
 from slam.sight.places import Describer, Place
 from slam.sight.tracks import Tracks
@@ -90,3 +92,21 @@ def test_nonsense_is_no_loop(make_world, motion):
     result = estimate(world.tracks, CONFIG, places=looks(world.tracks, every=8, wrong=1.0))
     assert result.maps[0].loops == 0
     assert rms(result.path, world.truth.translation) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("moved", "times"), [((), 1), ((0.001,), 1), ((0.05, 0.001), 2), ((0.05,) * 9, MOST_LOOKS)]
+)
+def test_where_much_drift_was_found_it_is_looked_again(moved, times, monkeypatch):
+    scene_map = SceneMap(0, None, np.arange(0), np.arange(0), np.zeros((0, 6, 6)))
+    done = []
+
+    def once(tracks, scene_map, config, *, places):
+        drifts = [Drift(0.1, 0.01, 1.0, m) for m in moved[len(done) : len(done) + 1]]
+        done.append(drifts)
+        return tracks, places, drifts
+
+    monkeypatch.setattr("slam.estimate._close_once", once)
+    close_loops(None, scene_map, SlamConfig(), places=[])
+    assert len(done) == times
+    assert scene_map.drifts == done[0]  # later looks say nothing of how far the path drifts

@@ -30,7 +30,7 @@ def test_a_metric_map_says_how_sure_it_is(make_world, motion):
 def test_loops_measure_the_drift(make_world, motion):
     world = make_world(motion)
     result = estimate(world.tracks, CONFIG)
-    result.maps[0].drifts = [Drift(0.1, 0.02, 5.0), Drift(0.2, 0.01, 10.0)]
+    result.maps[0].drifts = [Drift(0.1, 0.02, 5.0, 0.0), Drift(0.2, 0.01, 10.0, 0.0)]
     figures = make_report(result, world.tracks.timestamps_ns)["maps"][0]
     assert figures["drift_source"] == "loops"
     assert figures["drift_share"] == pytest.approx(0.02)
