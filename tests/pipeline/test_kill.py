@@ -152,6 +152,7 @@ def test_ctrl_c_stops_the_workers(make_session, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     assert driver.stdout.readline() == b"go\n"
     time.sleep(1.5)
