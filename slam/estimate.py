@@ -17,7 +17,7 @@ from slam.lengths.markers import Sighting, scale_by_markers
 from slam.map import growth
 from slam.map.bundle import adjust, covariances
 from slam.map.joining import join_maps
-from slam.map.loops import FAR_RAD, MOST_LOOKS, Drift, find_loops, joined, relabelled, renamed
+from slam.map.loops import FAR_RAD, MOST_LOOKS, find_loops, joined, relabelled, renamed
 from slam.map.mapping import SceneMap
 from slam.map.metric import make_metric, scale_by_ranges
 from slam.map.pillars import adjust_joined, on_pillars
@@ -163,25 +163,31 @@ def close_loops(
 ) -> tuple[Observed, list[Place]]:
     """Join what the map saw twice and finish it, in place; returns all under the joined ids.
 
-    Where that took up much drift another look finds more. Drift is what the first one says of it.
+    Where that took up much drift it is looked again, and joined again where much is left. Drift is
+    what the first look says of it.
     """
     for look in range(MOST_LOOKS):
-        tracks, places, drifts = _close_once(tracks, scene_map, config, places=places)
+        scene, posed = scene_map.scene, scene_map.posed
+        frames = scene_map.frames[posed]
+        pairs, drifts = find_loops(tracks, scene, places, frames=frames, config=config)
+        far = any(drift.moved_rad > FAR_RAD for drift in drifts)
         if look == 0:
             scene_map.drifts += drifts
-        if not any(drift.moved_rad > FAR_RAD for drift in drifts):
+            if not len(pairs):
+                growth.finish(scene, config, posed)
+        elif not far:
+            break
+        if len(pairs):
+            tracks, places = _join_pairs(tracks, scene_map, config, pairs=pairs, places=places)
+        if not far:
             break
     return tracks, places
 
 
-def _close_once(
-    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, places: list[Place]
-) -> tuple[Observed, list[Place], list[Drift]]:
+def _join_pairs(
+    tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, pairs: Ints, places: list[Place]
+) -> tuple[Observed, list[Place]]:
     scene, posed = scene_map.scene, scene_map.posed
-    pairs, drifts = find_loops(tracks, scene, places, frames=scene_map.frames[posed], config=config)
-    if not len(pairs):
-        growth.finish(scene, config, posed)
-        return tracks, places, drifts
     new_id = joined(pairs, tracks.n_tracks, scene=scene)
     tracks = relabelled(tracks, new_id)
     merged = Scene(tracks.of_frames(scene_map.frames), scene.n_tracks, scene.ranged)
@@ -193,7 +199,7 @@ def _close_once(
     )
     scene_map.scene, scene_map.posed = merged, adjust_joined(merged, config, posed)
     scene_map.covariance = np.zeros((len(scene_map.posed), 6, 6))
-    return tracks, renamed(places, new_id), drifts
+    return tracks, renamed(places, new_id)
 
 
 def _turns_only(

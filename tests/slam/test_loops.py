@@ -95,18 +95,25 @@ def test_nonsense_is_no_loop(make_world, motion):
 
 
 @pytest.mark.parametrize(
-    ("moved", "times"), [((), 1), ((0.001,), 1), ((0.05, 0.001), 2), ((0.05,) * 9, MOST_LOOKS)]
+    ("moved", "joins"), [((), 0), ((0.001,), 1), ((0.05, 0.001), 1), ((0.05,) * 9, MOST_LOOKS)]
 )
-def test_where_much_drift_was_found_it_is_looked_again(moved, times, monkeypatch):
+def test_where_much_drift_was_found_it_is_looked_again(moved, joins, monkeypatch):
     scene_map = SceneMap(0, None, np.arange(0), np.arange(0), np.zeros((0, 6, 6)))
-    done = []
+    looks, done, finished = [], [], []
 
-    def once(tracks, scene_map, config, *, places):
-        drifts = [Drift(0.1, 0.01, 1.0, m) for m in moved[len(done) : len(done) + 1]]
-        done.append(drifts)
-        return tracks, places, drifts
+    def look(*args, **kwargs):
+        drifts = [Drift(0.1, 0.01, 1.0, m) for m in moved[len(looks) : len(looks) + 1]]
+        looks.append(drifts)
+        return np.zeros((len(drifts), 2), np.int64), drifts
 
-    monkeypatch.setattr("slam.estimate._close_once", once)
+    def join(tracks, scene_map, config, *, pairs, places):
+        done.append(len(pairs))
+        return tracks, places
+
+    monkeypatch.setattr("slam.estimate.find_loops", look)
+    monkeypatch.setattr("slam.estimate._join_pairs", join)
+    monkeypatch.setattr("slam.estimate.growth.finish", lambda *args: finished.append(args))
     close_loops(None, scene_map, SlamConfig(), places=[])
-    assert len(done) == times
-    assert scene_map.drifts == done[0]  # later looks say nothing of how far the path drifts
+    assert len(done) == joins
+    assert len(finished) == (not moved)
+    assert scene_map.drifts == looks[0]  # later looks say nothing of how far the path drifts
