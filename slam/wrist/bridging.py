@@ -19,12 +19,13 @@ from core.geometry.se3 import SE3
 from slam.config import SlamConfig
 from slam.sight.follow import Follower
 from slam.sight.localise import View, ransac_pose, refine_pose
+from slam.sight.pictures import tracked_camera
 from slam.sight.rays import angular_error, triangulate
 from slam.sight.tracks import Tracks
 from slam.wrist.sighting import Sighting, sighting_of
 
-SIDE_PX = 320  # of the pictures that corners are followed in
 FOLLOWING = SlamConfig(
+    tracked_side_px=320,
     target_tracks=200,
     flow_levels=3,
     flow_window_px=11,
@@ -41,11 +42,10 @@ DRIFT_SHARE, DRIFT_RAD = 0.01, 0.002  # what corners placed anew are off by, all
 
 def own_corners(pictures: Iterable[Any], camera: Camera, times_ns: Ints) -> Tracks:
     """Corners through a wrist camera's grey pictures, which are made small first."""
-    shrink = min(1.0, SIDE_PX / max(camera.size_wh))
-    width, height = (round(shrink * side) for side in camera.size_wh)
-    follower = Follower(camera.scaled((width, height)), FOLLOWING)
+    small = tracked_camera(camera, FOLLOWING)
+    follower = Follower(small, FOLLOWING)
     for picture in pictures:
-        follower.add(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+        follower.add(cv2.resize(picture, small.size_wh, interpolation=cv2.INTER_AREA))
     return follower.tracks(times_ns).of_frames(np.arange(len(times_ns)))
 
 
