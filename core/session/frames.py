@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
@@ -69,6 +70,7 @@ class FrameReader:
         self._open = ExitStack()
         self._container: Any = None
         self._stream: Any = None
+        self._into_rgb = VideoReformatter()  # kept: what it sets up costs more than a picture
         self._walk: Iterator[tuple[int, Any]] | None = None  # decoding in progress, after _row
         self._row = -1
         self._last: Frame | None = None
@@ -115,8 +117,8 @@ class FrameReader:
     def _frame(self, row: int) -> Frame:
         if self._last is not None and self._row == row:
             return self._last
-        picture = self._picture(row)
-        image = upright(picture.to_ndarray(format="rgb24"), self.rotate_deg)
+        picture = self._into_rgb.reformat(self._picture(row), format="rgb24", threads=1)
+        image = upright(picture.to_ndarray(), self.rotate_deg)
         self._check_size(image)
         index = int(self.frame_index[row])
         if index in self._boxes:
