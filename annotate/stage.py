@@ -13,6 +13,7 @@ from annotate.proposals import Proposal, palm_motions, propose, recording_span_n
 from core.errors import BadInputError
 from core.session.documents import read_document
 from core.session.layout import SESSION_JSON, SLAM_REPORT
+from core.session.marks import finished
 from core.session.stage import Progress, StageOutcome
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Segments, Ticks, Trajectory
@@ -22,12 +23,15 @@ MACHINE = "palm-motion"
 
 
 class Annotate:
-    """Reads labels, ticks, hands and trajectory; writes annotate/segments.parquet."""
+    """Reads labels and ticks, hands and trajectory where they are; writes
+    annotate/segments.parquet.
+    """
 
     name = "annotate"
     room = "annotate"
     version = 1
-    needs: tuple[str, ...] = ("capture", "slam", "hands")
+    needs: tuple[str, ...] = ("capture",)
+    uses = ("slam", "hands")  # to propose times; people label what they see in the video
     config_type: type[Any] = AnnotateConfig
 
     def inputs(self, folder: SessionFolder, config: Any) -> list[str]:
@@ -45,9 +49,11 @@ class Annotate:
         labels = check_labels(found, start_ns=start_ns, end_ns=end_ns, edge_ns=edge_ns)
         warnings: list[str] = []
         proposals: list[Proposal] = []
-        if config.propose:
+        if config.propose and not finished(folder, EndEffectors.path):
+            warnings.append("no hands: no boundaries are proposed; label from the video")
+        elif config.propose:
             progress.note("proposing boundaries")
-            trajectory = metric_trajectory(folder)
+            trajectory = metric_trajectory(folder) if finished(folder, Trajectory.path) else None
             if trajectory is None:
                 warnings.append(
                     "no trajectory in metres: boundaries are proposed from palm motion in the head "

@@ -76,12 +76,16 @@ def awaited(
     """
     read = [other for other in stages if other.name in reads(stage)]
     left = [other for other in read if other.name not in standing]
-    return [s.name for s in left if s.name in stage.needs or not _gave_up(folder, s)]
+    return [s.name for s in left if s.name in stage.needs or not _gave_up(folder, s, stages)]
 
 
-def _gave_up(folder: SessionFolder, stage: Stage) -> bool:
-    marked = folder.exists(mark_path(stage.room, stage.name))
-    return folder.exists(failure_path(stage.room, stage.name)) and not marked
+def _gave_up(folder: SessionFolder, stage: Stage, stages: Sequence[Stage]) -> bool:
+    """It failed, or a stage that it needs has given up; and nothing of before is left."""
+    if folder.exists(mark_path(stage.room, stage.name)):
+        return False
+    if folder.exists(failure_path(stage.room, stage.name)):
+        return True
+    return any(_gave_up(folder, s, stages) for s in stages if s.name in stage.needs)
 
 
 def refuse_changed_raw(folder: SessionFolder, info: SessionInfo, inputs: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from core.session.storage import SessionFolder
 from pipeline.lock import locked
 from pipeline.look import Finding, awaited, examine
 from pipeline.results import SessionResult, StageResult
-from pipeline.stages import after
+from pipeline.stages import after, readers
 
 LONGEST_MESSAGE = 240  # characters of an unexpected error in the table
 
@@ -156,7 +156,7 @@ class _Run:
     def _execute(self, stage: Stage, finding: Finding) -> Mark:
         folder, config = self.folder, self.configs[stage.name]
         assert finding.inputs is not None
-        self._take_back(stage)
+        self._take_back(stage, after(self.stages, stage.name))
         begun = time.monotonic()
         outcome = stage.run(folder, config, self.listener.started(stage.name))
         _check_outputs(folder, stage, outcome)
@@ -172,12 +172,13 @@ class _Run:
         )
         for path in set(finding.mark.outputs if finding.mark else ()) - set(mark.outputs):
             folder.remove(path)  # the last run made it, this one did not
+        self._take_back(stage, readers(self.stages, stage.name))  # those that went without it too
         write_mark(folder, stage.room, mark)
         return mark
 
-    def _take_back(self, stage: Stage) -> None:
+    def _take_back(self, stage: Stage, following: Sequence[Stage]) -> None:
         """Nothing from here on counts as done any more; the last stage first."""
-        for later in reversed(after(self.stages, stage.name)):
+        for later in reversed(following):
             remove_mark(self.folder, later.room, later.name)
             self.folder.remove(failure_path(later.room, later.name))
             self.standing.pop(later.name, None)

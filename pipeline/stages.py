@@ -49,9 +49,20 @@ def in_order(stages: Sequence[Stage]) -> tuple[Stage, ...]:
 
 def after(stages: Sequence[Stage], name: str) -> tuple[Stage, ...]:
     """The stages that need this one, directly or through others, in order."""
+    return _following(stages, name, {stage.name: stage.needs for stage in stages})
+
+
+def readers(stages: Sequence[Stage], name: str) -> tuple[Stage, ...]:
+    """The stages that read this one, directly or through others, in order."""
+    return _following(stages, name, {stage.name: reads(stage) for stage in stages})
+
+
+def _following(
+    stages: Sequence[Stage], name: str, links: Mapping[str, Sequence[str]]
+) -> tuple[Stage, ...]:
     reached = {name}
     for stage in stages:
-        if reached & set(stage.needs):
+        if reached & set(links[stage.name]):
             reached.add(stage.name)
     return tuple(stage for stage in stages if stage.name in reached - {name})
 

@@ -6,6 +6,7 @@ import pytest
 from core.session.documents import write_document
 from core.session.info import Operator, SessionInfo, StreamInfo
 from core.session.layout import SLAM_REPORT
+from core.session.marks import Mark, hashes_of, write_mark
 from core.session.storage import SessionFolder
 from core.session.tables import EndEffectors, Ticks, Trajectory
 
@@ -70,6 +71,18 @@ def still_head(ticks: Ticks) -> Trajectory:
     )
 
 
+def finish(folder: SessionFolder, stage: str, path: str) -> None:
+    """The mark of a stage that wrote this file."""
+    outputs = hashes_of(folder, [path])
+    write_mark(folder, stage, Mark(stage, version=1, config={}, inputs={}, outputs=outputs))
+
+
+@pytest.fixture(name="finish")
+def finish_fixture():
+    """``finish``: tests cannot import from one another."""
+    return finish
+
+
 @pytest.fixture
 def ticks() -> Ticks:
     return ticks_of(12.0)
@@ -99,4 +112,6 @@ def session(tmp_path, ticks) -> SessionFolder:
     end_effectors_of(ticks, paths).write(folder)
     still_head(ticks).write(folder)
     write_document(folder, SLAM_REPORT, {"scale_source": "imu", "gravity_source": "imu"})
+    finish(folder, "hands", EndEffectors.path)
+    finish(folder, "slam", Trajectory.path)
     return folder

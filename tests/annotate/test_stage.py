@@ -12,6 +12,7 @@ from annotate.stage import ANNOTATE
 from core.errors import BadInputError
 from core.session.documents import write_document
 from core.session.layout import SLAM_REPORT
+from core.session.marks import remove_mark
 from core.session.stage import NO_PROGRESS
 from core.session.tables import EndEffectors, Segments, Trajectory
 
@@ -59,7 +60,7 @@ def test_a_label_for_both_hands_covers_each(session):
     assert set(run(session).track) == {"both", "episode"}
 
 
-def test_a_turning_head_is_no_moving_hand_once_the_trajectory_is_metric(session, ticks):
+def test_a_turning_head_is_no_moving_hand_once_the_trajectory_is_metric(session, ticks, finish):
     """A still hand in the world, seen from a head that moves: only the head frame shows motion."""
     still = np.tile([0.0, 0.0, 0.4], (len(ticks), 1))
     sway = 0.2 * np.sin(np.arange(len(ticks)) / 15.0)[:, None] * [1.0, 0, 0]
@@ -67,15 +68,33 @@ def test_a_turning_head_is_no_moving_hand_once_the_trajectory_is_metric(session,
     pose = np.array(hands.head_from_palm)
     pose[:, :3] = np.tile(still - sway, (2, 1))
     replace(hands, head_from_palm=pose).write(session)
+    finish(session, "hands", EndEffectors.path)
     trajectory = Trajectory.read(session)
     head = np.array(trajectory.world_from_head)
     head[:, :3] = sway
     replace(trajectory, world_from_head=head).write(session)
+    finish(session, "slam", Trajectory.path)
     assert len(run(session)) == 0
     write_document(session, SLAM_REPORT, {"scale_source": "unknown"})
     outcome = ANNOTATE.run(session, CONFIG, NO_PROGRESS)
     assert "head frame" in outcome.warnings[0]
     assert len(Segments.read(session)) > 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "warning"),
+    [(("slam",), "in the head frame"), (("slam", "hands"), "no hands: no boundaries are proposed")],
+)
+def test_people_label_where_stages_before_failed(session, missing, warning):
+    """What an earlier run of them left is not trusted."""
+    for stage in missing:
+        remove_mark(session, stage, stage)
+    session.write_bytes("raw/labels.csv", b"track,start_s,end_s,text\nleft,0,3,pick the egg\n")
+    outcome = ANNOTATE.run(session, CONFIG, NO_PROGRESS)
+    segments = Segments.read(session)
+    assert warning in outcome.warnings[0]
+    assert "pick the egg" in segments.text
+    assert ("machine" in segments.author_kind) == ("hands" not in missing)
 
 
 def test_labels_are_inputs_so_that_new_ones_make_the_stage_stale(session, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from core.session.layout import STAGES
 from core.session.marks import config_document
-from pipeline.stages import after, all_stages, in_order
+from pipeline.stages import after, all_stages, in_order, readers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_order_is_the_layouts():
     assert tuple(stage.name for stage in all_stages()) == STAGES
     assert in_order(all_stages()) == all_stages()
-    assert [stage.name for stage in after(all_stages(), "hands_detect")] == list(STAGES[2:])
+    for name, expected in [("hands_detect", STAGES[2:]), ("slam", STAGES[3:])]:
+        assert tuple(stage.name for stage in readers(all_stages(), name)) == expected
+    assert [stage.name for stage in after(all_stages(), "slam")] == []
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import BadInputError
 from core.session.info import SessionInfo, StreamInfo
+from core.session.stage import StageOutcome
 from core.session.storage import SessionFolder
 from pipeline.look import status
 from pipeline.run import run_sessions
@@ -227,6 +228,25 @@ def test_a_stage_goes_without_what_failed_and_takes_it_up_later(make_session, to
     repaired = run_one(folder, toys, stages=stages)
     assert states(repaired) == {"double": "current", "square": "done", "total": "done"}
     assert folder.read_bytes("hands/total.txt") == b"56"
+
+
+def test_what_a_stage_goes_without_may_itself_be_blocked(make_session, toys):
+    """Labels wait for no path whose own hand masks failed."""
+
+    class Last(toys.Tolerant):
+        needs, uses = (), ("total",)
+        name = "last"
+
+        def run(self, folder, config, progress):
+            folder.write_bytes("hands/last.txt", b"done")
+            return StageOutcome(["hands/last.txt"])
+
+    folder, stages = make_session("anna-0001"), (*toys.STAGES, Last())
+    trouble = {"square": toys.ToyConfig(trouble="anna-0001: input")}
+    lost = {"double": "done", "square": "failed", "total": "blocked", "last": "done"}
+    assert states(run_one(folder, toys, stages=stages, configs=trouble)) == lost
+    repaired = run_one(folder, toys, stages=stages)
+    assert states(repaired) == {**lost, "double": "current", "square": "done", "total": "done"}
 
 
 def test_a_missing_input_is_named(make_session, toys):
