@@ -118,7 +118,7 @@ class FrameReader:
         if self._last is not None and self._row == row:
             return self._last
         picture = self._into_rgb.reformat(self._picture(row), format="rgb24", threads=1)
-        image = upright(picture.to_ndarray(), self.rotate_deg)
+        image = upright(np.asarray(picture.to_ndarray(), dtype=np.uint8), self.rotate_deg)
         self._check_size(image)
         index = int(self.frame_index[row])
         if index in self._boxes:
