@@ -32,8 +32,11 @@ BENT_RAD = 0.6  # one sigma of a wrist that nobody sees, about each axis
 
 
 def bent_in_turn(poses: HandPoses, looks: Ints, *, rows: Bools) -> HandPoses:
-    """The hands ``(T,)``, in some rows bent as the number ``(T,)`` of the look has it."""
-    bends = _bends(LOOKED_DEG)
+    """The hands ``(T,)``, in some rows bent as the number ``(T,)`` of the look has it: at every
+    other one not at all.
+    """
+    bends = np.stack([np.broadcast_to(np.eye(3), (8, 3, 3)), _bends(LOOKED_DEG)[1:]], axis=1)
+    bends = bends.reshape(-1, 3, 3)
     turns = np.where(rows[:, None, None], bends[looks % len(bends)], np.eye(3))
     return replace(poses, rotation=poses.rotation @ turns)
 
