@@ -36,7 +36,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 7
+    version = 8
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 

@@ -14,6 +14,7 @@ THICKNESS = 0.016  # of the typical depth: how far off its plane a point may lie
 ALIKE_COS = 0.95
 MOST_THICKNESS = 2.5  # times that, for points that are less certain
 GRAZING = 0.1  # cosine of ray and normal below which a plane says nothing about a point
+ROUNDS = 15  # of settling a plane
 LEAST_SHARE, LEAST_POINTS = 0.03, 30  # of all points, to be called a plane
 
 
@@ -54,13 +55,13 @@ class Surfaces:
         """Of what these keyframes (rows of the scene) see."""
         scene, depth = scene_map.scene, scene_map.typical_depth
         rows = scene.observations()
-        rows = rows[np.isin(scene.views.frame[rows], keyframes)]
-        track = np.unique(scene.views.track[rows])
-        spread = np.maximum(scene.spread(rows)[track], 1e-4)
+        spread = np.maximum(scene.spread(rows), 1e-4)
+        seen = np.bincount(scene.views.track[rows], minlength=scene.n_tracks)
+        track = np.unique(scene.views.track[rows[np.isin(scene.views.frame[rows], keyframes)]])
         middle = scene.position[keyframes].mean(axis=0)
         away = np.linalg.norm(scene.points[track] - middle, axis=1)
-        seen = np.bincount(scene.views.track[rows], minlength=scene.n_tracks)[track]
-        sigma = away * float(np.median(scene.views.rad_per_px)) / spread / np.sqrt(seen)
+        px = float(np.median(scene.views.rad_per_px))
+        sigma = away * px / spread[track] / np.sqrt(seen[track])
         plane_of = np.full(scene.n_tracks, -1)
         planes, plane_of[track] = find_planes(scene.points[track], sigma, depth=depth)
         return cls(scene_map, planes, plane_of)
@@ -98,7 +99,7 @@ def find_planes(points: Floats, sigma: Floats, *, depth: float) -> tuple[list[Pl
 def _largest_plane(
     points: Floats, sigma: Floats, *, rng: np.random.Generator, thickness: float
 ) -> tuple[Plane, Bools] | None:
-    """The plane that most points lie on, and those points; certain points weigh more in it."""
+    """The plane that most points lie on, and those points."""
     first = rng.integers(len(points), size=SAMPLES)
     _, near = cKDTree(points).query(points[first], k=min(NEIGHBOURS, len(points)))
     others = rng.integers(near.shape[1], size=(2, SAMPLES))
@@ -112,15 +113,24 @@ def _largest_plane(
     reach = np.clip(2 * sigma, thickness, MOST_THICKNESS * thickness)
     near = np.abs(points @ normals.T - offset) < reach[:, None]
     inside = near[:, int(near.sum(axis=0).argmax())]
-    weight = 1 / (sigma**2 + (thickness / 4) ** 2)
-    for _ in range(4):
-        if inside.sum() < 3:
-            return None
-        share = weight[inside] / weight[inside].sum()
-        centre = share @ points[inside]
-        away = np.sqrt(share)[:, None] * (points[inside] - centre)
+    if inside.sum() < LEAST_POINTS:
+        return None
+    plane = _settled(
+        points, inside.astype(float), np.hypot(sigma, thickness / 4), reach=reach.max()
+    )
+    return plane, np.abs((points - plane.centre) @ plane.normal) < reach
+
+
+def _settled(points: Floats, share: Floats, sigma: Floats, *, reach: float) -> Plane:
+    """The plane of a mixture, by expectation maximisation from each point's ``share``: half of
+    the points lie on it, the others anywhere within ``reach``. A tray or a box that stands on a
+    table is left out and does not lift one side of it."""
+    for _ in range(ROUNDS):
+        weight = share / sigma**2
+        centre = weight @ points / weight.sum()
+        away = np.sqrt(weight)[:, None] * (points - centre)
         plane = Plane(np.linalg.svd(away, full_matrices=False)[2][2], centre)
         off = (points - centre) @ plane.normal
-        inside = np.abs(off) < reach
-        weight = 1 / (sigma**2 + (thickness / 4) ** 2) / (1 + (4 * off / thickness) ** 2)
-    return plane, inside
+        here = np.exp(-0.5 * (off / sigma) ** 2) * (np.abs(off) < reach)
+        share = here / (here + sigma * np.sqrt(2 * np.pi) / (2 * reach))
+    return plane

@@ -30,6 +30,17 @@ def test_the_table_is_found_and_tops_of_things_are_no_planes_of_their_own():
     assert (owner[400:490] == -1).all()
 
 
+def test_a_tray_at_one_side_of_a_table_does_not_tilt_it():
+    rng = np.random.default_rng(0)
+    sigma = rng.uniform(0.003, 0.03, 500)
+    spots = rng.uniform(-0.4, 0.4, (500, 2))
+    table = np.column_stack([spots, sigma * rng.normal(size=500)])
+    in_tray = (spots > 0.1).all(axis=1)
+    table[in_tray, 2] += 0.014
+    planes, _ = find_planes(table, sigma, depth=0.7)
+    assert np.rad2deg(np.arccos(np.abs(planes[0].normal[2]))) < 0.8
+
+
 def test_a_wrist_camera_is_beside_the_ray_to_the_wrist():
     hand = HandSeen(np.zeros(3), unit(np.array([0.3, 0, -0.4])), np.array([1.0, 0, 0]))
     by_the_hand, by_the_other, behind = [0.33, 0.05, -0.42], [0.3, 0.4, -0.4], [-0.3, 0, 0.4]
