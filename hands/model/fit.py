@@ -29,7 +29,7 @@ from hands.model.poses import HandPoses, chosen, landmarks_and_slopes
 from hands.model.posture import posture_equations, posture_residuals, posture_slopes
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence
-from hands.model.view_terms import ViewTerms, across_rays, covariance_of, shared_modes, whitened
+from hands.model.view_terms import ViewTerms, Whitening, across_rays, shared_modes
 
 Floats = NDArray[np.float64]
 
@@ -52,9 +52,9 @@ class Terms:
     rays, across: see `Evidence`, `tangents`.   weight: ``(N,21)`` 1/sigma_rad, robust factor
     included.   guess: ``(N,21,3)`` `scaled_guess`.   guess_weight: ``(N,20)``
     1/metres of its bones, zero without a guess.   distance, distance_weight: ``(N,)`` of the
-    landmarks' middle, metres and 1/metres.   views: of other cameras.   shared: ``(N,42,42)``
-    whitening of the weighted offsets, where another view can tell which of the head's landmarks'
-    errors are common to them all; None where there is no other view.
+    landmarks' middle, metres and 1/metres.   views: of other cameras.   shared: of the
+    weighted offsets, where another view can tell which of the head's landmarks' errors are common
+    to them all; None where there is no other view.
     """
 
     shape: HandShape
@@ -67,7 +67,7 @@ class Terms:
     distance: Floats
     distance_weight: Floats
     views: tuple[ViewTerms | MountTerms, ...] = ()
-    shared: Floats | None = None
+    shared: Whitening | None = None
 
     def rows(self, rows: Any) -> "Terms":
         """The terms of some frames."""
@@ -75,7 +75,7 @@ class Terms:
             self,
             **{name: getattr(self, name)[rows] for name in BY_FRAME},
             views=tuple(view.rows(rows) for view in self.views),
-            shared=None if self.shared is None else self.shared[rows],
+            shared=self.shared and self.shared.rows(rows),
         )
 
     def residuals(self, poses: HandPoses) -> Floats:
@@ -150,7 +150,7 @@ class Terms:
         return normalised(self.rays.mean(axis=1))
 
     def _whitened(self, weighted: Floats) -> Floats:
-        return weighted if self.shared is None else whitened(self.shared, weighted)
+        return weighted if self.shared is None else self.shared.of(weighted)
 
 
 def bones_of(points: Floats) -> Floats:
@@ -249,11 +249,9 @@ def with_views(terms: Terms, points: Floats, sigma_rad: Floats) -> Terms:
     """
     modes = shared_modes(terms.rays, terms.across, sigma_rad=sigma_rad)
     modes = modes * np.repeat(terms.weight, 2, axis=1)[..., None]
-    covariance = covariance_of(np.ones_like(sigma_rad), modes)
-    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
     return replace(
         terms,
         views=tuple(view.weighed(points) for view in terms.views),
-        shared=whitening,
+        shared=Whitening.with_modes(np.ones_like(sigma_rad), modes),
         distance_weight=terms.distance_weight / TOGETHER,
     )

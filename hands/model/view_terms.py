@@ -26,27 +26,28 @@ NEAREST_M = 0.02
 
 @dataclass(frozen=True, eq=False)
 class ViewTerms:
-    """One other view of N frames. across: `tangents` of the rays.   whitening: ``(N,42,42)``; zero
-    where the view says nothing, and until `weighed` has seen the hand's place.
+    """One other view of N frames. across: `tangents` of the rays.   whitening: of its offsets;
+    nothing is left of them until `weighed` has seen the hand's place.
     """
 
     view: ViewEvidence
     across: Floats
-    whitening: Floats
+    whitening: "Whitening"
 
     @staticmethod
     def of(view: ViewEvidence) -> "ViewTerms":
         """Not weighed yet: the view counts for nothing."""
-        return ViewTerms(view, tangents(view.rays), np.zeros((len(view), 42, 42)))
+        silent = Whitening.with_modes(np.zeros((len(view), 21)), np.zeros((len(view), 42, 1)))
+        return ViewTerms(view, tangents(view.rays), silent)
 
     def rows(self, rows: Any) -> "ViewTerms":
         """The terms of some frames."""
-        return ViewTerms(self.view[rows], self.across[rows], self.whitening[rows])
+        return ViewTerms(self.view[rows], self.across[rows], self.whitening.rows(rows))
 
     def residuals(self, points: Floats) -> Floats:
         """``(N,42)`` of landmarks in the head ``(N,21,3)``."""
         offset, _ = across_rays(self.in_camera(points), self.view.rays, self.across)
-        return whitened(self.whitening, offset)[..., 0]
+        return self.whitening.of(offset)[..., 0]
 
     def jacobian(self, points: Floats, slopes: Floats) -> Floats:
         """``(N,42,C)``; slopes: ``(N,21,3,C)`` of the landmarks in the head."""
@@ -56,15 +57,14 @@ class ViewTerms:
         sideways = (self.across @ turned - offset[..., None] * along[..., None, :]) / depth[
             ..., None, None
         ]
-        return whitened(self.whitening, sideways)
+        return self.whitening.of(sideways)
 
     def weighed(self, points: Floats) -> "ViewTerms":
         """The same with weights for landmarks that lie about here."""
         modes = self.modes(points)
         told = explained(self.offsets(points), self.view.sigma_rad, modes)
-        covariance = covariance_of(self.view.sigma_rad / told.factor, modes)
-        whitening = np.linalg.inv(np.linalg.cholesky(covariance))
-        return replace(self, whitening=np.where(self.view.seen[:, None, None], whitening, 0.0))
+        weight = told.factor / self.view.sigma_rad * self.view.seen[:, None]
+        return replace(self, whitening=Whitening.with_modes(weight, modes))
 
     def modes(self, points: Floats) -> Floats:
         """``(N,42,9)`` one sigma of what moves all landmarks at once: the detection's errors and
@@ -99,9 +99,39 @@ def across_rays(points: Floats, rays: Floats, across: Floats) -> tuple[Floats, F
     return (across @ points[..., None])[..., 0] / depth[..., None], depth
 
 
-def whitened(whitening: Floats, values: Floats) -> Floats:
-    """``(N,42,C)`` of values ``(N,21,2[,C])``."""
-    return np.asarray(whitening @ values.reshape(len(values), 42, -1))
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Of offsets that have errors of their own and some in common: ``T`` with ``T^T T`` the inverse
+    of their covariance, at the cost of the common ones alone.
+
+    weight: ``(N,42)`` 1/sigma of the own errors, zero where nothing is said.   modes: ``(N,42,M)``
+    of the common ones, in own sigmas.   part: ``(N,M,M)``; ``T = (1 - modes part modes^T) weight``.
+    """
+
+    weight: Floats
+    modes: Floats
+    part: Floats
+
+    @staticmethod
+    def with_modes(weight: Floats, modes: Floats) -> "Whitening":
+        """weight: ``(N,21)``.   modes: ``(N,42,M)`` one sigma of each common error.
+
+        With ``L L^T = 1 + modes^T modes`` the part is the inverse of ``L L^T + L``.
+        """
+        twice = np.repeat(weight, 2, axis=1)
+        modes = modes * twice[..., None]
+        gram = np.swapaxes(modes, 1, 2) @ modes + np.eye(modes.shape[-1])
+        return Whitening(twice, modes, np.linalg.inv(gram + np.linalg.cholesky(gram)))
+
+    def rows(self, rows: Any) -> "Whitening":
+        """That of some detections."""
+        return Whitening(self.weight[rows], self.modes[rows], self.part[rows])
+
+    def of(self, offsets: Floats) -> Floats:
+        """``(N,42,C)`` of offsets ``(N,21,2[,C])``."""
+        weighted = offsets.reshape(len(offsets), 42, -1) * self.weight[..., None]
+        common = self.part @ (np.swapaxes(self.modes, 1, 2) @ weighted)
+        return np.asarray(weighted - self.modes @ common)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +172,3 @@ def shared_modes(rays: Floats, across: Floats, *, sigma_rad: Floats) -> Floats:
     middle = normalised(rays.mean(axis=1, keepdims=True))
     larger = SHARED_SCALE * (across @ (rays - middle)[..., None])
     return np.concatenate([sideways, larger], axis=-1).reshape(len(rays), 42, 3)
-
-
-def covariance_of(sigma_rad: Floats, modes: Floats) -> Floats:
-    """``(N,42,42)`` of independent sigmas ``(N,21)`` and shared modes ``(N,42,M)``."""
-    own = np.repeat(sigma_rad**2, 2, axis=1)[..., None] * np.eye(42)
-    return np.asarray(own + modes @ np.swapaxes(modes, 1, 2))

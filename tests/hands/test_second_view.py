@@ -13,6 +13,7 @@ from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.kinematics import ANGLE_MEAN
 from hands.model.proportions import hand_shape, scaled_shape
 from hands.model.view_evidence import ViewEvidence
+from hands.model.view_terms import Whitening
 
 GUESS = (0.008, 0.05)
 BESIDE = np.array([0.3, 0.0, 0.0])  # metres to the right of the head, looking back at the hand
@@ -134,3 +135,21 @@ def test_a_shape_scales_as_a_whole():
     shape = scaled_shape(hand_shape(180.0), 0.198)
     np.testing.assert_allclose(shape.bones_m, 1.1 * hand_shape(180.0).bones_m)
     assert shape.length_m == 0.198
+
+
+def test_whitened_offsets_cost_what_their_covariance_says(rng):
+    sigma, modes = rng.uniform(0.5, 2.0, (3, 21)), rng.normal(size=(3, 42, 4))
+    covariance = np.repeat(sigma**2, 2, axis=1)[..., None] * np.eye(42)
+    covariance += modes @ np.swapaxes(modes, 1, 2)
+    offsets = rng.normal(size=(3, 42, 1))
+    wanted = np.swapaxes(offsets, 1, 2) @ np.linalg.solve(covariance, offsets)
+
+    whitened = Whitening.with_modes(1 / sigma, modes).of(offsets.reshape(3, 21, 2))
+
+    assert np.sum(whitened**2, axis=(1, 2)) == pytest.approx(wanted.ravel())
+
+
+def test_offsets_without_weight_cost_nothing(rng):
+    whitening = Whitening.with_modes(np.zeros((3, 21)), rng.normal(size=(3, 42, 4)))
+
+    assert not whitening.of(rng.normal(size=(3, 21, 2))).any()
