@@ -56,6 +56,9 @@ def bare_video_rig(path: Path, lens: GivenLens) -> BareRig:
         raise BadInputError(f"{path}: holds a single picture; give a recording")
     turn = file_turn(path, info)
     facts, motion, notes = _telemetry(path, info)
+    if info.tracks > 1:
+        size = "x".join(map(str, info.size_wh))
+        notes.append(f"holds {info.tracks} video tracks; the first ({size}) is taken")
     estimated = ""
     if lens.kinds == 0:
         guess = estimated_lens(facts, info.size_wh) if facts else None
@@ -65,6 +68,11 @@ def bare_video_rig(path: Path, lens: GivenLens) -> BareRig:
         notes.append(f"the lens is estimated ({estimated}); calibrate it for exact lengths")
     else:
         size = info.size_wh if turn % 180 == 0 else (info.size_wh[1], info.size_wh[0])
+        if info.pixel_aspect != 1 and lens.intrinsics is None:
+            raise BadInputError(
+                f"{path}: its pixels are {info.pixel_aspect:.3g} times as wide as high, which one "
+                "focal length or field of view does not say; give --intrinsics fx,fy,cx,cy"
+            )
         camera = _camera(path, size, lens).rotated((360 - turn) % 360)
         if facts and facts.lens == WIDE and lens.intrinsics is None:
             notes.append(

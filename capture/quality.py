@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from capture.pictures import PictureFacts
 from core.geometry.clock import gaps, median_period_ns
+from core.geometry.se3 import SE3
 from core.session.tables import Frames, Imu, Ticks
 
 GRAVITY_M_S2 = 9.81
 # the dullest usable head video seen measures 14; with 25 px of motion blur added 3, defocused 2
 BLURRED = 5.0
+# A camera that looks this steeply down or up does not show which side of its picture is up.
+LEAST_LEVEL, TURNED_DEG = 0.5, 60.0
 RANK = {"green": 0, "amber": 1, "red": 2}
 
 
@@ -103,7 +106,7 @@ def stream_findings(
     return [Finding(light, name, f"{name}: {text}") for light, text in found]
 
 
-def imu_figures(imu: Imu) -> dict[str, Any]:
+def imu_figures(imu: Imu, head_from_imu: SE3) -> dict[str, Any]:
     """Rate, gaps, saturation and plausibility of the inertial samples."""
     times = imu.timestamp_ns
     _, missing = gaps(times)
@@ -115,12 +118,23 @@ def imu_figures(imu: Imu) -> dict[str, Any]:
         "missing_samples": int(missing.sum()),
         "longest_gap_s": round(float(np.diff(times).max(initial=0)) / 1e9, 4),
         "gravity_m_s2": round(float(np.median(np.linalg.norm(imu.accel_m_s2, axis=1))), 3),
+        "up_off_deg": _up_off_deg(head_from_imu.rotate(imu.accel_m_s2)),
         "gyro_p95_rad_s": round(
             float(np.percentile(np.linalg.norm(imu.gyro_rad_s, axis=1), 95)), 3
         ),
         "accel_saturated_share": round(_stuck_at_limit(imu.accel_m_s2, least=15.0), 5),
         "gyro_saturated_share": round(_stuck_at_limit(imu.gyro_rad_s, least=4.0), 5),
     }
+
+
+def _up_off_deg(force_in_head: NDArray[np.float64]) -> float | None:
+    """Degrees clockwise from the top of the picture to where up is, by the specific forces
+    ``(N,3)``; None where the camera looks too steeply to tell.
+    """
+    up = np.median(force_in_head, axis=0)
+    if np.hypot(up[0], up[1]) < LEAST_LEVEL * np.linalg.norm(up):
+        return None
+    return round(float(np.rad2deg(np.arctan2(up[0], -up[1]))) % 360, 1) % 360
 
 
 def _stuck_at_limit(values: NDArray[np.float64], *, least: float) -> float:
@@ -154,6 +168,14 @@ def imu_findings(
             f"median acceleration is {gravity:.2f} m/s², not near {GRAVITY_M_S2}; check units, axes"
         )
         found.append(("red", text))
+    off = figures["up_off_deg"] or 0.0
+    if TURNED_DEG < off < 360 - TURNED_DEG:
+        text = (
+            f"up is {off:.0f} degrees clockwise from the top of the head's picture: turn it "
+            f"{-90 * round(off / 90) % 360} further (rotate under [streams.head]), or correct "
+            "head_from_imu"
+        )
+        found.append(("amber", text))
     if figures["gyro_p95_rad_s"] > 15:
         turn = figures["gyro_p95_rad_s"]
         text = f"turns at {turn:.0f} rad/s: too fast for a head; {_unit_cure('gyro_unit', 'deg/s')}"

@@ -25,6 +25,7 @@ from capture.rig import Rig, parse_rig
 from capture.sources import VideoSource, open_all
 from capture.upright import upright_calibration
 from core.errors import BadInputError
+from core.geometry.se3 import SE3
 from core.session.documents import write_document
 from core.session.info import SessionInfo
 from core.session.layout import IMU, QUALITY, RAW, REDACTIONS, SESSION_JSON
@@ -66,7 +67,14 @@ class Capture:
         turns = {name: video.info.rotate_deg for name, video in videos.items()}
         calibration = upright_calibration(rig, turns, source=_origin_of(rig))
         quality = self._quality(
-            frames, videos=videos, ticks=ticks, imu=imu, rig=rig, config=config, progress=progress
+            frames,
+            videos=videos,
+            ticks=ticks,
+            imu=imu,
+            rig=rig,
+            head_from_imu=calibration.imu.head_from_imu if calibration.imu else None,
+            config=config,
+            progress=progress,
         )
         quality["redacted"] = folder.exists(REDACTIONS)
         if not quality["redacted"]:
@@ -91,6 +99,7 @@ class Capture:
         ticks: Ticks,
         imu: Imu | None,
         rig: Rig,
+        head_from_imu: SE3 | None,
         config: CaptureConfig,
         progress: Progress,
     ) -> dict[str, Any]:
@@ -116,8 +125,8 @@ class Capture:
                     estimated=rig.streams[name].estimated,
                 )
         document: dict[str, Any] = {"streams": streams}
-        if imu is not None and rig.imu is not None:
-            document["imu"] = imu_figures(imu)
+        if imu is not None and rig.imu is not None and head_from_imu is not None:
+            document["imu"] = imu_figures(imu, head_from_imu)
             carrier = [v.path for v in videos.values() if v.path.name == rig.imu.file]
             findings += imu_findings(
                 document["imu"],

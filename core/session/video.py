@@ -30,6 +30,7 @@ class VideoInfo:
     size_wh: pixels as stored, before any turn.   rotate_deg: clockwise turn the file asks players
     for.
     average_rate_hz: as the container states it, 0 where it does not.   pixel_format: FFmpeg's name.
+    pixel_aspect: width of a pixel over its height.   tracks: of pictures that the file holds.
     """
 
     size_wh: tuple[int, int]
@@ -40,6 +41,8 @@ class VideoInfo:
     rotate_deg: int
     average_rate_hz: float
     pixel_format: str = ""
+    pixel_aspect: float = 1.0
+    tracks: int = 1
 
     @property
     def timestamps_ns(self) -> NDArray[np.int64]:
@@ -55,7 +58,7 @@ def ns_from_pts(pts: NDArray[np.int64], time_base: Fraction) -> NDArray[np.int64
 
 @contextmanager
 def opened_video(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its first video stream. BadInputError when the file is no video."""
+    """The container and its first video track. BadInputError when the file is no video."""
     if not path.is_file():
         raise StorageError(f"{path}: cannot read: no such file; check the path")
     try:
@@ -63,9 +66,16 @@ def opened_video(path: Path) -> Iterator[tuple[Any, Any]]:
     except (av.FFmpegError, ValueError) as error:
         raise BadInputError(f"{path}: not a readable video: {_why(path, error)}") from error
     with container:
-        if not container.streams.video:
+        tracks = _tracks(container)
+        if not tracks:
             raise BadInputError(f"{path}: holds no video track; give a file with pictures")
-        yield container, container.streams.video[0]
+        yield container, tracks[0]
+
+
+def _tracks(container: Any) -> list[Any]:
+    """The video streams of a container, its cover picture left out."""
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -98,6 +108,8 @@ def probe_video(path: Path) -> VideoInfo:
             rotate_deg=-int(first.rotation) % 360,
             average_rate_hz=float(stream.average_rate or 0),
             pixel_format=str(stream.codec_context.pix_fmt or ""),
+            pixel_aspect=float(stream.sample_aspect_ratio or 1),
+            tracks=len(_tracks(container)),
         )
 
 

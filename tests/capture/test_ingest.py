@@ -255,6 +255,41 @@ def test_a_file_that_asks_for_an_odd_turn_is_refused(tmp_path, video):
     assert file_turn(path, tilted, overruled=True) == 37
 
 
+def test_of_several_tracks_the_first_is_taken_and_said(tmp_path, video):
+    import av
+
+    with (
+        av.open(str(video(tmp_path / "a.mp4"))) as first,
+        av.open(str(video(tmp_path / "b.mp4", size=(32, 24)))) as second,
+        av.open(str(tmp_path / "both.mp4"), "w") as both,
+    ):
+        sources = [source.streams.video[0] for source in (first, second)]
+        copies = [both.add_stream_from_template(source) for source in sources]
+        for source, copy in zip(sources, copies, strict=True):
+            for packet in source.container.demux(source):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    both.mux(packet)
+    said: list[str] = []
+    folder = ingest(tmp_path / "both.mp4", tmp_path / "sessions", focal_px=70, warn=said.append)
+    assert len(said) == 1
+    assert "holds 2 video tracks; the first (64x48) is taken" in said[0]
+    assert CAPTURE.run(folder, CaptureConfig(), NO_PROGRESS).counts["ticks"] == 20
+
+
+def test_pixels_that_are_not_square_need_both_focal_lengths(tmp_path, video, monkeypatch):
+    from dataclasses import replace
+
+    from capture import bare_video
+    from core.session.video import probe_video
+
+    path = video(tmp_path / "a.mp4")
+    wide = replace(probe_video(path), pixel_aspect=4 / 3)
+    monkeypatch.setattr(bare_video, "probe_video", lambda _: wide)
+    assert "pixels are 1.33 times as wide as high" in refusal(path, tmp_path, fov_deg=90)
+    assert ingest(path, tmp_path / "sessions", intrinsics=(60, 80, 32, 24)).exists("raw/head.mp4")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

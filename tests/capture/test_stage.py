@@ -237,6 +237,28 @@ def test_a_sensor_on_its_side_is_turned_upright(rig_folder, tmp_path):
         assert frames.read(0).image_rgb.shape == (64, 48, 3)
 
 
+@pytest.mark.parametrize(
+    ("rotate", "mounting", "off_deg"),
+    [
+        (0, "0.70710678, 0.70710678", 0.0),
+        (180, "0.70710678, 0.70710678", 180.0),
+        (90, "0.70710678, 0.70710678", 90.0),
+        (180, "1, 0", None),  # the camera looks along gravity
+    ],
+)
+def test_a_picture_on_its_side_is_told_by_gravity(rig_folder, tmp_path, rotate, mounting, off_deg):
+    """The sensor's z is up, and turned about x by 90° that is the top of the picture as stored."""
+    source = rig_folder(wrist=False, head=f"rotate = {rotate}")
+    edit(source / "rig.toml", "[0, 0, 0, 1, 0, 0, 0]", f"[0, 0, 0, {mounting}, 0, 0]")
+    folder, outcome = captured(source, tmp_path)
+    found = read_document(folder, QUALITY)["imu"]["up_off_deg"]
+    assert (found is None) == (off_deg is None)
+    assert abs((found or 0) - (off_deg or 0) + 180) % 360 == pytest.approx(180, abs=1)
+    said = [w for w in outcome.warnings if "clockwise from the top of the head's picture" in w]
+    assert len(said) == bool(off_deg)
+    assert not said or f"turn it {360 - off_deg:.0f} further" in said[0]
+
+
 def test_a_session_without_inertial_sensor_has_no_table_of_one(rig_folder, tmp_path):
     folder, _ = captured(rig_folder(imu=False, wrist=False), tmp_path)
     assert not folder.exists(IMU)
