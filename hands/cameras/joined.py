@@ -1,7 +1,6 @@
 """The head's evidence joined with what other cameras' pictures show of the same hands."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -195,12 +194,9 @@ def _looked(
     joints = np.stack([_in_head(one, s, shape) for s, one in enumerate(expected)], axis=1)
     joints[np.diff(slots, prepend=-1) == 0] = np.nan
 
-    def look(view: SecondView) -> Readings:
-        return others.look(view, _without_known(joints, view, others))
-
-    with ThreadPoolExecutor(len(others.views)) as pool:  # the network works outside Python's lock
-        looks = list(pool.map(look, others.views))
-    return {view.name: readings for view, readings in zip(others.views, looks, strict=True)}
+    return {
+        view.name: others.look(view, _without_known(joints, view, others)) for view in others.views
+    }
 
 
 def _without_known(joints: Floats, view: SecondView, others: OtherCameras) -> Floats:

@@ -6,8 +6,10 @@ only a part of the hand is in the picture; the square is then that of the visibl
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ Image = NDArray[np.uint8]
 
 IN_VIEW = 0.5  # of a hand's landmarks, else it is not looked for
 CUT_SCALE = 0.8  # of the square around a hand that the picture's edge cuts
+PARTS = 2  # of the recording, read beside each other: part of the result
 LEAST, SURE = 0.5, 0.75  # presence above which an answer counts, and above which it is the last
 
 
@@ -90,20 +93,26 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
         expected = expected_px(view, joints_in_head)
         wanted = np.isfinite(expected).all(axis=(-1, -2)) & (view.picture >= 0)[:, None]
         px, points = np.full(expected.shape, np.nan), np.full(joints_in_head.shape, np.nan)
-        ticks = np.flatnonzero(view.picture >= 0)
-        before: list[Floats | None] = [None, None]
-        detector = _detector(hand_model_path(model))
-        with open_frames(folder, view.name, redact=False) as frames:
-            for tick in ticks.tolist():
-                progress.advance()
-                if not wanted[tick].any():
-                    continue
-                image = frames.read(int(view.picture[tick])).image_rgb
-                for s in np.flatnonzero(wanted[tick]):
-                    hand = read_hand(detector, image, expected[tick, s], before=before[s])
-                    if hand is not None:
-                        before[s] = hand.raw21_px
-                        px[tick, s], points[tick, s] = hand.raw21_px, hand.raw21_in_hand
+        one_at_a_time = Lock()
+
+        def read(ticks: NDArray[np.int64]) -> None:
+            before: list[Floats | None] = [None, None]
+            detector = _detector(hand_model_path(model))
+            with open_frames(folder, view.name, redact=False) as frames:
+                for tick in ticks.tolist():
+                    with one_at_a_time:
+                        progress.advance()
+                    image = frames.read(int(view.picture[tick])).image_rgb
+                    for s in np.flatnonzero(wanted[tick]):
+                        hand = read_hand(detector, image, expected[tick, s], before=before[s])
+                        if hand is not None:
+                            before[s] = hand.raw21_px
+                            px[tick, s], points[tick, s] = hand.raw21_px, hand.raw21_in_hand
+
+        asked = np.flatnonzero(wanted.any(axis=1))
+        progress.advance(int((view.picture >= 0).sum()) - len(asked))
+        with ThreadPoolExecutor(PARTS) as pool:  # networks and decoder work outside Python's lock
+            list(pool.map(read, np.array_split(asked, PARTS)))
         return Readings(px, points, wanted)
 
     return look
