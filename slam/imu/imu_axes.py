@@ -18,6 +18,7 @@ LOOSE = 0.08  # that axes alone do not explain: pictures through a wrong lens te
 LEAST_TURN_RAD, CLEAR_TURN_RAD = 5e-3, 1e-2
 AGREES_RAD = 5e-3  # rms per interval: a camera that hardly moves tells turns no better
 SUSPECT_RAD = np.deg2rad(3.0)
+LENS_OFF, LENS_SIGMAS = 0.03, 4.0  # share of the camera's turns, and how surely, that is named
 AXES = "xyz"
 
 
@@ -38,9 +39,13 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
     if turned_rad < LEAST_TURN_RAD:
         return None
     felt, seen = felt - felt.mean(axis=0), seen - seen.mean(axis=0)
-    if np.sqrt(np.mean((seen - felt) ** 2)) < AGREES_RAD:
-        return None
     best = np.linalg.lstsq(felt, seen, rcond=None)[0].T
+    turn = rotvec_from_matrix(nearest_rotation(best))
+    angle = float(np.linalg.norm(turn))
+    mounted = angle < SUSPECT_RAD
+    lens = _lens_doubt(felt, seen, imu.camera_from_imu.rotation) if mounted else None
+    if np.sqrt(np.mean((seen - felt) ** 2)) < AGREES_RAD:
+        return lens
     size = np.linalg.svd(best, compute_uv=False)
     left = np.linalg.norm(seen - felt @ best.T) / np.linalg.norm(seen)
     if left > UNLIKE or size[-1] < 0.2 * size[0]:
@@ -54,18 +59,35 @@ def axes_doubt(imu: ImuData, times_ns: Ints, rotation: Floats) -> str | None:
             return f'the gyro turns {1 / scale:.3g} times the camera: set gyro_unit = "{unit}"'
     if np.linalg.det(best) < 0:
         return f"the gyro's axes are mirrored: {_named(best)}; correct the signs in its file"
-    turn = rotvec_from_matrix(nearest_rotation(best))
-    angle = float(np.linalg.norm(turn))
+    if lens is not None:
+        return lens
     if left > LOOSE and turned_rad > CLEAR_TURN_RAD:
         return (
             f"gyro and camera turn {left:.0%} apart under any axes: are focal length and the other "
             "intrinsics those of this video? slam.refine=focal finds a few per cent"
         )
-    if angle < SUSPECT_RAD:
+    if mounted:
         return None
     return (
         f"head_from_imu seems {np.rad2deg(angle):.0f} degrees off ({_named(best)}); correct it, or "
         "set slam.refine=extrinsics where it is a few degrees"
+    )
+
+
+def _lens_doubt(felt: Floats, seen: Floats, camera_from_imu: Floats) -> str | None:
+    """One line about a focal length that makes turns ``(n,3)`` about the image's sides too large or
+    too small; None where it may be right. Other parts of the map give way too, so that it may be
+    further off than the turns are.
+    """
+    x, y = ((turns @ camera_from_imu.T)[:, :2].ravel() for turns in (felt, seen))
+    ratio = float(x @ y / (x @ x))
+    sigma = float(np.linalg.norm(y - ratio * x) / np.sqrt(len(x) * (x @ x)))
+    if abs(ratio - 1) < max(LENS_OFF, LENS_SIGMAS * sigma):
+        return None
+    return (
+        f"pictures turn {ratio:.2f} times as far as the gyro: the focal length seems too "
+        f"{'short' if ratio > 1 else 'long'}, by {abs(ratio - 1):.0%} or more; give the intrinsics "
+        "of this video's size, zoom and mode"
     )
 
 

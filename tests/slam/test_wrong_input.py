@@ -49,6 +49,20 @@ def test_wrong_units_and_axes_are_named(turning, change, words):
     assert words in doubt
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [(1.1, "too short, by 10% or more"), (0.9, "too long, by 10% or more")]
+)
+def test_a_wrong_focal_length_is_told_by_turns_across_the_picture(turning, times, words):
+    """The camera sees them so many times as large, and those about its optical axis as they are."""
+    imu, times_ns, rotation = turning
+    camera_from_imu = imu.camera_from_imu.rotation
+    across = np.diag([1 / times, 1 / times, 1.0])
+    off = replace(imu, gyro=imu.gyro @ camera_from_imu.T @ across @ camera_from_imu)
+    doubt = axes_doubt(off, times_ns, rotation)
+    assert f"pictures turn {times:.2f} times as far as the gyro" in doubt
+    assert words in doubt
+
+
 def test_turns_that_fit_no_axes_ask_for_the_lens(turning):
     imu, times_ns, rotation = turning
     off = np.random.default_rng(1).normal(0, 0.008, (len(rotation), 3))
