@@ -48,6 +48,7 @@ from core.session.tables import Trajectory
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.sight.follow import Follower
+from slam.sight.rolling import Shutter
 from slam.stage import SLAM
 
 EUROC: dict[str, Callable[[EurocTake], EurocTake]] = {
@@ -187,7 +188,9 @@ def room(take: RoomTake) -> dict[str, Any]:
     for picture in take.pictures():
         follower.add(picture)
     times_ns = np.arange(len(take), dtype=np.int64) * 33_333_333
-    path = estimate(follower.tracks(times_ns), SlamConfig(), places=follower.places).path
+    shutter = Shutter(0.0, take.camera.size_wh)  # of a readout that nobody tells
+    tracks, places = follower.tracks(times_ns), follower.places
+    path = estimate(tracks, SlamConfig(), places=places, shutter=shutter).path
     spent = clock.seconds()
     rows = path.tracked & np.isfinite(take.truth).all(axis=(1, 2))
     maps = {int(k): rows & (path.map_id == k) for k in np.unique(path.map_id[rows])}

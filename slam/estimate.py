@@ -22,6 +22,7 @@ from slam.map.mapping import SceneMap
 from slam.map.metric import make_metric, scale_by_ranges
 from slam.map.pillars import adjust_joined, on_pillars
 from slam.map.poses import pose_frames
+from slam.map.readout import rolling_taken_out
 from slam.map.regain import regain
 from slam.map.scene import Scene
 from slam.map.self_calibration import self_calibrated
@@ -30,6 +31,7 @@ from slam.result import Estimate, choose_scale, choose_up, move_map, settle_maps
 from slam.sight import still
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.places import Place
+from slam.sight.rolling import Shutter
 from slam.sight.tracks import Observed
 
 MIN_STILL_S = 0.5
@@ -40,6 +42,7 @@ def estimate(
     config: SlamConfig,
     *,
     camera: Camera | None = None,
+    shutter: Shutter | None = None,
     imu: ImuData | None = None,
     places: list[Place] | None = None,
     sightings: Sequence[Sighting] = (),
@@ -49,6 +52,7 @@ def estimate(
     """The path of a camera from its tracks; metric and level with ``imu``.
 
     camera: of the tracks, where its calibration is to be refined.
+    shutter: its rows, where nobody knows how long it reads them: the pictures are asked.
     places: looks of some frames, to close loops with.   sightings: of markers of known size.
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
     """
@@ -56,6 +60,9 @@ def estimate(
     progress.total(len(keyframes), "keyframe")
     progress.note("mapping")
     maps, leftover = build_maps(tracks, keyframes, config, progress=progress)
+    readout = None
+    if shutter is not None:
+        tracks, readout = rolling_taken_out(tracks, maps, config, shutter=shutter)
     progress.note("closing loops")
     if config.loop_closure and places:
         tracks, maps, places = close_and_join(tracks, maps, config, places=places)
@@ -77,7 +84,7 @@ def estimate(
             if scene_map.inertial is None:
                 _by_pictures_alone(scene_map, config)
         pose_frames(tracks, scene_map, config, path=path)
-    result = Estimate(path, maps, keyframes, calibrated=calibrated)
+    result = Estimate(path, maps, keyframes, calibrated=calibrated, readout=readout)
     if calibrated is not None:
         result.warnings += calibrated.doubts
     next_id = len(maps)

@@ -21,7 +21,7 @@ from core.session.tables import Detections, Imu, Ticks
 from slam.config import SlamConfig
 from slam.imu.imu_checks import check_imu
 from slam.imu.inertial import ImuData, integrate
-from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.imu.rolling_shutter import unrolled
 from slam.lengths.markers import EVERY, Sighting, Spotter
 from slam.lengths.ranges import DepthCamera, with_ranges
 from slam.lengths.stereo import LEAST_BASELINE_M
@@ -33,9 +33,8 @@ from slam.sight.followed import Followed
 from slam.sight.hand_masks import HandMasks
 from slam.sight.pictures import grey_of, tick_of_frame, tracked_camera
 from slam.sight.places import Place
+from slam.sight.rolling import Shutter
 from slam.sight.tracks import Observed
-
-LONG_READOUT_S = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,8 @@ class Recording:
             if spotter is not None and tick % EVERY == 0:
                 self.sightings.extend(spotter.look(tick, grey))
             self.progress.advance()
-        return self._ranged(self.unrolled(follower.tracks(times_ns))), follower.places
+        tracks = unrolled(follower.tracks(times_ns), self.shutter, self.imu)
+        return self._ranged(tracks), follower.places
 
     def _spotter(self) -> Spotter | None:
         if not self.config.marker_size_m:
@@ -130,15 +130,10 @@ class Recording:
         self.progress.note("reading depth")
         return with_ranges(tracks, depth_pictures(self.folder, name), depth)
 
-    def unrolled(self, tracks: Followed) -> Followed:
-        """Rays as a global shutter would have seen them, as far as the gyro tells."""
-        shutter = Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
-        if self.imu is None and shutter.readout_s > LONG_READOUT_S:
-            self.warnings.append(
-                f"{self.config.stream}: {shutter.readout_s * 1e3:.0f} ms of rolling shutter "
-                "are left in: without inertial samples nothing tells the turn"
-            )
-        return tracks if self.imu is None else unrolled(tracks, shutter, self.imu)
+    @property
+    def shutter(self) -> Shutter:
+        """Of the tracked pictures; a readout of 0 is one that the calibration does not tell."""
+        return Shutter(self.readout_ns * 1e-9, self.camera.size_wh, self.rotate_deg)
 
 
 def read_recording(folder: SessionFolder, config: SlamConfig, progress: Progress) -> Recording:

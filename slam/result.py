@@ -9,6 +9,7 @@ from core.geometry.arrays import Bools, Ints
 from core.geometry.se3 import SE3
 from slam.imu.inertial import ImuData
 from slam.map.mapping import SceneMap
+from slam.map.readout import Readout
 from slam.map.self_calibration import Calibrated
 from slam.output import world
 from slam.path import CameraPath
@@ -22,6 +23,7 @@ class Estimate:
     "stereo", "marker", "imported" or "unknown".
     gravity_source: "imu", "imported" or "none".   keyframes: rows of frames.
     unit: of lengths where scale is unknown.   calibrated: what refining the calibration found.
+    readout: of the pictures, where they were asked.
     """
 
     path: CameraPath
@@ -32,6 +34,7 @@ class Estimate:
     gravity_source: str = "none"
     unit: str = "median scene depth"
     calibrated: Calibrated | None = None
+    readout: Readout | None = None
     warnings: list[str] = field(default_factory=list)
 
 

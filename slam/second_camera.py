@@ -16,7 +16,7 @@ from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from core.geometry.se3 import SE3
 from core.session.calibration import StreamCalibration
 from core.session.frames import open_frames
-from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.imu.rolling_shutter import unrolled
 from slam.lengths.pair_turn import PICTURES, bent, straightened
 from slam.lengths.stereo import StereoPair, stereo_doubts, told_by_stereo
 from slam.sight.ahead import ahead
@@ -24,6 +24,7 @@ from slam.sight.follow import Follower
 from slam.sight.followed import Followed
 from slam.sight.keyframes import choose_keyframes
 from slam.sight.pictures import grey_of, tick_of_frame, tracked_camera
+from slam.sight.rolling import Shutter
 from slam.sight.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class SecondCamera:
 
         seen = follower.tracks(times_ns).changed(beside)
         shutter = Shutter(self.known.readout_ns * 1e-9, camera.size_wh, self.known.rotate_deg)
-        return seen if recording.imu is None else unrolled(seen, shutter, recording.imu)
+        return unrolled(seen, shutter, recording.imu)
 
     def _pictures(
         self, wanted: Bools, *, size_wh: tuple[int, int]

@@ -22,6 +22,7 @@ class Builtin:
             tracks,
             recording.config,
             camera=recording.camera,
+            shutter=None if recording.readout_ns else recording.shutter,
             imu=recording.imu,
             places=places,
             sightings=recording.sightings,

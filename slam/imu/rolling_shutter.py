@@ -6,7 +6,7 @@ sees a global shutter. How far the camera travels within a readout is left in: 2
 25 ms, seen only by what is very close.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from core.geometry.arrays import Floats, Ints
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from slam.imu.inertial import ImuData, integrate
 from slam.sight.followed import Followed
+from slam.sight.rolling import Shutter, by_motion
 from slam.sight.tracks import Tracks
 
 STEPS = 8  # turns are integrated at this many rows and interpolated between them
@@ -22,30 +23,13 @@ Changing = TypeVar("Changing", Followed, Tracks)
 BLOCK = 1000  # frames integrated at a time, so that long recordings need no more memory
 
 
-@dataclass(frozen=True)
-class Shutter:
-    """When each row of an upright picture of ``size_wh`` was exposed.
-
-    readout_s: first row to last.   rotate_deg: clockwise turn that made the picture upright.
-    """
-
-    readout_s: float
-    size_wh: tuple[int, int]
-    rotate_deg: int = 0
-
-    def delays_s(self, uv_px: Floats) -> Floats:
-        """``(N,)`` seconds from the picture's time to the exposure of pixels ``(N,2)``."""
-        axis = 0 if self.rotate_deg in {90, 270} else 1
-        part = uv_px[:, axis] / max(self.size_wh[axis] - 1, 1) - 0.5
-        if self.rotate_deg in {90, 180}:
-            part = -part
-        return np.asarray(self.readout_s * np.clip(part, -0.5, 0.5))
-
-
-def unrolled(tracks: Changing, shutter: Shutter, imu: ImuData) -> Changing:
-    """The same tracks with rays as a global shutter would have seen them."""
-    if shutter.readout_s <= 0:
+def unrolled(tracks: Changing, shutter: Shutter, imu: ImuData | None) -> Changing:
+    """The same tracks with rays as a global shutter would have seen them; without an IMU by the
+    corners' own motion."""
+    if not shutter.readout_s:
         return tracks
+    if imu is None:
+        return tracks.changed(by_motion(tracks, shutter))
     return tracks.changed(_Unroller(tracks.timestamps_ns, shutter, imu))
 
 
@@ -61,8 +45,7 @@ class _Unroller:
         self._turns[~(np.append(told, False) | np.append(False, told))] = 0
 
     def __call__(self, tracks: Tracks) -> Tracks:
-        delays_s = self._shutter.delays_s(tracks.uv_px)
-        place = (delays_s / self._shutter.readout_s + 0.5) * STEPS
+        place = (self._shutter.parts(tracks.uv_px) + 0.5) * STEPS
         low = np.minimum(place.astype(np.int64), STEPS - 1)
         part = (place - low)[:, None]
         frame = np.searchsorted(self._times_ns, tracks.timestamps_ns)[tracks.frame]

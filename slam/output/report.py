@@ -39,7 +39,7 @@ def make_report(result: Estimate, timestamps_ns: Ints) -> dict[str, Any]:
         "points": int(sum(m.scene.known.sum() for m in result.maps)),
         "maps": [_map_figures(m) | _gravity_residual(m, path, timestamps_ns) for m in result.maps],
         "maps_without_parallax": result.still,
-    } | _calibration(result.calibrated)
+    } | _calibration(result)
 
 
 def wrist_figures(wrists: dict[str, WristPath]) -> dict[str, Any]:
@@ -55,11 +55,15 @@ def wrist_figures(wrists: dict[str, WristPath]) -> dict[str, Any]:
     return {"wrist_cameras": figures} if figures else {}
 
 
-def _calibration(found: Calibrated | None) -> dict[str, Any]:
-    """How far the calibration was off; parts that were not asked for, or not told, are left out."""
-    if found is None:
-        return {}
+def _calibration(result: Estimate) -> dict[str, Any]:
+    """What the recording says of its calibration; parts that were not asked for, or not told, are
+    left out."""
     figures: dict[str, Any] = {}
+    if result.readout is not None:
+        figures["readout_ms"] = _round(1e3 * result.readout.seconds)
+        figures["readout_sigma_ms"] = _round(1e3 * result.readout.sigma_s)
+        figures["readout_used"] = result.readout.used
+    found = result.calibrated or Calibrated()
     if found.focal is not None:
         figures["focal_off_percent"] = _round(100 * np.expm1(found.focal.off[0]))
         figures["focal_sigma_percent"] = _round(100 * found.focal.sigma[0])
@@ -72,7 +76,7 @@ def _calibration(found: Calibrated | None) -> dict[str, Any]:
         figures["camera_in_imu_turn_deg"] = _vector(np.rad2deg(found.turn.off))
         figures["camera_in_imu_turn_sigma_deg"] = _vector(np.rad2deg(found.turn.sigma))
         figures["camera_in_imu_turn_used"] = found.turn.used
-    return {"calibration": figures}
+    return {"calibration": figures} if figures else {}
 
 
 def travelled(result: Estimate, timestamps_ns: Ints) -> tuple[float, Floats]:

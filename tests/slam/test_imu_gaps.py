@@ -9,8 +9,9 @@ from core.geometry.metrics import ate_rmse
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.imu.inertial import ImuData
-from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.imu.rolling_shutter import unrolled
 from slam.recording import frame_turns
+from slam.sight.rolling import Shutter
 
 SECONDS = 4.5
 GAPS_S = {"late": (-1.0, 1.5), "hole": (2.5, 3.5)}

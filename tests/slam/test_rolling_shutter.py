@@ -1,4 +1,5 @@
-"""Rows read at other times than the picture's: turned back by the gyro, for every way up."""
+"""Rows read at other times than the picture's: turned back by the gyro, or by the corners' own
+motion; and how long it takes to read them, found in the pictures."""
 
 from dataclasses import replace
 
@@ -6,30 +7,35 @@ import numpy as np
 import pytest
 
 from core.geometry.cameras import pinhole
-from core.geometry.se3 import SE3
+from core.geometry.metrics import ate_rmse
+from slam.config import SlamConfig
+from slam.estimate import estimate
 from slam.imu import rolling_shutter
-from slam.imu.rolling_shutter import Shutter, unrolled
+from slam.imu.rolling_shutter import unrolled
 from slam.sight.rays import rays_of
+from slam.sight.rolling import Shutter
 from slam.sight.tracks import Tracks
 
 CAMERA = pinhole(460.0, (640, 480))
 READOUT_S = 0.025
 
 
-def seen_row_by_row(motion, points, times_s, shutter):
-    """Tracks of a turning camera at the origin whose rows are exposed one after the other."""
-    parts = []
+def seen_row_by_row(motion, points, times_s, shutter, *, noise_px=0.0):
+    """Tracks of a camera whose rows are exposed one after the other."""
+    parts, rng = [], np.random.default_rng(3)
     for row, t in enumerate(times_s):
-        pose = SE3(motion.pose([t]).rotation[0], np.zeros(3))
+        pose = motion.pose([t])[0]
         uv, valid = CAMERA.project(pose.inverse().apply(points))
         delay = shutter.delays_s(np.where(valid[:, None], uv, 0.0))
         for _ in range(4):  # the row decides the time, the time the row
-            turn = motion.pose(t + delay).rotation
-            uv, valid = CAMERA.project(np.einsum("nji,nj->ni", turn, points))
+            pose = motion.pose(t + delay)
+            there = np.einsum("nji,nj->ni", pose.rotation, points - pose.translation)
+            uv, valid = CAMERA.project(there)
             delay = shutter.delays_s(np.where(valid[:, None], uv, 0.0))
         keep = np.flatnonzero(valid & CAMERA.in_image(uv))
-        rays, rad_per_px, _ = rays_of(CAMERA, uv[keep])
-        parts.append((np.full(len(keep), row), keep, uv[keep], rays, rad_per_px))
+        uv = uv[keep] + rng.normal(0, noise_px, (len(keep), 2))
+        rays, rad_per_px, _ = rays_of(CAMERA, uv)
+        parts.append((np.full(len(keep), row), keep, uv, rays, rad_per_px))
     columns = [np.concatenate([p[k] for p in parts]) for k in range(5)]
     return Tracks(*columns, 5_000_000_000 + np.rint(times_s * 1e9).astype(np.int64))
 
@@ -70,3 +76,42 @@ def test_rows_are_counted_along_the_way_the_sensor_reads():
 def test_a_global_shutter_changes_nothing(make_world, motion):
     world = make_world(motion, seconds=1.0)
     assert unrolled(world.tracks, Shutter(0.0, CAMERA.size_wh), world.imu) is world.tracks
+
+
+def rolled_in_a_room(motion, readout_s):
+    """Two seconds and a half at 20 Hz, and the true path."""
+    points = np.random.default_rng(1).uniform([1.0, -3, -2], [5, 3, 2], (500, 3))
+    times_s = np.arange(0, 2.5, 0.05)
+    shutter = Shutter(readout_s, CAMERA.size_wh)
+    tracks = seen_row_by_row(motion, points, times_s, shutter, noise_px=0.3)
+    return tracks, motion.pose(times_s)
+
+
+def test_without_an_imu_corners_are_moved_back_along_their_own_motion(motion):
+    tracks, truth = rolled_in_a_room(replace(motion, haste=2.0), READOUT_S)
+    shutter = Shutter(READOUT_S, CAMERA.size_wh)
+    errors = [
+        ate_rmse(estimate(some, SlamConfig()).path.position, truth.translation, align="sim3")
+        for some in (tracks, unrolled(tracks, shutter, None))
+    ]
+    assert errors[1] < 0.4 * errors[0]
+
+
+@pytest.mark.parametrize("readout_s", [0.02, -0.03])
+def test_a_readout_that_nobody_told_is_found_in_the_pictures(motion, readout_s):
+    tracks, truth = rolled_in_a_room(replace(motion, haste=2.0), readout_s)
+    asked = estimate(tracks, SlamConfig(), shutter=Shutter(0.0, CAMERA.size_wh))
+    alone = estimate(tracks, SlamConfig())
+    assert asked.readout.used
+    assert abs(asked.readout.seconds - readout_s) < 3 * asked.readout.sigma_s < 0.006
+    mine, without = (
+        ate_rmse(found.path.position, truth.translation, align="sim3") for found in (asked, alone)
+    )
+    assert mine < 0.5 * without
+
+
+def test_a_shutter_that_is_global_stays_so(motion):
+    tracks, _ = rolled_in_a_room(motion, 0.0)
+    found = estimate(tracks, SlamConfig(), shutter=Shutter(0.0, CAMERA.size_wh)).readout
+    assert abs(found.seconds) < 3 * found.sigma_s
+    assert not found.used

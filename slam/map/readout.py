@@ -1,0 +1,120 @@
+"""How long a camera takes to read a picture out, from its pictures alone.
+
+Where the camera turns, the rows of a rolling shutter do not fit one pose: corners are off along
+their own motion, the more the farther from the middle row. The readout is one more parameter of a
+stretch of the map, adjusted with all the rest of it (`marginal.left_over`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.geometry.arrays import Floats, Ints
+from slam.config import SlamConfig
+from slam.map.bundle import MOST_LOOKS, POINT, WIDTHS, adjust
+from slam.map.elimination import Points, linearised
+from slam.map.mapping import SceneMap
+from slam.map.marginal import left_over
+from slam.map.scene import Scene
+from slam.sight.rays import tangent_rotations
+from slam.sight.rolling import Shutter, by_motion, motion
+from slam.sight.tracks import Observed
+
+STRETCH = 50  # keyframes that are looked at
+ROUNDS = 5
+HIDDEN_S = 1e-3  # what its own sigma leaves out: motion told by neighbouring pictures, other lenses
+CLEARLY = 3.0  # sigmas below which a shutter is taken to be global
+LONGEST_S = 0.1  # more is no shutter
+CAUCHY = 3.0  # the kernel of `bundle.Projections`
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Seconds from the first row to the last, negative from the last to the first, with sigma.
+
+    used: whether it was clear enough for the path to be made with it.
+    """
+
+    seconds: float
+    sigma_s: float
+
+    @property
+    def used(self) -> bool:
+        """Clearly not 0, and no longer than a shutter may take."""
+        return CLEARLY * self.sigma_s < abs(self.seconds) < LONGEST_S
+
+
+def rolling_taken_out(
+    tracks: Observed, maps: Sequence[SceneMap], config: SlamConfig, *, shutter: Shutter
+) -> tuple[Observed, Readout | None]:
+    """Tracks, those of the maps too, as a global shutter would have seen them, where the largest
+    map shows that theirs rolls. shutter: its rows; its readout is what is looked for."""
+    if not maps:
+        return tracks, None
+    largest = max(maps, key=lambda m: len(m.posed))
+    found = _Stretch(tracks, largest, config, shutter=shutter).readout()
+    if not found.used:
+        return tracks, found
+    unrolled = by_motion(tracks, replace(shutter, readout_s=found.seconds))
+    for scene_map in maps:
+        scene_map.scene.views = unrolled(scene_map.scene.views)
+        scene_map.scene.used[:] = True  # what did not fit before may now
+        adjust(scene_map.scene, scene_map.posed, sigma_px=config.pixel_sigma)
+    return tracks.changed(unrolled), found
+
+
+class _Stretch:
+    """Keyframes of a map that follow each other in the least time: where most moves."""
+
+    def __init__(
+        self, tracks: Observed, scene_map: SceneMap, config: SlamConfig, *, shutter: Shutter
+    ) -> None:
+        whole, posed = scene_map.scene, scene_map.posed
+        times_ns = whole.views.timestamps_ns[posed]
+        n = min(STRETCH, len(posed))
+        first = int(np.argmin(times_ns[n - 1 :] - times_ns[: len(posed) - n + 1]))
+        chosen = posed[first : first + n]
+        self._scene = Scene(
+            tracks.of_frames(scene_map.frames[chosen]), whole.n_tracks, whole.ranged
+        )
+        for row, frame in enumerate(chosen.tolist()):
+            self._scene.set_pose(row, whole.world_from_camera[frame])
+        self._scene.points[:], self._scene.known[:] = whole.points, whole.known
+        self._scene.drop_outliers(2 * config.outlier_px)
+        self._rolled, self._config = self._scene.views, config
+        self._motion, self._shutter = motion(self._rolled, tracks), shutter
+
+    def readout(self) -> Readout:
+        """Gauss-Newton, until a step matters no more."""
+        seconds, sigma_s = 0.0, 0.0
+        for _ in range(ROUNDS):
+            step_s, sigma_s = self._step(seconds)
+            seconds += step_s
+            if abs(seconds) < CLEARLY * sigma_s or abs(step_s) < sigma_s / 2:
+                break
+        return Readout(seconds, float(np.hypot(sigma_s, HIDDEN_S)))
+
+    def _step(self, seconds: float) -> tuple[float, float]:
+        scene, views = self._scene, self._rolled
+        late_s = seconds * self._shutter.parts(views.uv_px) * views.own
+        scene.views = replace(views, rays=views.rays - late_s[:, None] * self._motion)
+        adjusted = adjust(scene, np.flatnonzero(scene.posed), sigma_px=self._config.pixel_sigma)
+        assert adjusted is not None  # a map has observations
+        linear = linearised(*adjusted, widths=WIDTHS)
+        slope = self._by_readout(scene.thinned(scene.observations(), MOST_LOOKS))
+        points = Points.of(linear.jacobian, linear.columns(POINT))
+        right = np.zeros((len(linear.residual), 2))
+        right[: len(slope), 0], right[:, 1] = slope, linear.residual
+        right *= points.weight[:, None]
+        information, gradient = right[:, 0] @ left_over(points, right)
+        return float(-gradient / information), float(information**-0.5)
+
+    def _by_readout(self, rows: Ints) -> Floats:
+        """``(2n,)`` slope of every whitened corner's ray in the readout."""
+        views, sigma_px = self._scene.views.subset(rows), self._config.pixel_sigma
+        part = self._shutter.parts(views.uv_px) * views.own
+        tangent = tangent_rotations(views.rays)[:, :, :2]
+        moved = np.einsum("nij,ni->nj", tangent, part[:, None] * self._motion[rows])
+        weight = 1 / np.sqrt(1 + (self._scene.errors_px(rows) / sigma_px / CAUCHY) ** 2)
+        return np.asarray((moved * (weight / sigma_px / views.rad_per_px)[:, None]).ravel())
