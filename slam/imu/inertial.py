@@ -101,8 +101,8 @@ def integrate(imu: ImuData, query_ns: Ints) -> Integrated:
     rotation[0] = np.eye(3)
     for k, turn in enumerate(turns):
         rotation[k + 1] = rotation[k] @ turn
-    velocity, position = _twice(np.einsum("nij,nj->ni", rotation, accel), step)
-    by_velocity, by_position = _twice(-rotation.reshape(-1, 9), step)
+    velocity, position = twice(np.einsum("nij,nj->ni", rotation, accel), step)
+    by_velocity, by_position = twice(-rotation.reshape(-1, 9), step)
     at = np.searchsorted(times, query_ns)
     return Integrated(
         seconds[at],
@@ -114,7 +114,7 @@ def integrate(imu: ImuData, query_ns: Ints) -> Integrated:
     )
 
 
-def _twice(rate: Floats, step: Floats) -> tuple[Floats, Floats]:
+def twice(rate: Floats, step: Floats) -> tuple[Floats, Floats]:
     """First and second integral of rows of a rate that is linear within every step."""
     zero = np.zeros((1, rate.shape[1]))
     once = np.concatenate([zero, np.cumsum((rate[1:] + rate[:-1]) / 2 * step, axis=0)])

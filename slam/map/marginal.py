@@ -67,9 +67,15 @@ class Marginal:
 
 def left_over(points: Points, right: Floats) -> Floats:
     """What the graph's own variables cannot take up of the columns ``(m,k)``."""
+    return eliminated(points, right)[0]
+
+
+def eliminated(points: Points, right: Floats) -> tuple[Floats, Floats]:
+    """The same, and how far those that are no points move to take up the rest, ``(n,k)``."""
     by_points = points.inverse @ (points.to_points.T @ right)
     cross = points.to_others.T @ points.to_points
     normal = points.reduced() + LOOSE * identity(len(points.others), format="csc")
     by_others = splu(normal.tocsc()).solve(points.to_others.T @ right - cross @ by_points)
     by_points = by_points - points.inverse @ (cross.T @ by_others)
-    return np.asarray(right - points.to_points @ by_points - points.to_others @ by_others)
+    left = right - points.to_points @ by_points - points.to_others @ by_others
+    return np.asarray(left), -by_others

@@ -14,7 +14,7 @@ from slam.imu.inertial import GRAVITY_M_S2, ImuData, Start, deltas, integrate, l
 from slam.map import growth, visual_inertial
 from slam.map.bundle import covariances
 from slam.map.mapping import SceneMap
-from slam.map.sensor_axes import mounting_sigma, with_mounting
+from slam.map.sensor_axes import bent_by_axes
 from slam.map.visual_inertial import Inertial
 
 ROUNDS, MOST_ROUNDS = 3, 6  # more while a sensor's noise is still being found
@@ -101,12 +101,12 @@ def _refined(
     )
     off = pushes / used.accel_noise  # more or less than weighed with: so do the sigmas
     calm = noisy.without_bias(states.gyro_bias.mean(axis=0), np.zeros(3))
-    covariance = with_mounting(
-        off**2 * covariances(graph, values, posed),
-        scene.world_from_camera[posed],
-        sigma=mounting_sigma(graph, values, calm, times_ns=times_ns),
+    world_from_imu = scene.world_from_camera[posed] @ imu.camera_from_imu
+    bent, sigma = bent_by_axes(
+        graph, values, calm, times_ns=times_ns, world_from_imu=world_from_imu
     )
-    return states, noisy, covariance
+    by_axes = sigma**2 * bent @ bent.swapaxes(1, 2)
+    return states, noisy, off**2 * covariances(graph, values, posed) + by_axes
 
 
 def scale_by_ranges(scene_map: SceneMap) -> None:

@@ -3,63 +3,72 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
-from core.geometry.se3 import SE3
+from core.geometry.rotations import rotvec_from_matrix
 from slam.config import SlamConfig
 from slam.estimate import estimate
 from slam.imu.inertial import deltas, integrate
-from slam.map.sensor_axes import MOUNTING_SIGMA_RAD, spread, turned_by_axes, with_mounting
+from slam.map.scene import Scene
+from slam.map.sensor_axes import MOUNTING_SIGMA_RAD, bent_by_axes, felt_by_axes, spread
+from slam.map.visual_inertial import Inertial, refine
 
+BIASES = np.array([0.01, -0.02, 0.015]), np.array([0.08, -0.05, 0.1])
 SHAPE = np.array([[0.3, -1.0, 0.6], [0.8, -0.5, 0.2], [-0.4, 0.9, 0.7]])
 
 
-def test_a_tilt_turns_every_pose_and_moves_what_is_far():
-    rng = np.random.default_rng(0)
-    away = np.array([[0.0, 0, 0], [2.0, -1.0, 0.5]])
-    poses = SE3(np.tile(matrix_from_rotvec([0.3, 0.2, -1.0]), (2, 1, 1)), away + 5.0)
-    added = with_mounting(np.zeros((2, 6, 6)), poses, sigma=MOUNTING_SIGMA_RAD)
-    tilts = np.zeros((20000, 3))
-    tilts[:, :2] = rng.normal(0, MOUNTING_SIGMA_RAD, (20000, 2))
-    moved = matrix_from_rotvec(tilts) @ away[1] - away[1]
-    seen = np.cov(np.concatenate([tilts, moved], axis=1).T)
-    np.testing.assert_allclose(added[1], seen, atol=0.04 * np.abs(seen).max())
-    assert not added[0, 3:].any()
-    assert added[0, 2, 2] == 0  # the heading is not gravity's to tell
+def _with_axes(imu, gyro, accel=0 * SHAPE):
+    return replace(imu, gyro=imu.gyro + imu.gyro @ gyro.T, accel=imu.accel + imu.accel @ accel.T)
 
 
-def test_a_gyro_with_other_axes_gets_turns_wrong_by_a_share_of_them():
-    rng = np.random.default_rng(0)
-    turns = np.stack([np.zeros(3), [0.0, 0.8, -0.4], np.zeros(3)])
-    poses = SE3(matrix_from_rotvec(turns), np.zeros((3, 3)))
-    added = with_mounting(np.zeros((3, 6, 6)), poses, sigma=MOUNTING_SIGMA_RAD)
-    shapes = np.eye(3) + rng.normal(0, MOUNTING_SIGMA_RAD, (20000, 3, 3))
-    told = matrix_from_rotvec(shapes @ turns[1])
-    off = rotvec_from_matrix(told @ poses.rotation[1].T)
-    assert abs(np.sqrt(added[1, 2, 2]) / off[:, 2].std() - 1) < 0.1
-    assert added[0, 2, 2] == added[2, 2, 2] == 0  # turned back, what it got wrong is gone
-
-
-def test_what_was_known_stays():
-    known = np.tile(np.diag(np.arange(1.0, 7)), (3, 1, 1))
-    still = SE3(np.tile(np.eye(3), (3, 1, 1)), np.zeros((3, 3)))
-    more = with_mounting(known, still, sigma=MOUNTING_SIGMA_RAD) - known
-    np.testing.assert_allclose(more[:, 2:, 2:], 0)
-
-
-def _with_axes(imu, shape):
-    return replace(imu, gyro=imu.gyro + imu.gyro @ shape.T)
-
-
-def test_axes_change_turns_as_integrating_them_anew_says(make_world, motion):
+def test_what_is_felt_changes_as_integrating_it_anew_says(make_world, motion):
     imu = make_world(motion, seconds=2.0).imu
     times_ns = imu.timestamps_ns[10:300:40]
-    before, after = (
-        deltas(integrate(one, times_ns)).rotation for one in (imu, _with_axes(imu, 1e-4 * SHAPE))
-    )
-    told = turned_by_axes(imu, times_ns) @ (1e-4 * SHAPE).ravel()
-    seen = rotvec_from_matrix(before.transpose(0, 2, 1) @ after)
-    np.testing.assert_allclose(told, seen, atol=0.02 * np.abs(seen).max())
+    shape = 1e-4 * SHAPE
+    before = deltas(integrate(imu, times_ns))
+    felt = felt_by_axes(imu, times_ns)
+    for gyro, accel in ((shape, 0 * shape), (0 * shape, shape)):
+        after = deltas(integrate(_with_axes(imu, gyro, accel), times_ns))
+        turned = rotvec_from_matrix(before.rotation.transpose(0, 2, 1) @ after.rotation)
+        figures = np.concatenate([gyro.ravel(), accel.ravel()])
+        for told, seen in (
+            (felt.turned, turned),
+            (felt.sped, after.velocity - before.velocity),
+            (felt.shifted, after.position - before.position),
+        ):
+            np.testing.assert_allclose(told @ figures, seen, atol=0.02 * np.abs(seen).max())
+
+
+@pytest.mark.parametrize("sensor", ["gyro", "accelerometer"])
+def test_a_map_bends_with_a_sensors_axes_as_making_it_anew_says(make_world, motion, sensor):
+    world = make_world(motion, seconds=3.0, noise_px=0.02)
+    imu, rows = world.imu, np.arange(0, 60, 5)
+    scene = Scene(world.tracks.of_frames(rows))
+    for row, frame in enumerate(rows.tolist()):
+        scene.set_pose(row, world.truth[frame])
+    scene.triangulate(np.arange(scene.n_tracks), max_px=2.0)
+    times_ns = scene.views.timestamps_ns
+    velocities = np.gradient(scene.position, times_ns * 1e-9, axis=0)
+    states = Inertial(velocities, *(np.tile(b, (len(rows), 1)) for b in BIASES))
+
+    def made(imu):
+        nonlocal states
+        states, graph, values = refine(
+            scene, imu, np.arange(len(rows)), inertial=states, config=SlamConfig(), rounds=40
+        )
+        return graph, values, scene.world_from_camera @ imu.camera_from_imu
+
+    graph, values, before = made(imu)
+    calm = imu.without_bias(states.gyro_bias.mean(axis=0), np.zeros(3))
+    bent, _ = bent_by_axes(graph, values, calm, times_ns=times_ns, world_from_imu=before)
+    shape = 2e-3 * SHAPE
+    both = [shape, 0 * shape] if sensor == "gyro" else [0 * shape, shape]
+    _, _, after = made(_with_axes(imu, *both))
+    told = bent @ np.concatenate([one.ravel() for one in both])
+    turned = rotvec_from_matrix(after.rotation @ before.rotation.transpose(0, 2, 1))
+    moved = after.translation - before.translation
+    np.testing.assert_allclose(told[:, :3], turned, atol=0.1 * np.abs(turned).max())
+    np.testing.assert_allclose(told[:, 3:], moved, atol=0.1 * np.abs(moved).max())
 
 
 def test_a_sigma_is_found_from_figures_that_are_told_well():
