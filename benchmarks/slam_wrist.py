@@ -38,7 +38,7 @@ from slam.backends.registry import backend_named
 from slam.config import SlamConfig
 from slam.recording import read_recording
 from slam.stage import trajectory_table, wrist_columns
-from slam.wrist.cameras import locate_wrists
+from slam.wrist.cameras import locate_wrists, wrist_helper
 
 TAKES: dict[str, dict[str, Any]] = {
     "blocks_41": {"task": "blocks_to_tray", "seed": 41},
@@ -84,7 +84,8 @@ def take_figures(name: str, cache: Path, seconds: float) -> dict[str, Any]:
         recording = read_recording(session, SlamConfig(), NO_PROGRESS)
         result = backend_named("builtin").estimate(recording)
         begun_s = cpu_s()
-        wrists = locate_wrists(recording, result)
+        with wrist_helper(recording) as helper:
+            wrists = locate_wrists(recording, result, helper)
         spent_s = cpu_s() - begun_s
         path = trajectory_table(result, recording.ticks, recording.head_from_camera.inverse())
         found = replace(path, **wrist_columns(wrists))

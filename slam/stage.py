@@ -27,7 +27,7 @@ from slam.output.refined import refined_calibration
 from slam.output.report import make_report, wrist_figures
 from slam.recording import range_stream, read_recording
 from slam.result import Estimate
-from slam.wrist.cameras import locate_wrists, wrist_streams
+from slam.wrist.cameras import locate_wrists, wrist_helper, wrist_streams
 from slam.wrist.ticks import WristPath
 
 
@@ -53,14 +53,17 @@ class Slam:
         backend = backend_named(config.backend)
         folder.remove(REFINED_CALIBRATION)
         recording = read_recording(folder, config, progress)
-        result = backend.estimate(recording)
+        with wrist_helper(recording) as helper:
+            result = backend.estimate(recording)
+            refined = refined_calibration(
+                Calibration.read(folder), config.stream, result.calibrated
+            )
+            used = recording
+            if refined is not None:
+                recorded = refined.stream(config.stream).camera
+                used = replace(recording, recorded=recorded, warnings=[])
+            wrists = locate_wrists(used, result, helper)
         ticks, camera_from_head = recording.ticks, recording.head_from_camera.inverse()
-        refined = refined_calibration(Calibration.read(folder), config.stream, result.calibrated)
-        if refined is not None:
-            recorded = refined.stream(config.stream).camera
-            wrists = locate_wrists(replace(recording, recorded=recorded, warnings=[]), result)
-        else:
-            wrists = locate_wrists(recording, result)
         report = {"backend": backend.name} | make_report(result, ticks.timestamp_ns)
         report |= wrist_figures(wrists)
         trajectory, points = trajectory_table(result, ticks, camera_from_head), points_table(result)

@@ -7,46 +7,25 @@ ones get theirs from poses found in this way: errors add up, and sigma with them
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 
 from core.geometry.arrays import Floats, Ints, unit
 from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
-from slam.config import SlamConfig
-from slam.sight.follow import Follower
 from slam.sight.localise import View, ransac_pose, refine_pose
-from slam.sight.pictures import tracked_camera
 from slam.sight.rays import angular_error, triangulate
 from slam.sight.tracks import Tracks
+from slam.wrist.own_corners import Trail
 from slam.wrist.sighting import Sighting, sighting_of
 
-FOLLOWING = SlamConfig(
-    tracked_side_px=320,
-    target_tracks=200,
-    flow_levels=3,
-    flow_window_px=11,
-    epipolar_px=1e3,  # no check: most of a picture may move with the hand
-    loop_closure=False,
-)
-MEMORY = 45  # posed frames that corners are placed from
+MEMORY, LONGEST = 45, 60  # posed frames that corners are placed from, and how far off
 LEAST_SEEN, MOST_COUNTED = 4, 4  # of those: to be placed, and taken to be independent
 LEAST_SPREAD_RAD = 0.012  # of the directions that a corner was seen from
 FIT_PX, SIGMA_PX, OUTLIER_PX = 1.0, 1.5, 2.0  # in the small pictures
 LEAST_POINTS, LEAST_SHARE = 20, 0.65  # that agree on a pose, and of those placed
 DRIFT_SHARE, DRIFT_RAD = 0.01, 0.002  # what corners placed anew are off by, all alike: of distance
-
-
-def own_corners(pictures: Iterable[Any], camera: Camera, times_ns: Ints) -> Tracks:
-    """Corners through a wrist camera's grey pictures, which are made small first."""
-    small = tracked_camera(camera, FOLLOWING)
-    follower = Follower(small, FOLLOWING)
-    for picture in pictures:
-        follower.add(cv2.resize(picture, small.size_wh, interpolation=cv2.INTER_AREA))
-    return follower.tracks(times_ns).of_frames(np.arange(len(times_ns)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +43,14 @@ class _Placed:
 class Bridge:
     """A stretch of one wrist camera's pictures, and where the camera is known to have been.
 
-    pictures, times_ns: of the stretch.   ahead: how many of them come before the one that is
-    numbered 0.   Corners are followed when a pose is asked for, as most stretches need none.
+    ahead: how many of the pictures come before the one that is numbered 0.   Corners are followed
+    where a pose is asked for, from where the camera was known: most pictures need none.
     """
 
-    def __init__(
-        self, pictures: Sequence[Any], camera: Camera, times_ns: Ints, *, ahead: int = 0
-    ) -> None:
-        self._pictures, self._camera, self._times_ns = pictures, camera, times_ns
-        self._ahead = ahead
+    def __init__(self, pictures: Sequence[Any], camera: Camera, *, ahead: int = 0) -> None:
+        self._pictures, self._camera, self._ahead = pictures, camera, ahead
         self._seen: dict[int, Sighting] = {}
-
-    @cached_property
-    def _tracks(self) -> Tracks:
-        return own_corners(self._pictures, self._camera, self._times_ns)
+        self._trail: Trail | None = None
 
     def told(self, seen: dict[int, Sighting]) -> None:
         """Where the camera was, by picture."""
@@ -88,12 +61,21 @@ class Bridge:
         for frame in seen:
             self._seen.pop(frame, None)
 
-    def pose(self, frame: int, guess: SE3) -> Sighting | None:
-        """From a guessed camera_from_world; None where too few corners agree."""
-        placed = self._placed(frame, guess.inverse().translation)
+    def pose(self, frame: int, guess: SE3, *, step: int = 1) -> Sighting | None:
+        """From a guessed camera_from_world and pictures before (step 1) or after (-1); None where
+        too few corners agree."""
+        known = [k for k in self._seen if 0 < (frame - k) * step <= LONGEST]
+        known = sorted(known, key=lambda k: abs(k - frame))[:MEMORY]
+        if len(known) < LEAST_SEEN:
+            return None
+        trail = self._trail_to(frame, known[-1], step=step)
+        tracks = trail.to(self._ahead + frame)
+        before = {trail.frame_of(self._ahead + k): self._seen[k] for k in known}
+        now, here = trail.frame_of(self._ahead + frame), guess.inverse().translation
+        placed = _placed(tracks, now, before, here=here)
         if placed is None or len(placed.rows) < LEAST_POINTS:
             return None
-        tracks, rows = self._tracks, placed.rows
+        rows = placed.rows
         view = View(placed.points, tracks.rays[rows], tracks.rad_per_px[rows] * placed.unsure)
         for start in (guess, None):
             begin = ransac_pose(view, outlier_px=OUTLIER_PX) if start is None else start
@@ -107,37 +89,43 @@ class Bridge:
                 return replace(sighting, covariance=sighting.covariance + drift)
         return None
 
-    def _placed(self, frame: int, here: Floats) -> _Placed | None:
-        """The corners of a frame that stayed in one place. here ``(3,)``: about where it was."""
-        known = sorted(self._seen, key=lambda k: abs(k - frame))[:MEMORY]
-        known = [k for k in known if k != frame]
-        poses = [self._seen[k] for k in known]
-        if len(known) < LEAST_SEEN:
-            return None
-        tracks, now = self._tracks, self._ahead + frame
-        rows = np.arange(tracks.starts[now], tracks.starts[now + 1])
-        which = np.full(len(tracks.timestamps_ns), -1)
-        which[self._ahead + np.array(known)] = np.arange(len(known))
-        rank = np.full(tracks.n_tracks, -1)
-        rank[tracks.track[rows]] = np.arange(len(rows))
-        of = np.flatnonzero((which[tracks.frame] >= 0) & (rank[tracks.track] >= 0))
-        of = of[np.argsort(rank[tracks.track[of]], kind="stable")]
-        if not len(of):
-            return None
-        first = np.flatnonzero(np.diff(rank[tracks.track[of]], prepend=-1))
-        count = np.diff(first, append=len(of))
-        point, by = np.repeat(np.arange(len(first)), count), which[tracks.frame[of]]
-        axes = np.stack([pose.world_from_camera.rotation for pose in poses])[by]
-        places = np.stack([pose.world_from_camera.translation for pose in poses])[by]
-        covariance = np.stack([pose.covariance for pose in poses])[by]
-        rays = np.einsum("nij,nj->ni", axes, tracks.rays[of])
-        points, spread = triangulate(places, rays, point)
-        error = angular_error(rays, points[point] - places) / tracks.rad_per_px[of]
-        fit = np.sqrt(np.add.reduceat(np.minimum(error, 1e3) ** 2, first) / count)
-        good = (count >= LEAST_SEEN) & (spread > LEAST_SPREAD_RAD) & (fit < FIT_PX)
-        mean = unit(np.add.reduceat(rays, first, axis=0)[good])
-        aside = np.linalg.norm(np.cross(mean, unit(points[good] - here)), axis=1)
-        sure = spread[good] * np.sqrt(np.minimum(count[good], MOST_COUNTED))
-        drift = np.add.reduceat(covariance, first, axis=0)[good] / count[good, None, None]
-        seen = rows[rank[tracks.track[of[first[good]]]]]
-        return _Placed(seen, points[good], np.hypot(1.0, aside / sure), drift)
+    def _trail_to(self, frame: int, first: int, *, step: int) -> Trail:
+        """Corners from the first picture on, at least."""
+        first, frame = self._ahead + first, self._ahead + frame
+        if self._trail is None or not self._trail.leads(first, frame, step=step):
+            self._trail = Trail(self._pictures, self._camera, begin=first, step=step)
+        return self._trail
+
+
+def _placed(
+    tracks: Tracks, now: int, known: dict[int, Sighting], *, here: Floats
+) -> _Placed | None:
+    """The corners of a frame that stayed in one place. known: by frame of the tracks.   here
+    ``(3,)``: about where the camera was."""
+    poses = list(known.values())
+    rows = np.arange(tracks.starts[now], tracks.starts[now + 1])
+    which = np.full(len(tracks.timestamps_ns), -1)
+    which[list(known)] = np.arange(len(known))
+    rank = np.full(tracks.n_tracks, -1)
+    rank[tracks.track[rows]] = np.arange(len(rows))
+    of = np.flatnonzero((which[tracks.frame] >= 0) & (rank[tracks.track] >= 0))
+    of = of[np.argsort(rank[tracks.track[of]], kind="stable")]
+    if not len(of):
+        return None
+    first = np.flatnonzero(np.diff(rank[tracks.track[of]], prepend=-1))
+    count = np.diff(first, append=len(of))
+    point, by = np.repeat(np.arange(len(first)), count), which[tracks.frame[of]]
+    axes = np.stack([pose.world_from_camera.rotation for pose in poses])[by]
+    places = np.stack([pose.world_from_camera.translation for pose in poses])[by]
+    covariance = np.stack([pose.covariance for pose in poses])[by]
+    rays = np.einsum("nij,nj->ni", axes, tracks.rays[of])
+    points, spread = triangulate(places, rays, point)
+    error = angular_error(rays, points[point] - places) / tracks.rad_per_px[of]
+    fit = np.sqrt(np.add.reduceat(np.minimum(error, 1e3) ** 2, first) / count)
+    good = (count >= LEAST_SEEN) & (spread > LEAST_SPREAD_RAD) & (fit < FIT_PX)
+    mean = unit(np.add.reduceat(rays, first, axis=0)[good])
+    aside = np.linalg.norm(np.cross(mean, unit(points[good] - here)), axis=1)
+    sure = spread[good] * np.sqrt(np.minimum(count[good], MOST_COUNTED))
+    drift = np.add.reduceat(covariance, first, axis=0)[good] / count[good, None, None]
+    seen = rows[rank[tracks.track[of[first[good]]]]]
+    return _Placed(seen, points[good], np.hypot(1.0, aside / sure), drift)

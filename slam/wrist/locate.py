@@ -5,17 +5,19 @@ In a window the camera is found from nothing where it is not known (`start`), fo
 camera sees. What is not seen clearly enough has no pose.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from core.geometry.arrays import Ints
 from core.geometry.cameras import Camera
+from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
 from core.session.frames import FrameReader, open_frames
 from slam.recording import Recording
 from slam.result import Estimate
+from slam.sight.hand_masks import HandMasks
 from slam.sight.pictures import grey_of, tracked_camera
 from slam.wrist.bridging import MEMORY, Bridge
 from slam.wrist.hands_seen import HandSeen, HandTrack, hand_track
@@ -29,7 +31,8 @@ from slam.wrist.tracking import LOOK_EVERY, Tracker
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_AT_LEAST_S = 0.4, 10.0  # starts that fail are tried again ever later, by
-TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.2  # so much; where the camera has been seen before
+TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.15  # so much; where the camera has been seen before
+ANYHOW_EVERY = 3  # tries: the others take a camera seen before to be held as it was then
 LEAST_RUN = 8  # frames that the map was found in or just before; shorter runs do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
@@ -61,7 +64,8 @@ class _Tries:
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S
     later: float = TRY_LATER
-    guess: int = 0  # the way of holding the camera to try: the one that was right last
+    guess: int = 0  # the way of holding the camera to try
+    last: SE3 | None = None  # where it was last
 
     def due(self, time_ns: int) -> bool:
         """Whether it is time."""
@@ -73,9 +77,14 @@ class _Tries:
         self.next_ns = time_ns + int(self.pause_s * 1e9)
         self.pause_s = min(self.later * self.pause_s, TRY_AT_LEAST_S)
 
-    def found(self, time_ns: int) -> None:
+    @property
+    def before(self) -> SE3 | None:
+        """Where it was last, to look for it held like that, but for every third time."""
+        return self.last if self.guess % ANYHOW_EVERY else None
+
+    def found(self, time_ns: int, sighting: Sighting) -> None:
         """The camera is known here; wait a little once it is lost."""
-        self.later = TRY_LATER_AGAIN
+        self.later, self.guess, self.last = TRY_LATER_AGAIN, 1, sighting.world_from_camera
         self.pause_s, self.next_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
 
 
@@ -91,6 +100,7 @@ class _Finder:
     wrist: FrameReader
     readout_s: float
     tries: _Tries = field(default_factory=_Tries)
+    shown: dict[int, Picture] = field(default_factory=dict)  # the last window's, by tick
 
     def path(self) -> WristPath:
         """Where it was at every tick."""
@@ -108,7 +118,7 @@ class _Finder:
                 grey_of(frame, self.camera.size_wh)
                 for frame in self.wrist.iterate(step=step, start=start, stop=stop)
             ]
-            bridge = Bridge(pictures, self.camera, times_ns[first - ahead : last + 1], ahead=ahead)
+            bridge = Bridge(pictures, self.camera, ahead=ahead)
             pictures = pictures[ahead:]
             bridge.told({row - first: s for row, s in seen.items() if row >= first - ahead})
             tracker = Tracker(
@@ -157,17 +167,24 @@ class _Finder:
 
     def _around(self, map_id: int, span_ns: tuple[int, int]) -> Surroundings | None:
         scene_map = next(m for m in self.result.maps if m.map_id == map_id)
-        ticks = self.recording.ticks
-        chosen = keyframes_around(scene_map, ticks.timestamp_ns, span_ns)
-        masks, camera = self.recording.hand_masks(), self.recording.camera
+        times_ns = self.recording.ticks.timestamp_ns
+        chosen = keyframes_around(scene_map, times_ns, span_ns)
+        self.shown = {
+            tick: self.shown.get(tick) or self._picture(keyframe, tick) for keyframe, tick in chosen
+        }
+        shown = list(self.shown.values())
+        return surroundings_of(scene_map, self.recording.camera, shown, times_ns=times_ns)
 
-        def pictures() -> Iterator[Picture]:
-            for keyframe, tick in chosen:
-                frame = self.head.near(int(ticks.timestamp_ns[tick]))
-                free = None if masks is None else masks.free(int(ticks.tick[tick]))
-                yield Picture(keyframe, tick, grey_of(frame, camera.size_wh), free)
+    def _picture(self, keyframe: int, tick: int) -> Picture:
+        ticks, masks = self.recording.ticks, self.masks
+        frame = self.head.near(int(ticks.timestamp_ns[tick]))
+        free = None if masks is None else masks.free(int(ticks.tick[tick]))
+        return Picture(keyframe, tick, grey_of(frame, self.recording.camera.size_wh), free)
 
-        return surroundings_of(scene_map, camera, pictures(), times_ns=ticks.timestamp_ns)
+    @cached_property
+    def masks(self) -> HandMasks | None:
+        """Where hands are in the head's pictures."""
+        return self.recording.hand_masks()
 
 
 @dataclass(eq=False)
@@ -191,7 +208,7 @@ class _Window:
             self._follow(0, before, seen, least=0)
         for row, time_ns in enumerate(self.times_ns.tolist()):
             if row in seen:
-                self.tries.found(time_ns)
+                self.tries.found(time_ns, seen[row])
                 continue
             hand = self.hands.at(time_ns)
             if hand is None or row in self.refused or not self.tries.due(time_ns):
@@ -205,7 +222,9 @@ class _Window:
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:
         looks = self.around.looks_near(int(self.times_ns[row]))
-        proposals = self.starter.propose(self.pictures[row], hand, looks, guess=self.tries.guess)
+        proposals = self.starter.propose(
+            self.pictures[row], hand, looks, guess=self.tries.guess, before=self.tries.before
+        )
         for proposed in proposals:
             sighting = self.tracker.settle(row, proposed)
             if sighting is not None:

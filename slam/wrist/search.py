@@ -46,11 +46,14 @@ def search(
     camera: Camera,
     camera_from_world: SE3,
     radius_px: int,
+    most: int = MOST_POINTS,
 ) -> Found:
-    """Candidates (rows, most wanted first) that are found within ``radius_px``."""
+    """Candidates (rows, most wanted first) that are found within ``radius_px``; so many of those
+    that are in view are looked for."""
     rows, uv, warp = _in_view(
         landmarks, candidates, camera=camera, camera_from_world=camera_from_world
     )
+    rows, uv, warp = rows[:most], uv[:most], warp[:most]
     drawn = _drawn(landmarks, rows, warp)
     keep = _texture(drawn) > LEAST_TEXTURE
     rows, uv, drawn = rows[keep], uv[keep], drawn[keep]

@@ -33,6 +33,7 @@ WRIST_ABOVE_M, MIDDLE_AHEAD_M = 0.08, 0.12  # where to draw the table: wrist's h
 LEVEL, RAISED, BENT = (0.06, 0.0), (0.12, -8.0), (0.08, 20.0)  # metres above, degrees down
 GUESSES = ((LEVEL, RAISED), (LEVEL, RAISED), (BENT,))  # how the camera is held, tried in turn
 ROLLS_DEG = ((0.0, -30.0, 30.0), (-15.0, 15.0, -50.0, 50.0))  # the others if those give no pose
+ROLLS_SINCE_DEG = (0.0, -25.0, 25.0)  # of a camera that was seen before, from how it was then
 FEATURES, CONTRAST, RATIO = 1500, 0.01, 0.9
 SAMPLES, OUTLIER_PX = 600, 4.0
 LEAST_MATCHES = 5  # that agree, to propose
@@ -87,26 +88,29 @@ class Starter:
         self._sift = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST)
 
     def propose(
-        self, grey: Any, hand: HandSeen, looks: Sequence[Look], *, guess: int = 0
+        self,
+        grey: Any,
+        hand: HandSeen,
+        looks: Sequence[Look],
+        *,
+        guess: int = 0,
+        before: SE3 | None = None,
     ) -> Iterator[SE3]:
         """world_from_camera candidates. looks: head pictures, the nearest in time first.   guess:
-        of ``GUESSES``; a table looks about alike from a little beside."""
+        of ``GUESSES``; a table looks about alike from a little beside.   before: where the camera
+        was last, to be held about as it was then; None for any way of holding it.
+        """
         floor = self._floor(hand, looks)
         if floor is None:
             return
         small = cv2.resize(grey, self._camera.size_wh, interpolation=cv2.INTER_AREA)
         pairs = np.zeros((0, 6))
-        for rolls in ROLLS_DEG:
-            holds = [
-                _Hold(height, _up(roll, down))
-                for height, down in GUESSES[guess % len(GUESSES)]
-                for roll in rolls
-            ]
+        for holds in _guessed(guess) if before is None else [_since(before, floor)]:
             parts = [self._alike(small, floor, hand, hold=hold) for hold in holds]
             pairs = np.concatenate([pairs, *parts])
             if not len(pairs):
                 return
-            if len(pairs) >= LEAST_PAIRS:
+            if len(pairs) >= (LEAST_PAIRS if before is None else LEAST_MATCHES):
                 yield from self._exact(small, floor, hand, pairs=pairs)
 
     def _exact(self, small: Any, floor: _Floor, hand: HandSeen, *, pairs: Floats) -> Iterator[SE3]:
@@ -183,6 +187,19 @@ class Starter:
             words = np.zeros((0, 128), np.float32)
         share = words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
         return _Above(rows[:, :2], rows[:, 2], rows[:, 3], np.sqrt(share))
+
+
+def _guessed(guess: int) -> Iterator[list[_Hold]]:
+    """Ways of holding a camera, the likely ones first."""
+    for rolls in ROLLS_DEG:
+        ways = GUESSES[guess % len(GUESSES)]
+        yield [_Hold(height, _up(roll, down)) for height, down in ways for roll in rolls]
+
+
+def _since(before: SE3, floor: _Floor) -> list[_Hold]:
+    """Those near the one that it was held in last: a forearm rolls, and its strap stays."""
+    rolls = [matrix_from_rotvec([0.0, 0.0, np.deg2rad(roll)]) for roll in ROLLS_SINCE_DEG]
+    return [_Hold(LEVEL[0], roll @ before.rotation.T @ floor.up) for roll in rolls]
 
 
 def _up(roll_deg: float, down_deg: float) -> Floats:

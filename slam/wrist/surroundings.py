@@ -38,28 +38,26 @@ class Surroundings:
 def keyframes_around(
     scene_map: SceneMap, times_ns: Ints, span_ns: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Posed keyframes (row of the scene, row of the tick) to look at the time span with.
-
-    times_ns: of the ticks.
+    """Posed keyframes (row of the scene, row of the tick) to look at the time span with: the same
+    ones for spans that overlap. times_ns: of the ticks.
     """
     chosen: list[tuple[int, int]] = []
     last = -np.inf
     for keyframe in scene_map.posed.tolist():
         tick = int(scene_map.frames[keyframe])
         time = int(times_ns[tick])
-        if not span_ns[0] - MARGIN_S * 1e9 <= time <= span_ns[1] + MARGIN_S * 1e9:
+        if time - last < EVERY_S * 1e9:
             continue
-        if time - last >= EVERY_S * 1e9:
+        last = time
+        if span_ns[0] - MARGIN_S * 1e9 <= time <= span_ns[1] + MARGIN_S * 1e9:
             chosen.append((keyframe, tick))
-            last = time
     return chosen
 
 
 def surroundings_of(
-    scene_map: SceneMap, camera: Camera, pictures: Iterator[Picture], *, times_ns: Ints
+    scene_map: SceneMap, camera: Camera, shown: Sequence[Picture], *, times_ns: Ints
 ) -> Surroundings | None:
     """From some keyframes' pictures; None without any. camera: the head's. times_ns: of ticks."""
-    shown = list(pictures)
     if not shown:
         return None
     scene = scene_map.scene

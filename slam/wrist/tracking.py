@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from core.geometry.arrays import Floats, Ints
+from core.geometry.arrays import Bools, Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.rotations import rotvec_from_matrix
 from core.geometry.se3 import SE3
@@ -19,10 +19,11 @@ from slam.sight.localise import View, ransac_pose, refine_pose
 from slam.sight.rays import rays_of
 from slam.wrist.bridging import Bridge
 from slam.wrist.landmarks import Landmarks, project
-from slam.wrist.search import search
+from slam.wrist.search import MOST_POINTS, search
 from slam.wrist.sighting import Sighting, sighting_of
 
 LEAST_INLIERS, LEAST_SHARE = 30, 0.55  # agreeing points, and their share of those found
+WELL_SEEN, ENOUGH_POINTS = 60, 120  # agreed the last time: then so many are looked for
 OUTLIER_PX, SIGMA_PX = 4.0, 1.5
 START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (7,)
 WIDE_PX = 16  # from this radius on the points found are sampled, not averaged
@@ -34,12 +35,13 @@ MOST_DRIFT_M = 0.012  # along any axis: a camera that was carried on for too lon
 APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
 LEAST_FLOW, MOST_FLOW, ROUND_TRIP_PX = 8, 80, 1.0  # points: looked for, they come well spread
 NONE = np.zeros(0, np.int64)
+FLOW_SIDE_PX = 320  # of the pictures that flow is looked for in
 FLOW: dict[str, Any] = {
-    "winSize": (21, 21),
-    "maxLevel": 3,
+    "winSize": (11, 11),
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
 }
+FLOW_LEVELS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ class Tracker:
         guess, unseen = moved @ before.camera_from_world, before.sighting.unseen + 1
         flowed = self._flow(before, guess, frames)
         far = lost or unseen > LOOK_EVERY
-        carried = self._carried(before, guess, frames[1]) if far or flowed is None else None
+        carried = self._carried(before, guess, frames) if far or flowed is None else None
         near = carried or flowed
         if near is not None and not lost and frames[1] % (LOOK_AGAIN if far else LOOK_EVERY):
             return near, carried is not None or near.sighting.inliers >= LEAST_INLIERS
@@ -124,12 +126,12 @@ class Tracker:
         found = self._look(frames[1], guess_now, radii_px, wanted=before.row)
         if found is not None and (near is None or wide or _agree(found.sighting, near.sighting)):
             return found, True
-        carried = carried or self._carried(before, guess, frames[1])
+        carried = carried or self._carried(before, guess, frames)
         return carried or flowed, carried is not None
 
-    def _carried(self, before: _Known, guess: SE3, frame: int) -> _Known | None:
-        """A frame by the wrist's own corners alone, while they say where it is well enough."""
-        found = self._bridge.pose(frame, guess)
+    def _carried(self, before: _Known, guess: SE3, frames: tuple[int, int]) -> _Known | None:
+        """The next frame by the wrist's own corners alone, while they say well enough where."""
+        found = self._bridge.pose(frames[1], guess, step=frames[1] - frames[0])
         if found is None or found.sigma_m > MOST_DRIFT_M:
             return None
         return _unseen(replace(found, unseen=before.sighting.unseen + 1), before.row)
@@ -151,6 +153,7 @@ class Tracker:
                 camera=self._camera,
                 camera_from_world=guess,
                 radius_px=radius,
+                most=MOST_POINTS if len(wanted) < WELL_SEEN else ENOUGH_POINTS,
             )
             if len(found.row) < LEAST_INLIERS:
                 return None
@@ -173,10 +176,7 @@ class Tracker:
             return None
         ahead, inside = project(self._camera, guess, points)
         ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
-        moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, start, ahead, **FLOW)
-        back, status_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, start.copy(), **FLOW)
-        good = (status & status_back).ravel() > 0
-        good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX
+        moved, good = flowed((before, after), start, ahead)
         uv = moved[good].astype(np.float64)
         rays, rad_per_px, valid = rays_of(self._camera, uv)
         view = View(points[good][valid], rays[valid], rad_per_px[valid])
@@ -186,6 +186,25 @@ class Tracker:
         if found.sighting.inliers < max(LEAST_FLOW, 0.5 * len(view.points)):
             return None
         return replace(found, sighting=replace(found.sighting, unseen=known.sighting.unseen + 1))
+
+
+def flowed(pictures: tuple[Any, Any], start: Floats, ahead: Floats) -> tuple[Floats, Bools]:
+    """Where pixels ``(N,2)`` of one picture lie in the next, and which are sure: the way back leads
+    to where they were. ahead: about where. Halved pictures tell it as well, at a third of the cost.
+    """
+    shrink = min(FLOW_SIDE_PX / max(pictures[0].shape), 1.0)
+    small = [
+        cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        for picture in pictures
+    ]
+    start, ahead = (((uv + 0.5) * shrink - 0.5).astype(np.float32) for uv in (start, ahead))
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(*small, start, ahead, maxLevel=FLOW_LEVELS, **FLOW)
+    back, status_back, _ = cv2.calcOpticalFlowPyrLK(
+        small[1], small[0], moved, start.copy(), maxLevel=0, **FLOW
+    )
+    good = (status & status_back).ravel() > 0
+    good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX * shrink
+    return (moved + 0.5) / shrink - 0.5, good
 
 
 def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:

@@ -79,7 +79,7 @@ def around(table):
         scene.set_pose(frame, poses[frame])
     scene.points[:], scene.known[:] = points, True
     scene_map = SceneMap(0, scene, np.arange(3), np.arange(3), np.zeros((3, 6, 6)), 0.01)
-    pictures = (Picture(k, k, shot(table, HEAD, poses[k])) for k in range(3))
+    pictures = [Picture(k, k, shot(table, HEAD, poses[k])) for k in range(3)]
     return surroundings_of(scene_map, HEAD, pictures, times_ns=TICKS)
 
 
@@ -95,7 +95,7 @@ def tracker_of(around, pictures):
         WRIST,
         pictures,
         around.landmarks,
-        bridge=Bridge(pictures, WRIST, times),
+        bridge=Bridge(pictures, WRIST),
         times_ns=times,
         landmark_ns=around.landmark_ns,
     )
@@ -134,7 +134,7 @@ def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(ta
     pictures = [shot(table, camera, pose) for pose in path]
     for picture in pictures:
         picture[160:] = table[:80, :320]
-    bridge = Bridge(pictures, camera, np.arange(14))
+    bridge = Bridge(pictures, camera)
     bridge.told({k: Sighting(path[k], np.eye(6) * 1e-8, 40, 0.2) for k in range(7)})
     sigma = []
     for row in range(7, 14):
@@ -150,7 +150,7 @@ def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(ta
 def test_it_is_carried_by_corners_that_were_seen_from_several_places_alone(table):
     camera, pose = pinhole(135.0, (320, 240)), wrist_path(1)[0]
     pictures = [shot(table, camera, pose)] * 7
-    bridge = Bridge(pictures, camera, np.arange(7))
+    bridge = Bridge(pictures, camera)
     bridge.told({k: Sighting(pose, np.eye(6) * 1e-8, 40, 0.2) for k in range(6)})
     assert bridge.pose(6, pose.inverse()) is None
 

@@ -13,7 +13,7 @@ from slam.config import SlamConfig
 from slam.path import CameraPath
 from slam.recording import Recording
 from slam.result import Estimate
-from slam.wrist.cameras import _located_beside
+from slam.wrist.cameras import started_helper
 
 
 @pytest.fixture
@@ -27,17 +27,22 @@ def lost(tmp_path):
 
 
 def test_what_a_child_refuses_is_refused_here(lost):
-    with (
-        pytest.raises(StorageError, match="cannot read"),
-        _located_beside(*lost, "left_wrist") as path,
-    ):
-        path()
+    with started_helper() as helper:
+        helper.begin(*lost, "left_wrist")
+        with pytest.raises(StorageError, match="cannot read"):
+            helper.path()
 
 
 def test_a_child_that_dies_says_what_it_was_doing(lost, monkeypatch):
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with (
-        pytest.raises(HandoffError, match="placing left_wrist failed"),
-        _located_beside(*lost, "left_wrist") as path,
-    ):
-        path()
+    with started_helper() as helper:
+        helper.begin(*lost, "left_wrist")
+        with pytest.raises(HandoffError, match="placing left_wrist failed"):
+            helper.path()
+
+
+def test_a_child_without_work_ends_quietly(capfd):
+    with started_helper() as helper:
+        pass
+    assert helper.process.returncode == 0
+    assert capfd.readouterr().err == ""
