@@ -152,6 +152,19 @@ def _unit_cure(key: str, unit: str) -> str:
     return f'set {key} = "{unit}" under [imu] in the recording\'s rig.toml and ingest it again'
 
 
+def _upright(off_deg: float) -> list[tuple[str, str]]:
+    """What gravity says of a picture whose up is so many degrees clockwise from its top."""
+    if not TURNED_DEG < off_deg < 360 - TURNED_DEG:
+        return []
+    turn = -90 * round(off_deg / 90) % 360
+    signs = "the accelerometer's signs (at rest it reads +9.8 upwards) or " if turn == 180 else ""
+    text = (
+        f"up is {off_deg:.0f} degrees clockwise from the top of the head's picture: turn it {turn} "
+        f"further (rotate under [streams.head]), or correct {signs}head_from_imu"
+    )
+    return [("amber", text)]
+
+
 def imu_findings(
     figures: dict[str, Any], *, noise_given: bool, stabilised: str = ""
 ) -> list[Finding]:
@@ -164,18 +177,13 @@ def imu_findings(
         )
         found.append(("red", text))
     elif abs(gravity - GRAVITY_M_S2) > 1.5:
-        text = (
-            f"median acceleration is {gravity:.2f} m/s², not near {GRAVITY_M_S2}; check units, axes"
-        )
+        cure = "check units, axes"
+        if gravity < 3:
+            cure = "is gravity taken out? record the raw accelerometer"
+        text = f"median acceleration is {gravity:.2f} m/s², not near {GRAVITY_M_S2}; {cure}"
         found.append(("red", text))
-    off = figures["up_off_deg"] or 0.0
-    if TURNED_DEG < off < 360 - TURNED_DEG:
-        text = (
-            f"up is {off:.0f} degrees clockwise from the top of the head's picture: turn it "
-            f"{-90 * round(off / 90) % 360} further (rotate under [streams.head]), or correct "
-            "head_from_imu"
-        )
-        found.append(("amber", text))
+    else:
+        found += _upright(figures["up_off_deg"] or 0.0)
     if figures["gyro_p95_rad_s"] > 15:
         turn = figures["gyro_p95_rad_s"]
         text = f"turns at {turn:.0f} rad/s: too fast for a head; {_unit_cure('gyro_unit', 'deg/s')}"

@@ -21,6 +21,7 @@ from core.session.documents import Keys, located
 RIG_TOML = "rig.toml"
 LABELS_CSV = "labels.csv"
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+FARTHEST_M = 2.0  # of any sensor from the head camera
 STREAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 GYRO_UNITS = {"rad/s": 1.0, "deg/s": 3.141592653589793 / 180}
 ACCEL_UNITS = {"m/s^2": 1.0, "g": 9.80665}
@@ -218,6 +219,8 @@ def _pose(keys: Keys, key: str) -> SE3:
     length = sum(v * v for v in values[3:]) ** 0.5
     if abs(length - 1) > 1e-3:
         raise keys.refuse(key, "x y z qw qx qy qz with a quaternion of length 1 is needed")
+    if max(map(abs, values[:3])) > FARTHEST_M:
+        raise keys.refuse(key, "no part of a head rig is so far away; give metres")
     return SE3.from_pose7(values)
 
 

@@ -74,13 +74,15 @@ def _read(path: Path, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
-        raise BadInputError(f"{path}: not a readable CSV ({reason}); correct that value") from error
+        whole = "int64" in reason  # the only column of integers
+        cure = "give timestamp_ns as whole nanoseconds" if whole else "correct that value"
+        raise BadInputError(f"{path}: not a readable CSV ({reason}); {cure}") from error
     absent = [name for name in columns if name not in table.column_names]
     if absent:
         found = ",".join(table.column_names)[:200]
         raise BadInputError(
             f"{path}: column {', '.join(absent)} missing; the header is {found!r} and must name "
-            f"{','.join(columns)}"
+            f"{','.join(columns)}, with commas between"
         )
     if table.num_rows == 0:
         raise BadInputError(f"{path}: no rows under the header; record it again")

@@ -54,7 +54,12 @@ def choose_scale(result: Estimate) -> None:
 
 
 def choose_up(result: Estimate, timestamps_ns: Ints, imu: ImuData | None) -> None:
-    """Level maps with the accelerometer; once one map is level, the others lose their frames."""
+    """Level maps with the accelerometer; once one map is level, the others lose their frames.
+
+    A sensor of which a map says that it cannot be right, without metres, says no up either.
+    """
+    if any(m.doubt and not m.metric for m in result.maps):
+        imu = None
     path = result.path
     levelled = {m.map_id for m in result.maps if m.levelled}
     metres = path.position if result.scale_source == "imported" else None

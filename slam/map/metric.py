@@ -29,6 +29,10 @@ LONG_S, LONGEST_TURN_S = 2.0, 5.0
 # And the accelerometer: longer spans leave short recordings without an answer, or have a pause.
 SPAN_S, LONGEST_SPAN_S = 0.45, 1.0
 LEAST_TOLD = 3  # intervals between keyframes with inertial samples all along
+# Beyond both the camera is suspected: noise shown over noise told, and rad/s/sqrt(Hz); the worst
+# phone shows 1e-3.
+FAR_WORSE, LEAST_WORSE = 10.0, 2e-3
+SURE = 0.1  # relative sigma of a scale that says which way an accelerometer points
 UNMEASURED, PRIOR_FREE = 1.5, 6.0  # of its noise before looking, as from so many residuals
 
 
@@ -45,6 +49,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     start = linear_start(_guessed_noise(imu), times_ns, scene.world_from_camera[posed])
     if start is None:
         scene_map.rejected = "no_positive_scale"
+        scene_map.doubt = scene_map.doubt or _reversed_doubt(scene_map, imu)
         return
     if contradiction(imu, times_ns, (scene.rotation[posed], start)) > 0.5:
         scene_map.rejected = "gyro_contradicts_camera"
@@ -59,6 +64,7 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
     )
     states, scene_map.imu, scene_map.covariance = _refined(scene_map, imu, config, states=states)
     scene_map.inertial, scene_map.levelled = states, True
+    scene_map.doubt = scene_map.doubt or _noise_doubt(scene_map.imu.gyro_noise, imu.gyro_noise)
     if scene.ranged:
         scale_by_ranges(scene_map)
         return
@@ -67,6 +73,31 @@ def make_metric(scene_map: SceneMap, imu: ImuData, config: SlamConfig) -> None:
         scene_map.rejected = "scale_uncertain"
     else:
         scene_map.scale_sigma, scene_map.scale_source = sigma, "imu"
+
+
+def _reversed_doubt(scene_map: SceneMap, imu: ImuData) -> str | None:
+    """One line about an accelerometer that fits the path, but the other way round."""
+    times_ns = scene_map.scene.views.timestamps_ns[scene_map.posed]
+    path = scene_map.scene.world_from_camera[scene_map.posed]
+    start = linear_start(_guessed_noise(replace(imu, accel=-imu.accel)), times_ns, path)
+    if start is None or start.scale_sigma > SURE:
+        return None
+    return (
+        "the accelerometer's signs are reversed: at rest it reads the specific force, 9.8 upwards; "
+        "turn all three in its file"
+    )
+
+
+def _noise_doubt(shown: float, told: float) -> str | None:
+    """One line about a gyro that fits the camera far worse than any such sensor would."""
+    if shown < max(FAR_WORSE * told, LEAST_WORSE):
+        return None
+    apart_deg = np.rad2deg(shown * np.sqrt(LONG_S))
+    return (
+        f"camera and gyro turn {apart_deg:.1f} degrees apart in {LONG_S:.0f} s, {shown / told:.0f} "
+        "times the gyro's noise: are focal length, distortion and readout_ms those of this video? "
+        "slam.refine=focal tells a focal length that is a few per cent off"
+    )
 
 
 def _refined(

@@ -170,7 +170,8 @@ def test_units_are_converted(rig_folder, tmp_path, imu_csv):
     ("keywords", "text"),
     [
         ({"scale": 1 / 9.81}, 'that is in g; set accel_unit = "g" under [imu]'),
-        ({"scale": 0.5}, "not near 9.81"),
+        ({"scale": 0.5}, "not near 9.81; check units, axes"),
+        ({"scale": 0.05}, "is gravity taken out?"),
         ({"gyro": 60.0}, 'set gyro_unit = "deg/s"'),
         ({"rate_hz": 50}, "50 samples/s is slow"),
     ],

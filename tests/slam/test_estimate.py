@@ -127,8 +127,17 @@ def test_swapped_imu_axes_are_noticed(make_world, motion):
     wrong = replace(world.imu, gyro=world.imu.gyro[:, [1, 0, 2]] * [1, 1, -1])
     result = estimate(world.tracks, CONFIG, imu=wrong)
     assert result.scale_source == "unknown"
+    assert result.gravity_source == "none"  # its accelerometer is mounted as its gyro is
     assert any("gyro_contradicts_camera" in w for w in result.warnings)
     assert result.path.tracked.all()
+
+
+def test_an_accelerometer_read_as_gravity_gives_neither_metres_nor_up(make_world, motion):
+    """Phones give the pull of gravity, which is the specific force the other way round."""
+    world = make_world(motion, seconds=4.0)
+    result = estimate(world.tracks, CONFIG, imu=replace(world.imu, accel=-world.imu.accel))
+    assert (result.scale_source, result.gravity_source) == ("unknown", "none")
+    assert any("the accelerometer's signs are reversed" in w for w in result.warnings)
 
 
 def test_an_imu_eight_milliseconds_off_is_put_right(make_world, motion):
