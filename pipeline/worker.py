@@ -81,9 +81,12 @@ def _end_with_driver() -> None:
 
 
 def _share_cores(share: int) -> None:
-    """Let the libraries loaded from here on take a fair part of the cores."""
+    """Let the libraries loaded from here on take a fair part of the cores; OpenBLAS takes one, as
+    on small matrices its threads mostly wait for each other, at full speed.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     threads = str(max(1, (os.cpu_count() or 1) // share))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, threads)
 
 
