@@ -7,7 +7,9 @@ left or right is a bystander's. A tracklet changes side only at a price, which i
 touch.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from hands.detection.views import is_fragment, is_same
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+States = tuple[tuple[int, int], ...]  # which alive tracklet is left and which is right, -1 for none
 
 LINK_DISTANCE = 1.2  # mean distance from the predicted place, in palms, that is still the same hand
 LINK_GAP = 8  # ticks a tracklet survives unseen
@@ -45,7 +48,7 @@ class Candidates:
     depth_m: Floats
     width_px: int
 
-    @property
+    @cached_property
     def palm_px(self) -> Floats:
         """A size ``(M,)`` that foreshortening spares: the larger of the palm's two extents."""
         px = self.raw21_px
@@ -96,9 +99,12 @@ def duplicates(found: Candidates) -> NDArray[np.bool_]:
     """Detections ``(M,)`` that repeat a surer one of the same image, or are pieces of one."""
     repeated = np.zeros(len(found.row), dtype=bool)
     px, sureness = found.raw21_px, np.abs(found.left_label - 0.5)
+    middle = px.mean(axis=1)
     for members in _groups(found.row):
         for n, a in enumerate(members):
             for b in members[n + 1 :]:
+                if math.dist(middle[a], middle[b]) > max(found.palm_px[a], found.palm_px[b]):
+                    continue  # apart for sure
                 if is_same(px[a], px[b]):
                     repeated[a if sureness[a] < sureness[b] else b] = True
                 for piece, hand in ((a, b), (b, a)):
@@ -183,22 +189,21 @@ def curl_chirality(points: Floats) -> Floats:
 
 
 def _decide(found: Candidates, tracklet: Ints, evidence: Floats) -> Ints:
-    """Viterbi: a state says which alive tracklet is left and which is right."""
+    """Viterbi over the states of every tick."""
     side = np.full(len(found.row), OTHER, dtype=np.int64)
     spans = _spans(found.row, tracklet)
     steps = _timeline(found.row, tracklet, spans)
     back: list[Ints] = []
-    states: list[list[tuple[int, int]]] = []
+    states: list[States] = []
     score = np.zeros(1)
     for n, (alive, seen) in enumerate(steps):
-        now = _states(alive)
+        now = _states(frozenset(alive))
         unary = np.array([_unary(state, seen, found=found, evidence=evidence) for state in now])
         if n == 0:
             total, origin = unary, np.zeros(len(now), dtype=np.int64)
         else:
-            prices = _prices(
-                states[-1], now, alive & steps[n - 1][0], crossing=_touching(seen, found)
-            )
+            common = frozenset(alive & steps[n - 1][0])
+            prices = _prices(states[-1], now, common, crossing=_touching(seen, found))
             reached = score[:, None] - prices
             origin = np.argmax(reached, axis=0)
             total = unary + reached[origin, np.arange(len(now))]
@@ -237,9 +242,10 @@ def _timeline(
     return [(alive[r], seen[r]) for r in sorted(alive)]
 
 
-def _states(alive: set[int]) -> list[tuple[int, int]]:
+@lru_cache(maxsize=16)
+def _states(alive: frozenset[int]) -> States:
     names = [-1, *sorted(alive)]
-    return [(a, b) for a in names for b in names if a != b or a < 0]
+    return tuple((a, b) for a in names for b in names if a != b or a < 0)
 
 
 def _unary(
@@ -253,9 +259,8 @@ def _unary(
     return total
 
 
-def _prices(
-    before: list[tuple[int, int]], now: list[tuple[int, int]], common: set[int], *, crossing: bool
-) -> Floats:
+@lru_cache(maxsize=16)  # most ticks ask what the one before asked
+def _prices(before: States, now: States, common: frozenset[int], *, crossing: bool) -> Floats:
     """``(before, now)``: what it costs that tracklets alive in both change their role."""
     swap = CROSSING_SWAP_PRICE if crossing else SWAP_PRICE
     price = np.zeros((len(before), len(now)))

@@ -211,12 +211,11 @@ def fit_frames(
         system = information + (damping[:, None] * diagonal)[..., None] * np.eye(kin.POSE_SIZE)
         step = -np.linalg.solve(system, gradient[..., None])[..., 0]
         tried = poses.moved(step)
-        better = np.sum(terms.residuals(tried) ** 2, axis=-1) < cost
+        there = terms.normal_equations(tried)
+        better = there[2] < cost
         poses = chosen(better, tried, poses)
         damping = np.where(better, damping * 0.3, damping * 5.0)
-        if not better.any():
-            break
-        information, gradient, cost = terms.normal_equations(poses)
+        information[better], gradient[better], cost[better] = (one[better] for one in there)
     return poses, information
 
 
