@@ -109,22 +109,26 @@ class Terms:
 
     def normal_equations(self, poses: HandPoses) -> tuple[Floats, Floats, Floats]:
         """Gauss-Newton: ``(N,27,27)`` information, ``(N,27)`` gradient, ``(N,)`` cost."""
-        if self.views:
-            at, jacobian = self.residuals(poses), self.jacobian(poses)
-            turned = np.swapaxes(jacobian, 1, 2)
-            information, gradient = turned @ jacobian, (turned @ at[..., None])[..., 0]
-        else:
-            points, slopes = landmarks_and_slopes(poses, self.shape)
-            at = self._residuals_at(points, poses.angles)
-            information, gradient = landmark_equations(
-                slopes, self._sideways(points), self.guess_weight, at=(at[:, :42], at[:, 42:102])
-            )
-            farther = middle_slopes(slopes, self._middle_ray() * self.distance_weight[:, None])
-            information += farther[:, :, None] * farther[:, None]
-            gradient += farther * at[:, 102, None]
-            posture, pull = posture_equations(poses.angles, at[:, 103:])
-            information[:, 6:, 6:] += posture
-            gradient[:, 6:] += pull
+        points, slopes = landmarks_and_slopes(poses, self.shape)
+        at, sideways = self._residuals_at(points, poses.angles), self._sideways(points)
+        apart = np.zeros_like(sideways) if self.views else sideways
+        information, gradient = landmark_equations(
+            slopes, apart, self.guess_weight, at=(at[:, :42], at[:, 42:102])
+        )
+        farther = middle_slopes(slopes, self._middle_ray() * self.distance_weight[:, None])
+        information += farther[:, :, None] * farther[:, None]
+        gradient += farther * at[:, 102, None]
+        posture, pull = posture_equations(poses.angles, at[:, 103:149])
+        information[:, 6:, 6:] += posture
+        gradient[:, 6:] += pull
+        if self.views:  # what landmarks have in common joins all fingers
+            moves = whole(slopes)
+            rows = self._whitened(sideways @ moves).reshape(len(points), 42, -1)
+            views = [view.jacobian(points, moves) for view in self.views]
+            rows = np.concatenate([rows, *views], axis=1)
+            turned, values = np.swapaxes(rows, 1, 2), np.delete(at, slice(42, 149), axis=1)
+            information += turned @ rows
+            gradient += (turned @ values[..., None])[..., 0]
         return information, gradient, np.sum(at * at, axis=-1)
 
     def _residuals_at(self, points: Floats, angles: Floats) -> Floats:

@@ -52,12 +52,9 @@ class ViewTerms:
     def jacobian(self, points: Floats, slopes: Floats) -> Floats:
         """``(N,42,C)``; slopes: ``(N,21,3,C)`` of the landmarks in the head."""
         offset, depth = across_rays(self.in_camera(points), self.view.rays, self.across)
-        turned = self.view.rotation[:, None] @ slopes
-        along = np.einsum("nki,nkic->nkc", self.view.rays, turned)
-        sideways = (self.across @ turned - offset[..., None] * along[..., None, :]) / depth[
-            ..., None, None
-        ]
-        return self.whitening.of(sideways)
+        sideways = self.across - offset[..., None] * self.view.rays[..., None, :]
+        sideways = sideways / depth[..., None, None] @ self.view.rotation[:, None]
+        return self.whitening.of(sideways @ slopes)
 
     def weighed(self, points: Floats) -> "ViewTerms":
         """The same with weights for landmarks that lie about here."""
@@ -95,8 +92,8 @@ class ViewTerms:
 
 def across_rays(points: Floats, rays: Floats, across: Floats) -> tuple[Floats, Floats]:
     """Offsets over depth ``(N,21,2)``, and depths ``(N,21)``, of points in the rays' camera."""
-    depth = np.maximum(np.sum(points * rays, axis=-1), NEAREST_M)
-    return (across @ points[..., None])[..., 0] / depth[..., None], depth
+    depth = np.maximum(np.einsum("nki,nki->nk", points, rays), NEAREST_M)
+    return np.einsum("nkij,nkj->nki", across, points) / depth[..., None], depth
 
 
 @dataclass(frozen=True, eq=False)
