@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.geometry.cameras import Camera
 from core.geometry.clock import median_period_ns, resample_indices
 from core.geometry.landmarks import SIDES
-from core.geometry.se3 import SE3
+from core.geometry.se3 import SE3, interpolate
 from core.session.calibration import Calibration, StreamCalibration
 from core.session.info import SessionInfo
 from core.session.marks import finished
@@ -27,6 +27,8 @@ HEAD = "head"
 WRISTS = {f"{side}_wrist": side for side in SIDES}
 RIGID_SIGMA_M, RIGID_SIGMA_RAD = 0.001, 0.002  # of a factory's or a board's calibration
 LOCATED_SIGMA_M, LOCATED_SIGMA_RAD = 0.002, 0.004  # no estimate of a moving camera is surer
+BRIDGED_NS = 250_000_000  # gaps in a wrist camera's path up to this are bridged
+SWUNG_M_S2, SWUNG_RAD_S2 = 3.0, 30.0  # how arms accelerate
 NO_PLACE = "its place is not known: slam did not locate it in metres"
 
 
@@ -122,7 +124,9 @@ def _rigid(head_from_camera: SE3, count: int) -> tuple[SE3, Floats, Floats]:
 
 
 def _located(path: Trajectory | None, ticks: Ticks, side: str) -> tuple[SE3, Floats, Floats]:
-    """A wrist camera in the head at the ticks; NaN where either is not known in metres."""
+    """A wrist camera in the head at the ticks; NaN where either is not known in metres, for longer
+    than a moment.
+    """
     count = len(ticks)
     if path is None or not len(path):
         nowhere = SE3(np.full((count, 3, 3), np.nan), np.full((count, 3), np.nan))
@@ -140,11 +144,32 @@ def _located(path: Trajectory | None, ticks: Ticks, side: str) -> tuple[SE3, Flo
         np.where(known[:, None, None], pose.rotation, np.nan),
         np.where(known[:, None], pose.translation, np.nan),
     )
-    return (
-        place,
+    sigmas = (
         _at_least(sigma_m[row], LOCATED_SIGMA_M),
         _at_least(sigma_rad[row], LOCATED_SIGMA_RAD),
     )
+    return _bridged(place, sigmas, times_ns=ticks.timestamp_ns)
+
+
+def _bridged(
+    place: SE3, sigmas: tuple[Floats, Floats], *, times_ns: Ints
+) -> tuple[SE3, Floats, Floats]:
+    """The same with short gaps on the straight way between their ends, which arms leave as they
+    accelerate.
+    """
+    known = np.flatnonzero(place.finite)
+    if len(known) < 2:
+        return place, *sigmas
+    times = times_ns[known]
+    place, _ = interpolate(times, place[known], times_ns, max_gap_ns=BRIDGED_NS)
+    after = np.searchsorted(times, times_ns).clip(1, len(times) - 1)
+    apart_s = np.stack([times_ns - times[after - 1], times[after] - times_ns]) / 1e9
+    off_s2 = apart_s.clip(0.0).prod(axis=0) / 2
+    sigma_m, sigma_rad = (
+        np.hypot(np.interp(times_ns, times, sigma[known]), swung * off_s2)
+        for sigma, swung in zip(sigmas, (SWUNG_M_S2, SWUNG_RAD_S2), strict=True)
+    )
+    return place, sigma_m, sigma_rad
 
 
 def _at_least(sigma: Floats, least: float) -> Floats:

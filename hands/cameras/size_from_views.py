@@ -21,7 +21,6 @@ ROUNDS = 3
 STEP = 1e-3  # of log length, of finite differences
 LEAST_FRAMES = 20
 FRAMES_TOGETHER = 15  # frames in a row err alike: so many count as one
-MODEL_SIGMA = 0.03  # of log length: how far hands of one measured length differ from the model's
 SHARED_SIGMA = 0.035  # of log length: what a detector's idea of a hand and a rig are off together
 
 
@@ -35,7 +34,7 @@ def length_from_views(
         return shape, np.zeros(0)
     sample = spread_sample(evidence, frames)
     prior_m = shape.length_m
-    prior_sigma = np.hypot(shape.length_sigma_m / shape.length_m, MODEL_SIGMA)
+    prior_sigma = shape.length_sigma_m / shape.length_m
     poses: HandPoses | None = None
     for _ in range(ROUNDS):
         terms = terms_of(sample, shape, guess_sigma_m=guess_sigma_m)
