@@ -54,7 +54,7 @@ def rolling_taken_out(
         return tracks, None
     largest = max(maps, key=lambda m: len(m.posed))
     found = _Stretch(tracks, largest, config, shutter=shutter).readout()
-    if not found.used:
+    if found is None or not found.used:
         return tracks, found
     unrolled = by_motion(tracks, replace(shutter, readout_s=found.seconds))
     for scene_map in maps:
@@ -85,11 +85,14 @@ class _Stretch:
         self._rolled, self._config = self._scene.views, config
         self._motion, self._shutter = motion(self._rolled, tracks), shutter
 
-    def readout(self) -> Readout:
-        """Gauss-Newton, until a step matters no more."""
+    def readout(self) -> Readout | None:
+        """Gauss-Newton, until a step matters no more; None where no corner's motion is known, as at
+        a few pictures a second."""
         seconds, sigma_s = 0.0, 0.0
         for _ in range(ROUNDS):
             step_s, sigma_s = self._step(seconds)
+            if not np.isfinite(sigma_s):
+                return None
             seconds += step_s
             if abs(seconds) < CLEARLY * sigma_s or abs(step_s) < sigma_s / 2:
                 break
@@ -108,6 +111,8 @@ class _Stretch:
         right[: len(slope), 0], right[:, 1] = slope, linear.residual
         right *= points.weight[:, None]
         information, gradient = right[:, 0] @ left_over(points, right)
+        if information <= 0:
+            return 0.0, np.inf
         return float(-gradient / information), float(information**-0.5)
 
     def _by_readout(self, rows: Ints) -> Floats:

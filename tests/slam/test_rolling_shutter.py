@@ -78,10 +78,10 @@ def test_a_global_shutter_changes_nothing(make_world, motion):
     assert unrolled(world.tracks, Shutter(0.0, CAMERA.size_wh), world.imu) is world.tracks
 
 
-def rolled_in_a_room(motion, readout_s):
+def rolled_in_a_room(motion, readout_s, *, period_s=0.05):
     """Two seconds and a half at 20 Hz, and the true path."""
     points = np.random.default_rng(1).uniform([1.0, -3, -2], [5, 3, 2], (500, 3))
-    times_s = np.arange(0, 2.5, 0.05)
+    times_s = np.arange(0, 2.5, period_s)
     shutter = Shutter(readout_s, CAMERA.size_wh)
     tracks = seen_row_by_row(motion, points, times_s, shutter, noise_px=0.3)
     return tracks, motion.pose(times_s)
@@ -115,3 +115,10 @@ def test_a_shutter_that_is_global_stays_so(motion):
     found = estimate(tracks, SlamConfig(), shutter=Shutter(0.0, CAMERA.size_wh)).readout
     assert abs(found.seconds) < 3 * found.sigma_s
     assert not found.used
+
+
+def test_a_few_pictures_a_second_tell_no_readout(motion):
+    tracks, _ = rolled_in_a_room(motion, 0.0, period_s=0.2)
+    found = estimate(tracks, SlamConfig(), shutter=Shutter(0.0, CAMERA.size_wh))
+    assert found.readout is None
+    assert found.path.tracked.all()
