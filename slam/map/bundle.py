@@ -119,11 +119,15 @@ def adjust(
     *,
     sigma_px: float,
     rounds: int = 8,
+    tolerance: float = 1e-4,
+    looks: int = MOST_LOOKS,
     projections: Projections | None = None,
 ) -> tuple[Any, Any] | None:
     """Refine these keyframes and the points they see, in place; other keyframes hold still.
 
-    projections: of this scene and sigma, where one adjustment follows another.
+    tolerance: share by which a round must better the cost for another one to follow.   looks: of
+    one point that count.   projections: of this scene and sigma, where one adjustment follows
+    another.
 
     With every posed keyframe given, the first pose is held, and the distance to the farthest one
     where no ranges tell it.
@@ -132,7 +136,7 @@ def adjust(
     gtsam = load_gtsam()
     free = np.zeros(len(scene.posed), bool)
     free[frames] = True
-    rows = scene.thinned(scene.of_tracks(scene.used_by(frames)), MOST_LOOKS)
+    rows = scene.thinned(scene.of_tracks(scene.used_by(frames)), looks)
     if not len(rows):
         return None
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
@@ -154,7 +158,7 @@ def adjust(
     tracks = np.unique(scene.views.track[rows])
     for track in tracks:
         values.insert(gtsam.symbol(POINT, int(track)), scene.points[track])
-    values = optimise(graph, values, rounds=rounds)
+    values = optimise(graph, values, rounds=rounds, tolerance=tolerance)
     read_points(scene, values, tracks)
     for frame in used_frames[free[used_frames]]:
         pose = values.atPose3(gtsam.symbol(POSE, int(frame)))

@@ -24,6 +24,9 @@ LARGE = 1000  # keyframes; of a larger map only so many at its growing end are r
 MIN_SEED_POINTS = 30
 SEED_PARALLAX_PX = 4.0
 SEED_TRIES = 12
+# Where another adjustment follows: shares of the cost below which a round changes too little to be
+# worth it, and looks at one point that are enough to take up drift.
+LOOSELY, NEARLY, LOOSE_LOOKS = 1e-2, 1e-3, 8
 
 
 def grow(
@@ -72,9 +75,13 @@ def grow(
 
 def finish(scene: Scene, config: SlamConfig, frames: Ints) -> None:
     """Adjust everything, throw out what does not fit, place what now can be placed, and again."""
-    for round_ in range(3):
-        adjust(scene, frames, sigma_px=config.pixel_sigma, rounds=15)
-        scene.drop_outliers(config.outlier_px * (2 if round_ == 0 else 1))
+    for outlier_px, tolerance in (
+        (2 * config.outlier_px, NEARLY),
+        (config.outlier_px, NEARLY),
+        (config.outlier_px, 1e-4),
+    ):
+        adjust(scene, frames, sigma_px=config.pixel_sigma, rounds=15, tolerance=tolerance)
+        scene.drop_outliers(outlier_px)
         scene.readmit(config.outlier_px)
         replace_points(scene, config, frames)
 
@@ -82,7 +89,8 @@ def finish(scene: Scene, config: SlamConfig, frames: Ints) -> None:
 def pull_together(scene: Scene, config: SlamConfig, frames: Ints) -> None:
     """Adjust after joining tracks: loosely first, so that drift is taken up and not thrown out."""
     for looseness in (20.0, 5.0):
-        adjust(scene, frames, sigma_px=looseness * config.pixel_sigma, rounds=20)
+        loose_px = looseness * config.pixel_sigma
+        adjust(scene, frames, sigma_px=loose_px, rounds=20, tolerance=LOOSELY, looks=LOOSE_LOOKS)
     scene.drop_outliers(4 * config.outlier_px)
     finish(scene, config, frames)
 

@@ -123,20 +123,25 @@ def ransac_pose(view: View, *, outlier_px: float) -> SE3 | None:
     if front.sum() < 8:
         return None
     flat = view.rays[front, :2] / view.rays[front, 2:]
+    points = view.points[front]
     try:
-        found, rotvec, shift, inliers = cv2.solvePnPRansac(
-            view.points[front],
+        found, _, _, inliers = cv2.solvePnPRansac(
+            points,
             flat,
             np.eye(3),
             None,
-            flags=cv2.SOLVEPNP_SQPNP,
+            flags=cv2.SOLVEPNP_AP3P,
             reprojectionError=2 * outlier_px * float(np.median(view.rad_per_px)),
             iterationsCount=200,
             confidence=0.999,
         )
+        if not found or inliers is None or len(inliers) < 8:
+            return None
+        agree = inliers[:, 0]
+        _, rotvec, shift = cv2.solvePnP(
+            points[agree], flat[agree], np.eye(3), None, flags=cv2.SOLVEPNP_SQPNP
+        )
     except cv2.error:  # points that lie too close together
-        return None
-    if not found or inliers is None or len(inliers) < 8:
         return None
     return SE3(matrix_from_rotvec(rotvec[:, 0]), shift[:, 0])
 
