@@ -17,6 +17,7 @@ from slam.lengths.markers import Sighting, scale_by_markers
 from slam.map import growth
 from slam.map.bundle import adjust, covariances
 from slam.map.joining import join_maps
+from slam.map.lens_doubt import lens_doubt
 from slam.map.loops import FAR_RAD, MOST_LOOKS, find_loops, joined, relabelled, renamed
 from slam.map.mapping import SceneMap
 from slam.map.metric import make_metric, scale_by_ranges
@@ -51,7 +52,7 @@ def estimate(
 ) -> Estimate:
     """The path of a camera from its tracks; metric and level with ``imu``.
 
-    camera: of the tracks, where its calibration is to be refined.
+    camera: of the tracks, where its calibration is to be refined, or doubted without an IMU.
     shutter: its rows, where nobody knows how long it reads them: the pictures are asked.
     places: looks of some frames, to close loops with.   sightings: of markers of known size.
     camera_from_head: where the head frame is, if not the camera's: worlds start at the head.
@@ -83,6 +84,8 @@ def estimate(
                 make_metric(scene_map, imu, config)
             if scene_map.inertial is None:
                 _by_pictures_alone(scene_map, config)
+            if camera is not None and imu is None and not (config.refine or scene_map.scene.ranged):
+                scene_map.doubt = lens_doubt(scene_map, config, camera=camera)
         pose_frames(tracks, scene_map, config, path=path)
     result = Estimate(path, maps, keyframes, calibrated=calibrated, readout=readout)
     if calibrated is not None:

@@ -119,7 +119,7 @@ def self_calibrated(
     with on_pillars(scene_map, config):
         if imu is not None:
             make_metric(scene_map, imu, config)
-        found = _Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
+        found = Refinement(scene_map, config, camera=camera).run(config.refine.split(","))
         scene_map.inertial = None  # of the calibration as it was
     factor = 1.0
     if found.focal is not None and found.focal.used:
@@ -180,7 +180,7 @@ def _turn_doubt(off: Floats, sigma: Floats) -> str:
     return f"the IMU's turn stays as calibrated: {degrees:.1f} +- {sure:.1f} degrees is no answer"
 
 
-class _Refinement:
+class Refinement:
     """One map, adjusted again and again while its calibration moves."""
 
     def __init__(self, scene_map: SceneMap, config: SlamConfig, *, camera: Camera) -> None:
@@ -208,7 +208,7 @@ class _Refinement:
             why = self._map.rejected or "there is none"
             doubts["place"] = f"the IMU's pose stays as calibrated: no metres by the IMU ({why})"
         while names:
-            sigmas = self._settle(names)
+            sigmas = self.settle(names)
             for name in names:
                 rows = self._parts[name].rows
                 found[name], doubt = self._parts[name].judged(self._off[rows], sigmas[rows])
@@ -222,7 +222,7 @@ class _Refinement:
         parts = (found.get(name) for name in ("focal", "place", "turn"))
         return Calibrated(*parts, doubts=list(doubts.values()))
 
-    def _settle(self, names: list[str]) -> Floats:
+    def settle(self, names: list[str]) -> Floats:
         """Refine these parts; returns sigmas ``(7,)``, infinite for what is held."""
         free = np.zeros(7, bool)
         for name in names:
@@ -252,8 +252,13 @@ class _Refinement:
             self._imu = moved_camera(self._given, self._off[PLACE], self._off[TURN])
 
     @property
+    def log_focal(self) -> float:
+        """Logarithm of the factor on the focal length."""
+        return float(self._off[0])
+
+    @property
     def _factor(self) -> float:
-        return float(np.exp(self._off[0]))
+        return float(np.exp(self.log_focal))
 
     def _step(self, free: Bools) -> tuple[Floats, Floats]:
         """Gauss-Newton step and sigmas ``(7,)`` after adjusting all the rest."""
@@ -267,7 +272,8 @@ class _Refinement:
             )
         else:
             adjusted = adjust(scene, posed, sigma_px=self._sigma_px, rounds=15)
-            assert adjusted is not None  # a map has observations
+            if adjusted is None:  # nothing fits any more: nothing is known
+                return np.zeros(7), np.full(7, np.inf)
             graph, values = adjusted
         ranges = int(np.isfinite(scene.ranges(rows)).sum()) if scene.ranged else 0
         problem = Marginal.of(

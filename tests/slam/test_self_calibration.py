@@ -61,6 +61,17 @@ def test_noise_does_not_lengthen_the_lens(make_world, motion):
     assert abs(found.focal.off[0]) < 0.005  # 0.009 where slopes go with the corners' noise
 
 
+@pytest.mark.parametrize("times", [0.85, 1.0, 1.2])
+def test_pictures_alone_doubt_a_focal_length_that_is_far_off(make_world, motion, times):
+    world = make_world(replace(motion, haste=4.0), seconds=3.0, noise_px=0.3)
+    camera = pinhole(FOCAL_PX * times, SIZE)
+    result = estimate(through(world.tracks, camera), SlamConfig(), camera=camera)
+    doubts = [w for w in result.warnings if "does not fit these pictures" in w]
+    assert len(doubts) == (times != 1.0)
+    assert not doubts or ("longer does" if times < 1 else "shorter does") in doubts[0]
+    assert result.path.tracked.all()
+
+
 def test_what_the_recording_does_not_tell_stays(make_world, motion):
     world = make_world(replace(motion, turn_rad=0.0), seconds=2.0)
     imu = moved_camera(world.imu, MOVED_M)
