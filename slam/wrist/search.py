@@ -51,9 +51,8 @@ def search(
     """Candidates (rows, most wanted first) that are found within ``radius_px``; so many of those
     that are in view are looked for."""
     rows, uv, warp = _in_view(
-        landmarks, candidates, camera=camera, camera_from_world=camera_from_world
+        landmarks, candidates, camera=camera, camera_from_world=camera_from_world, most=most
     )
-    rows, uv, warp = rows[:most], uv[:most], warp[:most]
     drawn = _drawn(landmarks, rows, warp)
     keep = _texture(drawn) > LEAST_TEXTURE
     rows, uv, drawn = rows[keep], uv[keep], drawn[keep]
@@ -70,12 +69,12 @@ def search(
 
 
 def _in_view(
-    landmarks: Landmarks, candidates: Ints, *, camera: Camera, camera_from_world: SE3
+    landmarks: Landmarks, candidates: Ints, *, camera: Camera, camera_from_world: SE3, most: int
 ) -> tuple[Ints, Floats, Floats]:
     """Rows spread over the picture, their pixels, and head pixels per wrist pixel ``(N,2,2)``."""
     uv, inside = project(camera, camera_from_world, landmarks.points[candidates])
     rows, uv = candidates[inside], uv[inside]
-    first = _spread(uv, camera.size_wh, 2 * MOST_POINTS)
+    first = _spread(uv, camera.size_wh, 2 * most)
     rows, uv = rows[first], uv[first]
     where = (landmarks.points[rows], landmarks.along[rows])
     wrist_from_surface, valid = pixels_per_surface(camera, camera_from_world, where)
@@ -85,7 +84,7 @@ def _in_view(
     warp = landmarks.head_from_surface[rows] @ np.linalg.inv(wrist_from_surface[valid])
     size = np.linalg.svd(warp, compute_uv=False)
     fits = (size[:, 1] > STRETCH[0]) & (size[:, 0] < STRETCH[1])
-    rows, uv, warp = (x[fits][:MOST_POINTS] for x in (rows, uv, warp))
+    rows, uv, warp = (x[fits][:most] for x in (rows, uv, warp))
     return rows, uv, warp
 
 

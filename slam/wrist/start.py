@@ -180,13 +180,20 @@ class Starter:
         return np.hstack([directions(seen.uv_px[good]), floor.points(drawn.uv_px[good])])
 
     def _features(self, grey: Any, shown: Bools) -> _Above:
-        inside = cv2.erode(shown.astype(np.uint8), np.ones((9, 9)))
-        spots, words = self._sift.detectAndCompute(grey, inside)
+        inside = shown.astype(np.uint8)
+        left, top, width, height = cv2.boundingRect(inside)
+        if not width:
+            return _Above(
+                np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros((0, 128), np.float32)
+            )
+        box = np.s_[top : top + height, left : left + width]
+        inside = cv2.erode(inside, np.ones((9, 9)))
+        spots, words = self._sift.detectAndCompute(grey[box], inside[box])
         rows = np.array([(*s.pt, s.size, np.deg2rad(s.angle)) for s in spots]).reshape(-1, 4)
         if words is None:
             words = np.zeros((0, 128), np.float32)
         share = words / np.maximum(words.sum(axis=1, keepdims=True), 1e-9)
-        return _Above(rows[:, :2], rows[:, 2], rows[:, 3], np.sqrt(share))
+        return _Above(rows[:, :2] + [left, top], rows[:, 2], rows[:, 3], np.sqrt(share))
 
 
 def _guessed(guess: int) -> Iterator[list[_Hold]]:

@@ -35,13 +35,12 @@ MOST_DRIFT_M = 0.012  # along any axis: a camera that was carried on for too lon
 APART_SHARE, APART_RAD = 0.08, 0.06  # flow and map: of the points' distance, and turned
 LEAST_FLOW, MOST_FLOW, ROUND_TRIP_PX = 8, 80, 1.0  # points: looked for, they come well spread
 NONE = np.zeros(0, np.int64)
-FLOW_SIDE_PX = 320  # of the pictures that flow is looked for in
 FLOW: dict[str, Any] = {
-    "winSize": (11, 11),
+    "winSize": (21, 21),
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
 }
-FLOW_LEVELS = 2
+FLOW_LEVELS = 3  # none on the way back, which begins where it should end
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +169,12 @@ class Tracker:
         """The next frame by optical flow alone, from a guessed camera_from_world; None where too
         few points moved alike."""
         before, after = (self._pictures[frame] for frame in frames)
-        start, points = known.uv_px[:MOST_FLOW].astype(np.float32), known.points[:MOST_FLOW]
+        start, points = known.uv_px[:MOST_FLOW], known.points[:MOST_FLOW]
         row = known.row[:MOST_FLOW]
         if len(start) < LEAST_FLOW:
             return None
         ahead, inside = project(self._camera, guess, points)
-        ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
-        moved, good = flowed((before, after), start, ahead)
+        moved, good = flowed((before, after), start, np.where(inside[:, None], ahead, start))
         uv = moved[good].astype(np.float64)
         rays, rad_per_px, valid = rays_of(self._camera, uv)
         view = View(points[good][valid], rays[valid], rad_per_px[valid])
@@ -190,21 +188,17 @@ class Tracker:
 
 def flowed(pictures: tuple[Any, Any], start: Floats, ahead: Floats) -> tuple[Floats, Bools]:
     """Where pixels ``(N,2)`` of one picture lie in the next, and which are sure: the way back leads
-    to where they were. ahead: about where. Halved pictures tell it as well, at a third of the cost.
-    """
-    shrink = min(FLOW_SIDE_PX / max(pictures[0].shape), 1.0)
-    small = [
-        cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        for picture in pictures
-    ]
-    start, ahead = (((uv + 0.5) * shrink - 0.5).astype(np.float32) for uv in (start, ahead))
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(*small, start, ahead, maxLevel=FLOW_LEVELS, **FLOW)
+    to where they were. ahead: about where."""
+    before, after = pictures
+    start, ahead = start.astype(np.float32), ahead.astype(np.float32)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, start, ahead, maxLevel=FLOW_LEVELS, **FLOW
+    )
     back, status_back, _ = cv2.calcOpticalFlowPyrLK(
-        small[1], small[0], moved, start.copy(), maxLevel=0, **FLOW
+        after, before, moved, start.copy(), maxLevel=0, **FLOW
     )
     good = (status & status_back).ravel() > 0
-    good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX * shrink
-    return (moved + 0.5) / shrink - 0.5, good
+    return moved, good & (np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX)
 
 
 def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:

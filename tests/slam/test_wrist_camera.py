@@ -18,7 +18,7 @@ from slam.wrist.landmarks import Picture
 from slam.wrist.sighting import Sighting
 from slam.wrist.start import Starter
 from slam.wrist.surroundings import surroundings_of
-from slam.wrist.tracking import Tracker
+from slam.wrist.tracking import Tracker, flowed
 
 HEAD, WRIST = pinhole(320.0, (640, 480)), pinhole(270.0, (640, 480))
 PX_PER_M = 700
@@ -126,8 +126,9 @@ def test_a_pose_roughly_known_becomes_exact_and_is_followed(table, around):
         assert turned < 5e-3
 
 
-def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(table):
-    """A hand, still in the picture, fills the lower third. The first seven frames are known."""
+@pytest.mark.parametrize("step", [1, -1])
+def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(table, step):
+    """A hand, still in the picture, fills the lower third. Seven frames at one end are known."""
     camera = pinhole(135.0, (320, 240))
     eyes = [(-0.2 + 0.004 * k, -0.1 + 0.012 * k, 0.09) for k in range(14)]
     path = [facing(eye, (eye[0] + 0.2, eye[1] + 0.02 * k, 0.0)) for k, eye in enumerate(eyes)]
@@ -135,10 +136,11 @@ def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(ta
     for picture in pictures:
         picture[160:] = table[:80, :320]
     bridge = Bridge(pictures, camera)
-    bridge.told({k: Sighting(path[k], np.eye(6) * 1e-8, 40, 0.2) for k in range(7)})
+    rows = list(range(14))[::step]
+    bridge.told({k: Sighting(path[k], np.eye(6) * 1e-8, 40, 0.2) for k in rows[:7]})
     sigma = []
-    for row in range(7, 14):
-        found = bridge.pose(row, path[row - 1].inverse())
+    for row in rows[7:]:
+        found = bridge.pose(row, path[row - step].inverse(), step=step)
         away, turned = off(found.world_from_camera, path[row])
         assert away < 3e-3
         assert turned < 0.02
@@ -153,6 +155,15 @@ def test_it_is_carried_by_corners_that_were_seen_from_several_places_alone(table
     bridge = Bridge(pictures, camera)
     bridge.told({k: Sighting(pose, np.eye(6) * 1e-8, 40, 0.2) for k in range(6)})
     assert bridge.pose(6, pose.inverse()) is None
+
+
+def test_flow_tells_where_pixels_went_and_which_are_sure(table):
+    spots = np.stack(np.meshgrid([100.0, 300, 500], [100.0, 240, 400]), axis=-1).reshape(-1, 2)
+    before, after = table[50:530, 50:690], table[44:524, 53:693].copy()
+    after[:200, :200] = 90
+    moved, good = flowed((before, after), spots, spots)
+    assert good.tolist() == [False] + [True] * 8
+    np.testing.assert_allclose((moved - spots)[good], np.tile([-3.0, 6.0], (8, 1)), atol=0.15)
 
 
 def test_another_table_is_denied(around):
@@ -173,10 +184,12 @@ def test_it_is_found_from_the_hand_alone(table, around):
     eye = np.array([-0.5, 0.0, 0.5])
     wrist = truth.translation + np.array([0.06, 0.02, 0.04])
     hand = HandSeen(eye, unit(wrist - eye), unit(np.array([1.0, 0.0, 0.1])))
-    starter = Starter(around.table, HEAD, WRIST)
-    away, turned = off(next(starter.propose(picture, hand, around.looks_near(0))), truth)
-    assert away < 0.02
-    assert turned < 0.1
+    starter, looks = Starter(around.table, HEAD, WRIST), around.looks_near(0)
+    rolled = SE3(truth.rotation @ matrix_from_rotvec([0.0, 0.0, 0.3]), truth.translation + 0.05)
+    for before in (None, rolled):
+        away, turned = off(next(starter.propose(picture, hand, looks, before=before)), truth)
+        assert away < 0.02
+        assert turned < 0.1
 
 
 @pytest.mark.parametrize(("turned_deg", "guess"), [((0, 0, 38), 0), ((-20, 0, 0), 2)])
