@@ -12,6 +12,7 @@ from pathlib import Path
 
 from capture.bare_video import GivenLens, bare_video_rig
 from capture.copying import Item, copy_items, copy_truth, item_of
+from capture.foreign import PICTURE_SUFFIXES, what_is_there
 from capture.rig import LABELS_CSV, RIG_TOML, Rig, parse_rig
 from capture.sources import VideoSource, open_all
 from core.errors import BadInputError
@@ -109,10 +110,7 @@ def _rig_folder(source: Path) -> _Source:
     if (source / SESSION_JSON).exists():
         raise BadInputError(f"{source}: this is a session already; use: handoff run {source}")
     if not rig_path.is_file():
-        there = ", ".join(sorted(p.name for p in source.iterdir())[:8]) or "nothing"
-        raise BadInputError(
-            f"{source}: no {RIG_TOML} here (found: {there}); write one, or give a single video file"
-        )
+        raise BadInputError(f"{source}: no {RIG_TOML} here {what_is_there(source)}")
     with storage_errors("read", str(rig_path)):
         data = rig_path.read_bytes()
     rig = parse_rig(data, str(rig_path))
@@ -138,6 +136,8 @@ def _rig_folder(source: Path) -> _Source:
 def _bare_video(source: Path, lens: GivenLens) -> _Source:
     if not source.exists():
         raise BadInputError(f"{source}: no such file or folder; check the path")
+    if source.suffix.lower() in PICTURE_SUFFIXES:
+        raise BadInputError(f"{source}: a single picture; give a video, or a folder of a rig")
     bare = bare_video_rig(source, lens)
     data = bare.text.encode()
     rig = parse_rig(data, f"{source} ({RIG_TOML} made of the options)")

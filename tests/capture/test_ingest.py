@@ -425,6 +425,31 @@ def test_an_empty_folder_says_what_is_missing(tmp_path):
     assert "no rig.toml here" in refusal(tmp_path / "take", tmp_path, fov_deg=90.0)
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("mav0/cam0/data.csv",), "the layout of EuRoC"),
+        (("rgb.txt", "rgb/1.png"), "the layout of TUM RGB-D"),
+        (("frame-000000.color.jpg",), "the layout of 7-Scenes"),
+        (("IMG (1).PNG", "IMG (2).PNG"), "2 pictures"),
+    ],
+)
+def test_well_known_layouts_are_named_with_the_cure(tmp_path, names, said):
+    for name in names:
+        path = tmp_path / "take" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    line = refusal(tmp_path / "take", tmp_path)
+    assert f"no rig.toml here but {said}" in line
+    assert "From other layouts" in line
+    assert "## From other layouts" in Path("docs/rig-folder.md").read_text(encoding="utf-8")
+
+
+def test_a_picture_is_no_video(tmp_path):
+    (tmp_path / "a.JPG").touch()
+    assert "a.JPG: a single picture; give a video" in refusal(tmp_path / "a.JPG", tmp_path)
+
+
 def test_nothing_there_is_said(tmp_path):
     assert "no such file or folder" in refusal(tmp_path / "take", tmp_path)
 
