@@ -1,4 +1,4 @@
-"""Tells the layouts of well-known data sets apart from a rig folder, so that the cure can be named."""
+"""Tells well-known data sets from a rig folder, so that the cure can be named."""
 
 from pathlib import Path
 
