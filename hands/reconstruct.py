@@ -5,6 +5,7 @@ neighbours are rejected; short gaps are carried by the motion prior and marked, 
 empty.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from hands.model.evidence import Evidence
 from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
-from hands.model.temporal import Calmness, evidence_equations, fit_track
+from hands.model.temporal import FEWEST_OVER_TIME, Calmness, evidence_equations, track_step
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -25,6 +26,9 @@ Bools = NDArray[np.bool_]
 WINDOW = 2000  # frames solved at once
 OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 200
+START_STEPS = (4, 1)  # of frames by themselves: before and after what misses counts less
+STILL_STEPS = (5, 3, 3, 3, 3)
+ROUNDS, AGAIN = 5, 2  # over time, weighing anew in each; and without outliers, from there
 TOO_FAR, TOO_BRIEF = "too far to be the wearer's", "too brief"
 NOT_A_HAND_OF_THE_WEARER = (TOO_FAR, TOO_BRIEF)
 
@@ -64,20 +68,21 @@ def reconstruct(
     seen = evidence.seen.copy()
     drop_brief(seen, reason, times_s=times_s, config=config)
     rows = np.flatnonzero(seen)
+    steps = START_STEPS if count >= FEWEST_OVER_TIME else STILL_STEPS
     poses = start or _fit_apart(
-        evidence, shape, rows=rows, config=config, into=_blank(count), rounds=1
+        evidence, shape, rows=rows, config=config, into=_blank(count), steps=steps
     )
     far = np.linalg.norm(poses.position, axis=1) > config.farthest_m
     _reject(seen, reason, seen & far, why=TOO_FAR)
     poses, offset = _fit_over_time(
-        evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config
+        evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config, rounds=ROUNDS
     )
     outlier = seen & (offset > config.outlier_offset)
     if outlier.any():
         _reject(seen, reason, outlier, why="outlier")
         drop_brief(seen, reason, times_s=times_s, config=config)
         poses, offset = _fit_over_time(
-            evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config
+            evidence, shape, seen=seen, poses=poses, times_s=times_s, config=config, rounds=AGAIN
         )
     return _track(
         evidence,
@@ -96,7 +101,7 @@ def reconstruct_stills(evidence: Evidence, shape: HandShape, *, config: HandsCon
     rows = np.flatnonzero(evidence.seen)
     reason = np.where(evidence.seen, None, "not seen")
     poses = _fit_apart(
-        evidence, shape, rows=rows, config=config, into=_blank(len(evidence)), rounds=4
+        evidence, shape, rows=rows, config=config, into=_blank(len(evidence)), steps=STILL_STEPS
     )
     offset = np.full(len(evidence), np.nan)
     return _track(
@@ -149,16 +154,16 @@ def _fit_apart(
     rows: NDArray[np.intp],
     config: HandsConfig,
     into: HandPoses,
-    rounds: int,
+    steps: Sequence[int],
 ) -> HandPoses:
     rotation, position, angles = into.rotation.copy(), into.position.copy(), into.angles.copy()
     for start in range(0, len(rows), FIT_BATCH):
         part = rows[start : start + FIT_BATCH]
         terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
-        fitted, _ = fit_frames(terms)
-        for _ in range(rounds):
+        fitted, _ = fit_frames(terms, iterations=steps[0])
+        for again in steps[1:]:
             robust = robustified(terms, fitted, evidence.sigma_rad[part])
-            fitted, _ = fit_frames(robust, fitted, iterations=3)
+            fitted, _ = fit_frames(robust, fitted, iterations=again)
         rotation[part], position[part], angles[part] = (
             fitted.rotation,
             fitted.position,
@@ -175,6 +180,7 @@ def _fit_over_time(
     poses: HandPoses,
     times_s: Floats,
     config: HandsConfig,
+    rounds: int,
 ) -> tuple[HandPoses, Floats]:
     """Smooth every stretch; also the landmarks' misses ``(T,)`` in palms."""
     rotation, position, angles = poses.rotation.copy(), poses.position.copy(), poses.angles.copy()
@@ -188,6 +194,7 @@ def _fit_over_time(
                 poses=poses.rows(solve),
                 times_s=times_s[solve],
                 config=config,
+                rounds=rounds,
             )
             inner = slice(keep.start - solve.start, keep.stop - solve.start)
             rotation[keep], position[keep], angles[keep] = (
@@ -215,6 +222,7 @@ def _fit_window(
     poses: HandPoses,
     times_s: Floats,
     config: HandsConfig,
+    rounds: int,
 ) -> tuple[HandPoses, Floats]:
     calmness = Calmness(
         config.acceleration_m_s2,
@@ -224,16 +232,10 @@ def _fit_window(
     rows = np.flatnonzero(seen)
     terms = terms_of(evidence[rows], shape, guess_sigma_m=config.guess_sigma_m)
     poses = bridged(poses, seen, times_s)
-    for _ in range(3):
+    for _ in range(rounds):
         robust = robustified(terms, poses.rows(rows), evidence.sigma_rad[rows])
-        poses = fit_track(
-            doubted(robust, poses.rows(rows), twice=evidence.twice[rows]),
-            poses,
-            seen=seen,
-            times_s=times_s,
-            calmness=calmness,
-            iterations=2,
-        )
+        robust = doubted(robust, poses.rows(rows), twice=evidence.twice[rows])
+        poses = track_step(robust, poses, seen=seen, times_s=times_s, calmness=calmness)
     offset = np.full(len(seen), np.nan)
     offset[rows] = misses(terms, poses.rows(rows))
     return poses, offset

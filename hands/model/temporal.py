@@ -22,6 +22,7 @@ Bools = NDArray[np.bool_]
 SIZE = kin.POSE_SIZE
 TAIL_DOF = 3.0
 BLOCKS = (kin.POSITION, kin.ROTATION, kin.THUMB, kin.FINGERS)
+FEWEST_OVER_TIME = 3  # frames: fewer have no acceleration
 BATCH = 200  # frames whose Jacobians are held at once
 
 
@@ -39,25 +40,19 @@ class Calmness:
         return sigma
 
 
-def fit_track(
-    terms: Terms,
-    poses: HandPoses,
-    *,
-    seen: Bools,
-    times_s: Floats,
-    calmness: Calmness,
-    iterations: int = 4,
+def track_step(
+    terms: Terms, poses: HandPoses, *, seen: Bools, times_s: Floats, calmness: Calmness
 ) -> HandPoses:
-    """Refine T poses; ``terms`` holds the seen frames only, ``seen`` ``(T,)`` says which."""
-    if len(times_s) < 3:
+    """T poses after one Gauss-Newton step; ``terms`` holds the seen frames only, ``seen`` ``(T,)``
+    says which. Fewer than three stay as they are.
+    """
+    if len(times_s) < FEWEST_OVER_TIME:
         return poses
-    for _ in range(iterations):
-        information, gradient = evidence_equations(terms, poses, seen)
-        banded, pull = motion_equations(poses, times_s=times_s, calmness=calmness)
-        add_blocks(banded, information)
-        step = -solveh_banded(banded, (gradient + pull).ravel(), check_finite=False)
-        poses = poses.moved(limited(step.reshape(-1, SIZE)))
-    return poses
+    information, gradient = evidence_equations(terms, poses, seen)
+    banded, pull = motion_equations(poses, times_s=times_s, calmness=calmness)
+    add_blocks(banded, information)
+    step = -solveh_banded(banded, (gradient + pull).ravel(), check_finite=False)
+    return poses.moved(limited(step.reshape(-1, SIZE)))
 
 
 def evidence_equations(terms: Terms, poses: HandPoses, seen: Bools) -> tuple[Floats, Floats]:
