@@ -1,6 +1,6 @@
 """Depth pictures of a session: 16-bit grey levels, stored without loss, in a video of their own.
 
-A level is a distance along the optical axis; 0 is no reading.
+A level is a distance along the optical axis; the lowest and the highest are no reading.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from core.session.tables import Frames
 from core.session.video import opened_video
 
 DEPTH_FORMATS = ("gray16le", "gray16be")
+NO_READING = 65535  # what a Kinect writes, and what no scale of metres reaches
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,8 @@ def depth_pictures(folder: SessionFolder, stream: str) -> Iterator[DepthPicture]
                     levels = picture.to_ndarray(format="gray16le")
                     turned = np.rot90(levels, k=-(known.rotate_deg // 90))
                     depth = turned.astype(np.float32) * np.float32(known.depth_unit_m)
-                    yield DepthPicture(times_ns[picture.pts], np.where(turned > 0, depth, np.nan))
+                    read = (turned > 0) & (turned < NO_READING)
+                    yield DepthPicture(times_ns[picture.pts], np.where(read, depth, np.nan))
         except av.FFmpegError as error:
             raise BadInputError(
                 f"{path}: does not decode ({error.strerror}); copy it from the camera again"
