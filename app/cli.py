@@ -70,7 +70,9 @@ def _line(module: object) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:  # argparse would show the usage of `handoff` alone
+        getattr(arguments, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if not hasattr(arguments, "run"):
         print(map_of_the_way())
         return 0

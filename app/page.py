@@ -60,7 +60,7 @@ def add_command(
         epilog=page.epilog(),
         formatter_class=PageFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

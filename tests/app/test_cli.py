@@ -153,3 +153,14 @@ def test_sim_refuses_at_the_door(words, capsys):
     assert stop.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"handoff sim {words[0]}: error: ")
+
+
+@pytest.mark.parametrize("words", [["export", "a"], ["slam", "evaluate", "a", "b"]], ids=" ".join)
+def test_an_unknown_option_shows_what_its_command_knows(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--colour"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    command = " ".join(word for word in words if len(word) > 1)
+    assert f"usage: handoff {command} " in said
+    assert f"handoff {command}: error: unrecognized arguments: --colour" in said
