@@ -125,18 +125,15 @@ def link(found: Candidates, kept: NDArray[np.bool_]) -> Ints:
         row = found.row[members[0]]
         last = {t: v for t, v in last.items() if row - found.row[v[0]] <= LINK_GAP}
         names = list(last)
-        cost = np.full((len(names), len(now)), np.inf)
-        for i, name in enumerate(names):
-            before, velocity = last[name]
-            predicted = found.raw21_px[before] + velocity * (row - found.row[before])
-            for j, m in enumerate(now):
-                apart = np.linalg.norm(found.raw21_px[m] - predicted, axis=1).mean()
-                cost[i, j] = apart / max(palm[before], palm[m])
-        for i, j in _assigned(cost):
-            before, m = last[names[i]][0], now[j]
+        before = [m for m, _ in last.values()]
+        steps = [speed * (row - found.row[m]) for m, speed in last.values()]
+        predicted = found.raw21_px[before] + np.reshape(steps, (-1, 1, 2))
+        apart = np.linalg.norm(found.raw21_px[now] - predicted[:, None], axis=-1).mean(axis=-1)
+        for i, j in _assigned(apart / np.maximum.outer(palm[before], palm[now])):
+            m = now[j]
             tracklet[m] = names[i]
-            shift = (found.raw21_px[m] - found.raw21_px[before]).mean(axis=0)
-            last[names[i]] = (m, 0.7 * shift / (row - found.row[before]))
+            shift = (found.raw21_px[m] - found.raw21_px[before[i]]).mean(axis=0)
+            last[names[i]] = (m, 0.7 * shift / (row - found.row[before[i]]))
         for m in now:
             if tracklet[m] < 0:
                 tracklet[m] = count

@@ -49,14 +49,12 @@ def joints_and_slopes(angles: Floats, shape: HandShape) -> tuple[Floats, Floats]
     bends = _bends(angles, shape)
     joints = _joints(bends, shape)
     fingers = joints[:, 1:].reshape(-1, 5, 4, 3)
-    arms = np.empty((len(joints), 5, 4, 8, 3))
-    arms[..., :3, :] = fingers[..., None, :]  # about the wrist
+    slopes = np.empty((len(joints), 5, 4, 8, 3))
+    slopes[..., :3, :] = (fingers @ _ABOUT_WRIST).reshape(*fingers.shape[:-1], 3, 3)
     pivots = np.take_along_axis(fingers, _PIVOT[None, :, :, None], axis=2)
-    arms[..., 3:, :] = (fingers[..., None, :] - pivots[:, :, None]) * _BEYOND
-    axes = np.empty((len(joints), 5, 8, 3))
-    axes[..., :3, :] = np.eye(3)
-    axes[..., 3:, :] = _axes(bends)
-    return joints, np.cross(axes[:, :, None], arms)
+    arms = (fingers[..., None, :] - pivots[:, :, None]) * _BEYOND
+    slopes[..., 3:, :] = _cross(_axes(bends)[:, :, None], arms)
+    return joints, slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,7 @@ def _bends(angles: Floats, shape: HandShape) -> _Bends:
     yaw = np.concatenate([angles[..., :1], heading + fingers[..., 1]], axis=-1)
     forward = np.stack([np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)], axis=-1)
     inward = np.broadcast_to(_Z, forward.shape).copy()
-    across = np.cross(_Z, forward[..., 0, :])
+    across = _cross(_Z, forward[..., 0, :])
     cos, sin = np.cos(angles[..., 1:3, None]), np.sin(angles[..., 1:3, None])  # lift, twist
     palmar = cos[..., 0, :] * _Z - sin[..., 0, :] * forward[..., 0, :]
     forward[..., 0, :] = cos[..., 0, :] * forward[..., 0, :] + sin[..., 0, :] * _Z
@@ -107,12 +105,18 @@ def _joints(bends: _Bends, shape: HandShape) -> Floats:
 def _axes(bends: _Bends) -> Floats:
     """``(N,5,5,3)`` what each finger's own angles turn about."""
     axes = np.zeros((*bends.forward.shape[:-1], 5, 3))
-    flexion = np.cross(bends.forward, bends.inward)
+    flexion = _cross(bends.forward, bends.inward)
     axes[:, 0, 0], axes[:, 0, 1], axes[:, 0, 2] = _Z, -bends.across, bends.forward[:, 0]
     axes[:, 0, 3:] = flexion[:, :1]
     axes[:, 1:, [0, 2, 3]] = flexion[:, 1:, None]
     axes[:, 1:, 1] = _Z
     return axes
+
+
+def _cross(one: Floats, other: Floats) -> Floats:
+    """`numpy.cross` of vectors ``(…,3)`` in half its time."""
+    (ax, ay, az), (bx, by, bz) = (np.moveaxis(v, -1, 0) for v in (one, other))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def place(joints: Floats, rotation: Floats, position: Floats) -> Floats:
@@ -121,6 +125,8 @@ def place(joints: Floats, rotation: Floats, position: Floats) -> Floats:
 
 
 _Z = np.array([0.0, 0.0, 1.0])
+# how a point moves with turns about each axis: point ``(…,3)`` @ this, ``(…,9)``
+_ABOUT_WRIST = np.cross(np.eye(3), np.eye(3)[:, None]).reshape(3, 9)
 
 # the joint of its finger ``(5,5)`` that each angle turns about, and which of the four lie beyond
 _PIVOT = np.array([[0, 0, 0, 1, 2], *[[0, 0, 1, 2, 3]] * 4])
