@@ -85,7 +85,7 @@ def take_figures(name: str, cache: Path, seconds: float) -> dict[str, Any]:
         result = backend_named("builtin").estimate(recording)
         begun_s = cpu_s()
         with wrist_helper(recording) as helper:
-            wrists = locate_wrists(recording, result, helper)
+            wrists = locate_wrists(recording, result, helper)()
         spent_s = cpu_s() - begun_s
         path = trajectory_table(result, recording.ticks, recording.head_from_camera.inverse())
         found = replace(path, **wrist_columns(wrists))

@@ -62,17 +62,17 @@ class Slam:
             if refined is not None:
                 recorded = refined.stream(config.stream).camera
                 used = replace(recording, recorded=recorded, warnings=[])
-            wrists = locate_wrists(used, result, helper)
-        ticks, camera_from_head = recording.ticks, recording.head_from_camera.inverse()
-        report = {"backend": backend.name} | make_report(result, ticks.timestamp_ns)
+            wrists_found = locate_wrists(used, result, helper)
+            ticks, camera_from_head = recording.ticks, recording.head_from_camera.inverse()
+            report = {"backend": backend.name} | make_report(result, ticks.timestamp_ns)
+            trajectory = trajectory_table(result, ticks, camera_from_head)
+            level = report["gravity_source"] != "none"
+            picture = path_png(trajectory, unit=report["length_unit"], level=level)
+            wrists = wrists_found()
         report |= wrist_figures(wrists)
-        trajectory, points = trajectory_table(result, ticks, camera_from_head), points_table(result)
-        trajectory = replace(trajectory, **wrist_columns(wrists))
+        trajectory, points = replace(trajectory, **wrist_columns(wrists)), points_table(result)
         outputs = [trajectory.write(folder), points.write(folder)]
         outputs.append(write_document(folder, SLAM_REPORT, report))
-        picture = path_png(
-            trajectory, unit=report["length_unit"], level=report["gravity_source"] != "none"
-        )
         folder.write_bytes(SLAM_PICTURE, picture)
         folder.write_bytes(POINTS_PLY, ply_bytes(points))
         outputs += [SLAM_PICTURE, POINTS_PLY]

@@ -10,7 +10,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from subprocess import PIPE, Popen
@@ -88,10 +88,10 @@ def wrist_helper(recording: Recording) -> Iterator[Helper | None]:
 def started_helper() -> Iterator[Helper]:
     """A child process, gone at the end."""
     command = [sys.executable, "-P", "-m", "slam.wrist.cameras"]
-    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    known = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     with (
         TemporaryFile() as answer,
-        Popen(command, stdin=PIPE, stdout=answer, env=os.environ | paths) as process,
+        Popen(command, stdin=PIPE, stdout=answer, env=os.environ | known) as process,
     ):
         try:
             yield Helper(process, answer)
@@ -102,19 +102,22 @@ def started_helper() -> Iterator[Helper]:
 
 def locate_wrists(
     recording: Recording, result: Estimate, helper: Helper | None = None
-) -> dict[str, WristPath]:
-    """By stream: where its camera was at every tick. Only in maps whose lengths are metres."""
+) -> Callable[[], dict[str, WristPath]]:
+    """By stream: where its camera was at every tick. Only in maps whose lengths are metres.
+
+    What is given back waits for the helper; until then there is time for something else.
+    """
     streams = wrist_streams(recording.folder, recording.config)
-    if not streams:
-        return {}
-    recording.progress.note("placing " + ", ".join(streams))
+    if streams:
+        recording.progress.note("placing " + ", ".join(streams))
     if helper is None:
-        return {stream: located(recording, result, stream) for stream in streams}
+        found = {stream: located(recording, result, stream) for stream in streams}
+        return lambda: found
     first, second = streams
     helper.begin(recording, result, second)
     with _one_thread():
-        found = located(recording, result, first)
-    return {first: found, second: helper.path()}
+        path = located(recording, result, first)
+    return lambda: {first: path, second: helper.path()}
 
 
 @contextmanager
