@@ -186,7 +186,10 @@ def imu_findings(
         found += _upright(figures["up_off_deg"] or 0.0)
     if figures["gyro_p95_rad_s"] > 15:
         turn = figures["gyro_p95_rad_s"]
-        text = f"turns at {turn:.0f} rad/s: too fast for a head; {_unit_cure('gyro_unit', 'deg/s')}"
+        cure = _unit_cure("gyro_unit", "deg/s")
+        if np.deg2rad(turn) > 15:
+            cure = "write rad/s or deg/s into its file"
+        text = f"turns at {turn:.0f} rad/s: too fast for a head; {cure}"
         found.append(("red", text))
     if 0 < figures["rate_hz"] < 90:
         rate = figures["rate_hz"]

@@ -173,6 +173,7 @@ def test_units_are_converted(rig_folder, tmp_path, imu_csv):
         ({"scale": 0.5}, "not near 9.81; check units, axes"),
         ({"scale": 0.05}, "is gravity taken out?"),
         ({"gyro": 60.0}, 'set gyro_unit = "deg/s"'),
+        ({"gyro": 60e3}, "too fast for a head; write rad/s or deg/s into its file"),
         ({"rate_hz": 50}, "50 samples/s is slow"),
     ],
 )
