@@ -20,6 +20,7 @@ from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
 from hands.model.proportions import HandShape
+from hands.model.usual_posture import usual_posture
 from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
@@ -153,7 +154,21 @@ def _checked_on_cameras(
             )
             state = np.where(rows, "measured", tracks[s].state)
             tracks[s] = replace(tracks[s], poses=poses, state=state)
+    for s, alone in enumerate((wrong | unseen).T):
+        evidence[s], tracks[s] = _postured(evidence[s], tracks[s], rows=alone, times_s=times_s)
     return evidence, tracks, wrong, unseen
+
+
+def _postured(
+    evidence: Evidence, track: HandTrack, *, rows: Bools, times_s: Floats
+) -> tuple[Evidence, HandTrack]:
+    """The same, but in some rows fingers are as the head's other frames make one expect."""
+    angles = track.poses.angles
+    known = evidence.read & (track.state == "measured")
+    usual = usual_posture(angles, known, times_s)
+    usual, angles = (np.where(rows[:, None], usual, one) for one in (evidence.posture, angles))
+    poses = replace(track.poses, angles=angles)
+    return replace(evidence, posture=usual), replace(track, poses=poses)
 
 
 def _sized(

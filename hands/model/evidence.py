@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hands.model.kinematics import joints_in_palm
+from hands.model.kinematics import ANGLE_MEAN, joints_in_palm
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import CameraEvidence
 
@@ -21,7 +21,9 @@ Bools = NDArray[np.bool_]
 PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
 MIRROR = np.array([-1.0, 1.0, 1.0])
 NO_RAY = 1e3  # sigma where the lens model ends: such a landmark says nothing
-BY_FRAME = ("rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma", "palm_sigma")
+BY_FRAME = (
+    "rays", "sigma_rad", "guess", "seen", "distance", "distance_sigma", "palm_sigma", "posture",
+)  # fmt: skip
 MCP_BEYOND = 0.16  # of the proximal bone: where MediaPipe puts a finger's MCP
 PALM_JOINTS = (1, 5, 9, 13, 17)  # the first joints; their bones lie in the palm
 
@@ -35,7 +37,8 @@ class Evidence:
     for frames without a detection (their numbers are not read).   distance: ``(N,)`` of the
     landmarks' middle, in hand lengths; distance_sigma: ``(N,)`` of its logarithm, infinite where
     nobody said.   palm_sigma: ``(N,5)`` of the guess's bones in the palm, in hand lengths, NaN
-    where nobody said.   views: what other cameras say of the same frames.
+    where nobody said.   posture: ``(N,21)`` joint angles expected before anything is seen.   views:
+    what other cameras say of the same frames.
     """
 
     rays: Floats
@@ -45,6 +48,7 @@ class Evidence:
     distance: Floats
     distance_sigma: Floats
     palm_sigma: Floats
+    posture: Floats
     views: tuple[CameraEvidence, ...] = ()
 
     @property
@@ -63,7 +67,8 @@ class Evidence:
         count = len(rays)
         distance, distance_sigma = np.ones(count), np.full(count, np.inf)
         palm_sigma = np.full((count, len(PALM_JOINTS)), np.nan)
-        return Evidence(rays, sigma_rad, guess, seen, distance, distance_sigma, palm_sigma)
+        posture = np.tile(ANGLE_MEAN, (count, 1))
+        return Evidence(rays, sigma_rad, guess, seen, distance, distance_sigma, palm_sigma, posture)
 
     def __len__(self) -> int:
         return len(self.rays)

@@ -41,7 +41,7 @@ TOGETHER = 2.0
 
 
 BY_FRAME = (
-    "rays", "across", "weight", "guess", "guess_weight", "distance", "distance_weight",
+    "rays", "across", "weight", "guess", "guess_weight", "distance", "distance_weight", "posture",
 )  # fmt: skip
 
 
@@ -52,9 +52,9 @@ class Terms:
     rays, across: see `Evidence`, `tangents`.   weight: ``(N,21)`` 1/sigma_rad, robust factor
     included.   guess: ``(N,21,3)`` `scaled_guess`.   guess_weight: ``(N,20)``
     1/metres of its bones, zero without a guess.   distance, distance_weight: ``(N,)`` of the
-    landmarks' middle, metres and 1/metres.   views: of other cameras.   shared: of the
-    weighted offsets, where another view can tell which of the head's landmarks' errors are common
-    to them all; None where there is no other view.
+    landmarks' middle, metres and 1/metres.   posture: see `Evidence`.   views: of other cameras.
+    shared: of the weighted offsets, where another view can tell which of the head's landmarks'
+    errors are common to them all; None where there is no other view.
     """
 
     shape: HandShape
@@ -66,6 +66,7 @@ class Terms:
     guess_weight: Floats
     distance: Floats
     distance_weight: Floats
+    posture: Floats
     views: tuple[ViewTerms | MountTerms, ...] = ()
     shared: Whitening | None = None
 
@@ -139,7 +140,7 @@ class Terms:
             self._whitened(offset * self.weight[..., None]),
             bones,
             farther * self.distance_weight,
-            posture_residuals(angles),
+            posture_residuals(angles, self.posture),
             *(view.residuals(points) for view in self.views),
         ]
         return np.concatenate([p.reshape(len(points), -1) for p in parts], axis=-1)
@@ -180,6 +181,7 @@ def terms_of(evidence: Evidence, shape: HandShape, *, guess_sigma_m: tuple[float
         guess_weight=np.where(known[:, None], 1.0 / sigma_m, 0.0),
         distance=evidence.distance * shape.length_m,
         distance_weight=TOGETHER / (evidence.distance * shape.length_m * evidence.distance_sigma),
+        posture=evidence.posture,
         views=tuple(
             MountTerms.of(view, shape) if isinstance(view, MountEvidence) else ViewTerms.of(view)
             for view in evidence.views

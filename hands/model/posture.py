@@ -1,4 +1,4 @@
-"""What postures a hand likes: joint angles near their mean, tendons, anatomical limits."""
+"""What postures a hand likes: joint angles near expected ones, tendons, anatomical limits."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ LIMIT_SIGMA_RAD = np.deg2rad(3.0)
 DIP_SIGMA_RAD = np.deg2rad(12.0)
 
 
-def posture_residuals(angles: Floats) -> Floats:
-    """``(N,21)`` angles to prior, tendon coupling and limits, ``(N,46)``."""
-    habit = (angles - kin.ANGLE_MEAN) @ _HABIT.T + _HABIT_AT_MEAN
+def posture_residuals(angles: Floats, expected: Floats) -> Floats:
+    """``(N,21)`` angles to the expected ones, tendon coupling and limits, ``(N,46)``."""
+    habit = angles @ _HABIT.T
+    habit[:, :21] -= expected / kin.ANGLE_SIGMA
     outside = np.maximum(angles - kin.ANGLE_HIGH, 0) + np.minimum(angles - kin.ANGLE_LOW, 0)
     return np.concatenate([habit, outside / LIMIT_SIGMA_RAD], axis=-1)
 
@@ -49,4 +50,3 @@ def _habit() -> Floats:
 
 
 _HABIT = _habit()
-_HABIT_AT_MEAN = np.concatenate([np.zeros(21), _HABIT[21:] @ kin.ANGLE_MEAN])

@@ -55,12 +55,12 @@ def test_joint_derivatives_match_differences(hand):
 
 
 def test_posture_derivatives_match_differences(rng):
-    angles = random_angles(rng, 3) * 1.3
+    angles, usual = random_angles(rng, 3) * 1.3, random_angles(rng, 3)
     slopes = posture_slopes(angles)
     for column in range(21):
         step = np.zeros(21)
         step[column] = 1e-7
-        change = (posture_residuals(angles + step) - posture_residuals(angles)) / 1e-7
+        change = (posture_residuals(angles + step, usual) - posture_residuals(angles, usual)) / 1e-7
         np.testing.assert_allclose(slopes[..., column], change, atol=1e-4)
 
 
