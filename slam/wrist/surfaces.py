@@ -14,7 +14,7 @@ THICKNESS = 0.016  # of the typical depth: how far off its plane a point may lie
 ALIKE_COS = 0.95
 MOST_THICKNESS = 2.5  # times that, for points that are less certain
 GRAZING = 0.1  # cosine of ray and normal below which a plane says nothing about a point
-ROUNDS = 15  # of settling a plane
+STARTS, ROUNDS = 8, 15  # samples with most points, each settled so long; the likeliest is taken
 LEAST_SHARE, LEAST_POINTS = 0.03, 30  # of all points, to be called a plane
 
 
@@ -99,7 +99,7 @@ def find_planes(points: Floats, sigma: Floats, *, depth: float) -> tuple[list[Pl
 def _largest_plane(
     points: Floats, sigma: Floats, *, rng: np.random.Generator, thickness: float
 ) -> tuple[Plane, Bools] | None:
-    """The plane that most points lie on, and those points."""
+    """The likeliest plane of those that most points lie on, and its points."""
     first = rng.integers(len(points), size=SAMPLES)
     _, near = cKDTree(points).query(points[first], k=min(NEIGHBOURS, len(points)))
     others = rng.integers(near.shape[1], size=(2, SAMPLES))
@@ -112,19 +112,23 @@ def _largest_plane(
     offset = np.sum(normals * corners[good, 0], axis=1)
     reach = np.clip(2 * sigma, thickness, MOST_THICKNESS * thickness)
     near = np.abs(points @ normals.T - offset) < reach[:, None]
-    inside = near[:, int(near.sum(axis=0).argmax())]
-    if inside.sum() < LEAST_POINTS:
+    most = np.argsort(-near.sum(axis=0), kind="stable")[:STARTS]
+    starts = [inside for inside in near[:, most].T.astype(float) if inside.sum() >= LEAST_POINTS]
+    if not starts:
         return None
-    plane = _settled(
-        points, inside.astype(float), np.hypot(sigma, thickness / 4), reach=reach.max()
-    )
+    sure = np.hypot(sigma, thickness / 4)
+    settled = [_settled(points, inside, sure, reach=reach.max()) for inside in starts]
+    plane, _ = max(settled, key=lambda found: found[1])
     return plane, np.abs((points - plane.centre) @ plane.normal) < reach
 
 
-def _settled(points: Floats, share: Floats, sigma: Floats, *, reach: float) -> Plane:
+def _settled(points: Floats, share: Floats, sigma: Floats, *, reach: float) -> tuple[Plane, float]:
     """The plane of a mixture, by expectation maximisation from each point's ``share``: half of
     the points lie on it, the others anywhere within ``reach``. A tray or a box that stands on a
-    table is left out and does not lift one side of it."""
+    table is left out and does not lift one side of it.
+
+    With the logarithm by which that is likelier than no plane.
+    """
     for _ in range(ROUNDS):
         weight = share / sigma**2
         centre = weight @ points / weight.sum()
@@ -132,5 +136,6 @@ def _settled(points: Floats, share: Floats, sigma: Floats, *, reach: float) -> P
         plane = Plane(np.linalg.svd(away, full_matrices=False)[2][2], centre)
         off = (points - centre) @ plane.normal
         here = np.exp(-0.5 * (off / sigma) ** 2) * (np.abs(off) < reach)
-        share = here / (here + sigma * np.sqrt(2 * np.pi) / (2 * reach))
-    return plane
+        elsewhere = sigma * np.sqrt(2 * np.pi) / (2 * reach)
+        share = here / (here + elsewhere)
+    return plane, float(np.sum(np.log1p(here / elsewhere)))
