@@ -1,6 +1,7 @@
 """The room's two stages: hands in the images, then metric hands in the head frame."""
 
 import json
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from core.session.calibration import Calibration
@@ -160,8 +161,10 @@ class HandsStage:
         if sheet:
             progress.note("contact sheet")
             drawn = drawn_hands(table, palms, ticks=ticks, detections=detections)
-            outputs.append(sheet.write(drawn, camera=camera))
-            outputs += _view_sheets(folder, drawn, wearer.joined)
+            with ThreadPoolExecutor() as pool:  # pictures are made outside Python's lock
+                head = pool.submit(sheet.write, drawn, camera=camera)
+                outputs += _view_sheets(folder, drawn, wearer.joined, pool=pool)
+                outputs.append(head.result())
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 
 
@@ -173,13 +176,17 @@ def _shape(operator: Operator, kept: OperatorHand | None, lain: "BesideMarker | 
     return lain.measured(shape) if lain and shape.scale_source == "prior" else shape
 
 
-def _view_sheets(folder: SessionFolder, drawn: DrawnHands, joint: Joined | None) -> list[str]:
+def _view_sheets(
+    folder: SessionFolder, drawn: DrawnHands, joint: Joined | None, *, pool: Executor
+) -> list[str]:
     sheets = [
-        write_view_sheet(folder, drawn, view, readings=joint.checked[view.name].readings)
+        pool.submit(
+            write_view_sheet, folder, drawn, view, readings=joint.checked[view.name].readings
+        )
         for view in (joint.others.views if joint else ())
         if joint
     ]
-    return [sheet for sheet in sheets if sheet is not None]
+    return [path for sheet in sheets if (path := sheet.result()) is not None]
 
 
 def _streams(config: HandsDetectConfig) -> tuple[str, ...]:
