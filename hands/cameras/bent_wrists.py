@@ -28,7 +28,8 @@ Ints = NDArray[np.int64]
 
 LOOKED_DEG = (0, -40, 40)  # forward or back, and sideways
 TRIED_DEG = range(-75, 76, 15)
-BENT_RAD = 0.6  # one sigma of a wrist that nobody sees, about each axis
+# one sigma of a wrist that nobody sees: the forearm hardly twists in the strap, hands bend far
+BENT_RAD = np.array([0.1, 0.6, 0.6])
 
 
 def bent_in_turn(poses: HandPoses, looks: Ints, *, rows: Bools) -> HandPoses:
