@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import HandoffError
 from core.session.info import SessionInfo
+from core.session.layout import failure_path
 from core.session.marks import Mark, read_mark, why_stale
 from core.session.stage import Stage
 from core.session.storage import SessionFolder
@@ -24,7 +25,7 @@ def why_unfinished(folder: SessionFolder, stages: Sequence[Stage] | None = None)
         for stage in in_order(all_stages() if stages is None else stages):
             mark = read_mark(folder, stage.room, stage.name)
             if mark is None:
-                return f"stage {stage.name} is not done"
+                return f"stage {stage.name} {_why_undone(folder, stage)}"
             reason = _changed(folder, stage, mark=mark, needed=standing, info=info)
             if reason is not None:
                 return f"stage {stage.name} is out of date ({reason})"
@@ -32,6 +33,13 @@ def why_unfinished(folder: SessionFolder, stages: Sequence[Stage] | None = None)
     except HandoffError as error:
         return str(error)
     return None
+
+
+def _why_undone(folder: SessionFolder, stage: Stage) -> str:
+    kept = failure_path(stage.room, stage.name)
+    if not folder.exists(kept):
+        return "is not done"
+    return f"failed ({folder.read_bytes(kept).decode(errors='replace').splitlines()[0]})"
 
 
 def _changed(

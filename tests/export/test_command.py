@@ -52,6 +52,9 @@ def test_unfinished_sessions_are_named_or_left_out(inside, make_session, capsys)
     error = capsys.readouterr().err
     assert f"{broken[0].url}: stage slam is not done (and 1 more" in error
     assert "--skip-unfinished" in error
+    broken[0].write_bytes("slam/_failed.slam.txt", b"imu.csv: in g; set accel_unit\n")
+    assert main(command) == 1
+    assert "stage slam failed (imu.csv: in g; set accel_unit) (and" in capsys.readouterr().err
     assert main([*command, "--skip-unfinished", "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["sessions"] == 1
