@@ -7,7 +7,7 @@ than the sensors, that would bend the map. But how large the gyro's would come o
 such sensors are to be believed, and how the map would move with them is part of its covariance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,7 @@ def bent_by_axes(
     ``times_ns``.   imu: without its gyro's bias.
     """
     linear = linearised(graph, values, widths=WIDTHS)
-    felt = felt_by_axes(imu, times_ns)
-    slope = _slopes(linear, imu, felt, times_ns=times_ns, rotation=world_from_imu.rotation)
+    slope = _slopes(linear, imu, times_ns=times_ns, rotation=world_from_imu.rotation)
     points = Points.of(linear.jacobian, linear.columns(POINT))
     right = np.column_stack([slope, linear.residual]) * points.weight[:, None]
     left, moved = eliminated(points, right)
@@ -48,9 +47,7 @@ def bent_by_axes(
     return in_world.reshape(-1, 6, 18), spread(seen[:, :9], seen[:, 18])
 
 
-def _slopes(
-    linear: Linear, imu: ImuData, felt: "Felt", *, times_ns: Ints, rotation: Floats
-) -> Floats:
+def _slopes(linear: Linear, imu: ImuData, *, times_ns: Ints, rotation: Floats) -> Floats:
     """``(m,18)`` how residuals grow with the gyro's nine figures, then the accelerometer's.
 
     Feeling a turn or a push go further is the same as its end being turned or moved back.
@@ -65,10 +62,10 @@ def _slopes(
         by_turn, by_shift, by_speed = (  # gtsam: rotation first, a shift along the body's own axes
             linear.jacobian[part, column : column + 3] for column in (pose, pose + 3, speed)
         )
+        felt = felt_by_axes(imu, (times_ns[k], times_ns[k + 1]))
         end_from_start = rotation[k + 1].T @ rotation[k]
-        slope[part] -= by_turn @ felt.turned[k]
-        slope[part] -= by_shift @ (end_from_start @ felt.shifted[k])
-        slope[part] -= by_speed @ (rotation[k] @ felt.sped[k])
+        slope[part] -= by_turn @ felt.turned + by_shift @ (end_from_start @ felt.shifted)
+        slope[part] -= by_speed @ (rotation[k] @ felt.sped)
     return slope
 
 
@@ -85,10 +82,10 @@ def spread(information: Floats, gradient: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Felt:
-    """How what is felt between neighbouring times grows with 18 figures: the rows of two matrices
-    that add their share to the gyro's readings and to the accelerometer's. I intervals.
+    """How what is felt between two times grows with 18 figures: the rows of two matrices that add
+    their share to the gyro's readings and to the accelerometer's.
 
-    turned ``(I,3,18)``: in the frame of the end.   sped, shifted ``(I,3,18)``: of the start.
+    turned ``(3,18)``: in the frame of the end.   sped, shifted ``(3,18)``: of the start.
     """
 
     turned: Floats
@@ -96,33 +93,23 @@ class Felt:
     shifted: Floats
 
 
-def felt_by_axes(imu: ImuData, times_ns: Ints) -> Felt:
-    """Between the rising times."""
-    inside = (imu.timestamps_ns > times_ns[0]) & (imu.timestamps_ns < times_ns[-1])
-    every = np.unique(np.concatenate([imu.timestamps_ns[inside], times_ns]))
-    seconds, source = ((t - every[0]) * 1e-9 for t in (every, imu.timestamps_ns))
-    rate, force = (
-        np.stack([np.interp(seconds, source, signal[:, k]) for k in range(3)], axis=1)
-        for signal in (imu.gyro, imu.accel)
-    )
-    rotation, step = integrate(imu, every).rotation, np.diff(seconds)[:, None]
+def felt_by_axes(imu: ImuData, span_ns: tuple[int, int]) -> Felt:
+    """From the first time to the second."""
+    first, last = np.searchsorted(imu.timestamps_ns, span_ns)
+    part = slice(max(first - 1, 0), last + 1)
+    stamps, gyro, accel = imu.timestamps_ns[part], imu.gyro[part], imu.accel[part]
+    every = np.unique([*span_ns, *stamps[(stamps > span_ns[0]) & (stamps < span_ns[1])]])
+    seconds, source = ((times - span_ns[0]) * 1e-9 for times in (every, stamps))
+    near = replace(imu, timestamps_ns=stamps, gyro=gyro, accel=accel)
+    rotation, step = integrate(near, every).rotation, np.diff(seconds)[:, None]
     turns, pushes = (
-        np.einsum("nij,nk->nijk", rotation, felt).reshape(-1, 3, 9) for felt in (rate, force)
+        np.einsum("nij,kn->nijk", rotation, [np.interp(seconds, source, axis) for axis in felt.T])
+        for felt in (gyro, accel)
     )
     turned = twice(turns.reshape(-1, 27), step)[0].reshape(-1, 3, 9)
-    at = np.searchsorted(every, times_ns)
-    start, end = at[:-1], at[1:]
     # a turn felt wrongly on the way turns every push that is felt after it
-    aside = np.cross(np.eye(3), (rotation @ force[..., None])[..., 0][:, None]).swapaxes(1, 2)
-    since = np.concatenate([aside @ turned, pushes, aside], axis=2)
-    once, again = (total.reshape(-1, 3, 21) for total in twice(since.reshape(-1, 63), step))
-    lasting = (seconds[end] - seconds[start])[:, None, None]
-    sped, shifted = once[end] - once[start], again[end] - again[start] - once[start] * lasting
-    to_start, to_end = (rotation[rows].transpose(0, 2, 1) for rows in (start, end))
-
-    def grown(total: Floats) -> Floats:
-        by_turn = total[:, :, :9] - total[:, :, 18:] @ turned[start]
-        return np.concatenate([to_start @ by_turn, to_start @ total[:, :, 9:18]], axis=2)
-
-    by_gyro = to_end @ (turned[end] - turned[start])
-    return Felt(np.pad(by_gyro, ((0, 0), (0, 0), (0, 9))), grown(sped), grown(shifted))
+    force = np.einsum("nijj->ni", pushes)
+    aside = np.cross(np.eye(3), force[:, None]).swapaxes(1, 2)
+    both = np.concatenate([aside @ turned, pushes.reshape(-1, 3, 9)], axis=2)
+    sped, shifted = (total[-1].reshape(3, 18) for total in twice(both.reshape(-1, 54), step))
+    return Felt(np.pad(rotation[-1].T @ turned[-1], ((0, 0), (0, 9))), sped, shifted)

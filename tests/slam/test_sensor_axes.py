@@ -1,6 +1,7 @@
 """What sensors with tilted axes do to the world, and what the covariance says of it."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,17 +27,19 @@ def test_what_is_felt_changes_as_integrating_it_anew_says(make_world, motion):
     times_ns = imu.timestamps_ns[10:300:40]
     shape = 1e-4 * SHAPE
     before = deltas(integrate(imu, times_ns))
-    felt = felt_by_axes(imu, times_ns)
+    felt = [felt_by_axes(imu, span) for span in pairwise(times_ns)]
     for gyro, accel in ((shape, 0 * shape), (0 * shape, shape)):
         after = deltas(integrate(_with_axes(imu, gyro, accel), times_ns))
         turned = rotvec_from_matrix(before.rotation.transpose(0, 2, 1) @ after.rotation)
         figures = np.concatenate([gyro.ravel(), accel.ravel()])
         for told, seen in (
-            (felt.turned, turned),
-            (felt.sped, after.velocity - before.velocity),
-            (felt.shifted, after.position - before.position),
+            ([one.turned for one in felt], turned),
+            ([one.sped for one in felt], after.velocity - before.velocity),
+            ([one.shifted for one in felt], after.position - before.position),
         ):
-            np.testing.assert_allclose(told @ figures, seen, atol=0.02 * np.abs(seen).max())
+            np.testing.assert_allclose(
+                np.array(told) @ figures, seen, atol=0.02 * np.abs(seen).max()
+            )
 
 
 @pytest.mark.parametrize("sensor", ["gyro", "accelerometer"])
