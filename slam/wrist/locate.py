@@ -32,7 +32,6 @@ WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_AT_LEAST_S = 0.4, 10.0  # starts that fail are tried again ever later, by
 TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.15  # so much; where the camera has been seen before
-ANYHOW_EVERY = 3  # tries: the others take a camera seen before to be held as it was then
 LEAST_RUN = 8  # frames that the map was found in or just before; shorter runs do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
@@ -64,7 +63,7 @@ class _Tries:
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S
     later: float = TRY_LATER
-    guess: int = 0  # the way of holding the camera to try
+    misses: int = 0
     last: SE3 | None = None  # where it was last
 
     def due(self, time_ns: int) -> bool:
@@ -72,19 +71,21 @@ class _Tries:
         return time_ns >= self.next_ns
 
     def failed(self, time_ns: int) -> None:
-        """Wait, every time longer, and guess anew."""
-        self.guess += 1
+        """Wait, every time longer."""
+        self.misses += 1
         self.next_ns = time_ns + int(self.pause_s * 1e9)
         self.pause_s = min(self.later * self.pause_s, TRY_AT_LEAST_S)
 
-    @property
-    def before(self) -> SE3 | None:
-        """Where it was last, to look for it held like that, but for every third time."""
-        return self.last if self.guess % ANYHOW_EVERY else None
+    def guess(self) -> tuple[int, SE3 | None]:
+        """Which way of holding the camera to try, and where it was last: one that was seen before
+        is every other time looked for held as it was then."""
+        if self.last is None:
+            return self.misses, None
+        return 0, None if self.misses % 2 else self.last
 
     def found(self, time_ns: int, sighting: Sighting) -> None:
         """The camera is known here; wait a little once it is lost."""
-        self.later, self.guess, self.last = TRY_LATER_AGAIN, 1, sighting.world_from_camera
+        self.later, self.misses, self.last = TRY_LATER_AGAIN, 0, sighting.world_from_camera
         self.pause_s, self.next_ns = TRY_EVERY_S, time_ns + int(TRY_EVERY_S * 1e9 / 2)
 
 
@@ -222,8 +223,9 @@ class _Window:
 
     def _start(self, row: int, hand: HandSeen) -> Sighting | None:
         looks = self.around.looks_near(int(self.times_ns[row]))
+        guess, before = self.tries.guess()
         proposals = self.starter.propose(
-            self.pictures[row], hand, looks, guess=self.tries.guess, before=self.tries.before
+            self.pictures[row], hand, looks, guess=guess, before=before
         )
         for proposed in proposals:
             sighting = self.tracker.settle(row, proposed)

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from core.geometry.arrays import Bools, Floats, Ints
+from core.geometry.arrays import Floats, Ints
 from core.geometry.cameras import Camera
 from core.geometry.rotations import rotvec_from_matrix
 from core.geometry.se3 import SE3
@@ -37,10 +37,10 @@ LEAST_FLOW, MOST_FLOW, ROUND_TRIP_PX = 8, 80, 1.0  # points: looked for, they co
 NONE = np.zeros(0, np.int64)
 FLOW: dict[str, Any] = {
     "winSize": (21, 21),
+    "maxLevel": 3,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
 }
-FLOW_LEVELS = 3  # none on the way back, which begins where it should end
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +169,16 @@ class Tracker:
         """The next frame by optical flow alone, from a guessed camera_from_world; None where too
         few points moved alike."""
         before, after = (self._pictures[frame] for frame in frames)
-        start, points = known.uv_px[:MOST_FLOW], known.points[:MOST_FLOW]
+        start, points = known.uv_px[:MOST_FLOW].astype(np.float32), known.points[:MOST_FLOW]
         row = known.row[:MOST_FLOW]
         if len(start) < LEAST_FLOW:
             return None
         ahead, inside = project(self._camera, guess, points)
-        moved, good = flowed((before, after), start, np.where(inside[:, None], ahead, start))
+        ahead = np.where(inside[:, None], ahead, start).astype(np.float32)
+        moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, start, ahead, **FLOW)
+        back, status_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, start.copy(), **FLOW)
+        good = (status & status_back).ravel() > 0
+        good &= np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX
         uv = moved[good].astype(np.float64)
         rays, rad_per_px, valid = rays_of(self._camera, uv)
         view = View(points[good][valid], rays[valid], rad_per_px[valid])
@@ -184,21 +188,6 @@ class Tracker:
         if found.sighting.inliers < max(LEAST_FLOW, 0.5 * len(view.points)):
             return None
         return replace(found, sighting=replace(found.sighting, unseen=known.sighting.unseen + 1))
-
-
-def flowed(pictures: tuple[Any, Any], start: Floats, ahead: Floats) -> tuple[Floats, Bools]:
-    """Where pixels ``(N,2)`` of one picture lie in the next, and which are sure: the way back leads
-    to where they were. ahead: about where."""
-    before, after = pictures
-    start, ahead = start.astype(np.float32), ahead.astype(np.float32)
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, start, ahead, maxLevel=FLOW_LEVELS, **FLOW
-    )
-    back, status_back, _ = cv2.calcOpticalFlowPyrLK(
-        after, before, moved, start.copy(), maxLevel=0, **FLOW
-    )
-    good = (status & status_back).ravel() > 0
-    return moved, good & (np.linalg.norm(back - start, axis=1) < ROUND_TRIP_PX)
 
 
 def _posed(view: View, seen: tuple[Ints, Floats], guess: SE3) -> _Known:

@@ -18,7 +18,7 @@ from slam.wrist.landmarks import Picture
 from slam.wrist.sighting import Sighting
 from slam.wrist.start import Starter
 from slam.wrist.surroundings import surroundings_of
-from slam.wrist.tracking import Tracker, flowed
+from slam.wrist.tracking import Tracker
 
 HEAD, WRIST = pinhole(320.0, (640, 480)), pinhole(270.0, (640, 480))
 PX_PER_M = 700
@@ -155,15 +155,6 @@ def test_it_is_carried_by_corners_that_were_seen_from_several_places_alone(table
     bridge = Bridge(pictures, camera)
     bridge.told({k: Sighting(pose, np.eye(6) * 1e-8, 40, 0.2) for k in range(6)})
     assert bridge.pose(6, pose.inverse()) is None
-
-
-def test_flow_tells_where_pixels_went_and_which_are_sure(table):
-    spots = np.stack(np.meshgrid([100.0, 300, 500], [100.0, 240, 400]), axis=-1).reshape(-1, 2)
-    before, after = table[50:530, 50:690], table[44:524, 53:693].copy()
-    after[:200, :200] = 90
-    moved, good = flowed((before, after), spots, spots)
-    assert good.tolist() == [False] + [True] * 8
-    np.testing.assert_allclose((moved - spots)[good], np.tile([-3.0, 6.0], (8, 1)), atol=0.15)
 
 
 def test_another_table_is_denied(around):
