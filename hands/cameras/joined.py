@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LOOK_S = 0.065  # between looks: the fit over time knows what lies between them
+LEAST_FRAMES = 5  # of a hand; of fewer no other camera's pictures are worth it
 PALM_SIGMA = 0.03  # of log lengths: how far palms differ in proportion at one hand length
 
 
@@ -246,17 +247,13 @@ def _with_views(
         )
         for s, one in enumerate(evidence)
     ]
-    return [one if _any_seen(one) else replace(one, views=()) for one in joint]
+    return [one if one.twice.sum() >= LEAST_FRAMES else replace(one, views=()) for one in joint]
 
 
 def _at_length(track: HandTrack, factor: float) -> HandTrack:
     """The track of a hand that is larger, seen from the head: farther."""
     poses = replace(track.poses, position=track.poses.position * factor)
     return replace(track, poses=poses)
-
-
-def _any_seen(evidence: Evidence) -> bool:
-    return any(view.seen.any() for view in evidence.views)
 
 
 def _in_head(track: HandTrack, side: int, shape: HandShape) -> Floats:

@@ -94,14 +94,19 @@ def test_a_second_eye_tells_distance_and_length(scene, camera, rng, length_mm):
     assert report["head_right"]["reprojection_px_median"] < 6
 
 
-def test_no_other_camera_changes_nothing(scene, camera, rng):
+def test_no_other_camera_or_hardly_one_changes_nothing(scene, camera, rng):
     known, fitted = scene
     alone = fitted()
     blind = replace(
         second_view(camera), head_from_camera=SE3.from_pose7(np.full((TICKS, 7), np.nan))
     )
+    few = second_view(camera)
+    place = few.head_from_camera.translation.copy()
+    place[6:] = np.nan  # looked at three times
+    few = replace(few, head_from_camera=SE3(few.head_from_camera.rotation, place))
     for others in (OtherCameras([], reading(known, 1, rng=rng)),
-                   OtherCameras([blind], reading(known, 1, rng=rng))):  # fmt: skip
+                   OtherCameras([blind], reading(known, 1, rng=rng)),
+                   OtherCameras([few], reading(known, 1, rng=rng))):  # fmt: skip
         same = fitted(others)
         np.testing.assert_array_equal(alone.hands["right"].landmarks, same.hands["right"].landmarks)
         assert same.shape.scale_source == "prior"
