@@ -58,7 +58,8 @@ def _used(times_ns: Ints) -> slice:
 
 @dataclass
 class _Tries:
-    """When to look for a lost camera from nothing again: that costs a fifth of a second."""
+    """When to look for a lost camera from nothing again: that costs a tenth to a fifth of a
+    second."""
 
     next_ns: int = -(2**62)
     pause_s: float = TRY_EVERY_S

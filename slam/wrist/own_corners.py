@@ -20,10 +20,8 @@ FOLLOWING = SlamConfig(
     epipolar_px=1e3,  # no check: most of a picture may move with the hand
     loop_closure=False,
 )
-FURTHER, NEAR = (
-    8,
-    30,
-)  # pictures: followed beyond what is asked for; a trail is led on, not begun anew
+FURTHER = 8  # pictures beyond the one that is asked for, followed with it
+NEAR = 30  # pictures: a trail that ends no farther off is led on, not begun anew
 
 
 class Trail:
@@ -34,7 +32,7 @@ class Trail:
 
     def __init__(self, pictures: Sequence[Any], camera: Camera, *, begin: int, step: int) -> None:
         self._pictures, self._small = pictures, tracked_camera(camera, FOLLOWING)
-        self._begin, self.step = begin, step
+        self._begin, self._step = begin, step
         self._follower = Follower(self._small, FOLLOWING)
         self._length = 0
         self._tracks: Tracks | None = None
@@ -42,23 +40,22 @@ class Trail:
     def leads(self, first: int, last: int, *, step: int) -> bool:
         """Whether it goes this way through these pictures, or nearly up to them."""
         begun, further = self.frame_of(first) >= 0, self.frame_of(last) - self._length
-        return step == self.step and begun and further <= NEAR
+        return step == self._step and begun and further <= NEAR
 
     def frame_of(self, picture: int) -> int:
         """The tracks' frame that a picture is."""
-        return (picture - self._begin) * self.step
+        return (picture - self._begin) * self._step
 
     def to(self, picture: int) -> Tracks:
         """Tracks with a frame for every picture up to this one, at least."""
         tracks, frame = self._tracks, self.frame_of(picture)
         if tracks is None or frame >= self._length:
-            last = len(self._pictures) - 1 if self.step > 0 else 0
-            for k in range(self._length, min(frame + FURTHER, self.frame_of(last)) + 1):
-                picture = self._pictures[self._begin + k * self.step]
-                self._follower.add(
-                    cv2.resize(picture, self._small.size_wh, interpolation=cv2.INTER_AREA)
-                )
-                self._length += 1
-            frames = np.arange(self._length)
+            last = len(self._pictures) - 1 if self._step > 0 else 0
+            end = min(frame + FURTHER, self.frame_of(last)) + 1
+            for k in range(self._length, end):
+                grey = self._pictures[self._begin + k * self._step]
+                small = cv2.resize(grey, self._small.size_wh, interpolation=cv2.INTER_AREA)
+                self._follower.add(small)
+            self._length, frames = end, np.arange(end)
             tracks = self._tracks = self._follower.tracks(frames).of_frames(frames)
         return tracks
