@@ -27,6 +27,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 LOOKED_DEG = (0, -40, 40)  # forward or back, and sideways
+LOOKS = (0, 1, 2, 3, 0, 4, 5, 6, 0, 7, 8)  # of those bends; hands are mostly not bent
 TRIED_DEG = range(-75, 76, 15)
 # one sigma of a wrist that nobody sees: the forearm hardly twists in the strap, hands bend far
 BENT_RAD = np.array([0.1, 0.6, 0.6])
@@ -34,10 +35,9 @@ BENT_RAD = np.array([0.1, 0.6, 0.6])
 
 def bent_in_turn(poses: HandPoses, looks: Ints, *, rows: Bools) -> HandPoses:
     """The hands ``(T,)``, in some rows bent as the number ``(T,)`` of the look has it: at every
-    other one not at all.
+    fourth one not at all.
     """
-    bends = np.stack([np.broadcast_to(np.eye(3), (8, 3, 3)), _bends(LOOKED_DEG)[1:]], axis=1)
-    bends = bends.reshape(-1, 3, 3)
+    bends = _bends(LOOKED_DEG)[list(LOOKS)]
     turns = np.where(rows[:, None, None], bends[looks % len(bends)], np.eye(3))
     return replace(poses, rotation=poses.rotation @ turns)
 

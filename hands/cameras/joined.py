@@ -10,7 +10,7 @@ from core.geometry.landmarks import SIDES
 from hands.cameras.bent_wrists import bent_in_turn, loose
 from hands.cameras.carried import carried
 from hands.cameras.look_again import OtherCameras, Readings
-from hands.cameras.own_cameras import bent_as_read, mounts_of, seen_in_own, wrists_held
+from hands.cameras.own_cameras import bent_as_read, mounts_of, seen_in_own
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_straps import length_from_straps
@@ -74,10 +74,9 @@ def joined(
     evidence, tracks, wrong, unseen = _checked_on_cameras(
         evidence, tracks, shape, others=others, times_s=times_s, config=config
     )
-    alone, heads = wrong | unseen, tracks
-    mounts = mounts_of(evidence, tracks, shape, others=others, config=config)
-    tracks = wrists_held(tracks, mounts)
+    alone = wrong | unseen
     looks = _looked(tracks, shape, others=others, times_s=times_s, alone=alone)
+    mounts = mounts_of(evidence, tracks, shape, others=others, config=config)
     tracks = bent_as_read(
         evidence,
         tracks,
@@ -108,19 +107,15 @@ def joined(
         )
         if shape.scale_source == "prior":
             shape = replace(shape, scale_source=_main_kind(others.views, found))
-    heads, tracks = (
-        [_at_length(track, shape.length_m / before.length_m) for track in some]
-        for some in (heads, tracks)
-    )
+    tracks = [_at_length(track, shape.length_m / before.length_m) for track in tracks]
     mounts = mounts_of(joint, tracks, shape, others=others, config=config)
-    tracks = wrists_held(tracks, mounts)
     joint = [
         replace(one, views=(*one.views, loose(mount, alone[:, s]))) if mount is not None else one
         for s, (one, mount) in enumerate(zip(joint, mounts, strict=True))
     ]
     joint = [
         carried(one, track.poses, shape, times_s=times_s, config=config) if one.views else one
-        for one, track in zip(joint, heads, strict=True)
+        for one, track in zip(joint, tracks, strict=True)
     ]
     return Joined(joint, tracks, shape, others, found, asked, wrong, unseen)
 

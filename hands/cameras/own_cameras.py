@@ -12,10 +12,9 @@ from hands.cameras.bent_wrists import as_read
 from hands.cameras.look_again import OtherCameras, Readings
 from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import one_side
-from hands.cameras.strapped import Sightings, held_poses, sightings, strapped
+from hands.cameras.strapped import Sightings, sightings, strapped
 from hands.config import HandsConfig
 from hands.model.evidence import Evidence
-from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
 from hands.model.view_evidence import MountEvidence
 from hands.reconstruct import HandTrack
@@ -63,21 +62,6 @@ def seen_in_own(
 def _own_cameras(others: OtherCameras) -> dict[str, SecondView]:
     """By the side that carries it."""
     return {WRISTS[view.name]: view for view in others.views if view.name in WRISTS}
-
-
-def wrists_held(tracks: list[HandTrack], mounts: list[MountEvidence | None]) -> list[HandTrack]:
-    """The tracks, wrists where the cameras that they carry have them: of a hand that the head
-    misreads, it has the distance wrong most.
-    """
-    return [
-        track if mount is None else replace(track, poses=_wrist_held(track.poses, mount))
-        for track, mount in zip(tracks, mounts, strict=True)
-    ]
-
-
-def _wrist_held(poses: HandPoses, mount: MountEvidence) -> HandPoses:
-    held = held_poses(mount).position
-    return replace(poses, position=np.where(mount.seen[:, None], held, poses.position))
 
 
 def bent_as_read(

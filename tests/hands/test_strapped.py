@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from core.geometry.rotations import matrix_from_rotvec
-from hands.cameras.own_cameras import wrists_held
 from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.strapped import (
     Sightings,
@@ -21,7 +20,6 @@ from hands.model.evidence import Evidence, landmark_mixing, normalised
 from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.proportions import hand_shape
 from hands.model.view_evidence import MountEvidence
-from hands.reconstruct import HandTrack
 
 GUESS = (0.008, 0.05)
 COUNT = 20
@@ -127,18 +125,6 @@ def test_what_cannot_be_this_hand_is_overruled(carried, length_mm):
     np.testing.assert_allclose(right.rotation[wrong], poses.rotation[wrong], atol=1e-9)
     loose = replace(mount, wrist=mount.wrist + np.array([0.15, 0.15, 0.0]))
     assert overruled(evidence, read, mount=loose) is None  # rather the camera is not on this hand
-
-
-def test_the_fit_over_time_starts_where_the_camera_has_the_wrist(carried):
-    known, evidence = carried
-    (mount,) = evidence.views
-    near = replace(known.poses, position=0.6 * known.poses.position)
-    blank = np.zeros(COUNT)
-    track = HandTrack(near, blank, blank, blank, blank, blank)
-    (other, start) = wrists_held([track, track], [None, mount])
-    np.testing.assert_allclose(start.poses.position[:-5], known.poses.position[:-5], atol=1e-9)
-    np.testing.assert_array_equal(start.poses.position[-5:], near.position[-5:])
-    assert other is track
 
 
 def test_a_camera_that_was_not_seen_on_the_hand_for_long_has_no_hand(carried):
