@@ -1,7 +1,8 @@
 """What second views say of the head's distances, carried to the frames that only the head saw.
 
 What makes the head camera see a hand too near or too far (its posture, how the detector reads it)
-lasts for seconds. So the ratio of both distances, smooth in time, corrects the frames between.
+lasts for seconds. So the ratio of both distances, smooth in time, corrects the frames between. What
+makes it guess, a hand half out of the picture, does not last: such frames' ratios count for little.
 """
 
 from dataclasses import replace
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from hands.cameras.strapped import fitted_apart
 from hands.config import HandsConfig
 from hands.model.evidence import Evidence
+from hands.model.kinematics import POSE_SIZE, POSITION
 from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
+from hands.reconstruct import HandTrack
 
 Floats = NDArray[np.float64]
 
@@ -26,27 +29,39 @@ LARGEST = 0.15  # of the logarithm of the ratio
 
 
 def carried(
-    evidence: Evidence, poses: HandPoses, shape: HandShape, *, times_s: Floats, config: HandsConfig
+    evidence: Evidence, track: HandTrack, shape: HandShape, *, times_s: Floats, config: HandsConfig
 ) -> Evidence:
-    """The evidence of one side with distances for frames that only the head saw. poses: ``(T,)`` as
-    the head alone gives them, meaningless where it saw nothing.
+    """The evidence of one side with distances for frames that only the head saw. track: as the head
+    alone gives it.
     """
     read, more = evidence.read, evidence.twice
     twice, once = np.flatnonzero(read & more), np.flatnonzero(read & ~more)
     if len(twice) < LEAST_FRAMES or not len(once):
         return evidence
     chosen = twice[np.linspace(0, len(twice) - 1, min(config.bone_frames, len(twice))).astype(int)]
-    both = fitted_apart(evidence[chosen], poses.rows(chosen), shape, config=config)[0]
-    alone = distances(poses, shape)
+    both = fitted_apart(evidence[chosen], track.poses.rows(chosen), shape, config=config)[0]
+    alone = distances(track.poses, shape)
     ratio = np.log(distances(both, shape) / alone[chosen])
     ratio = np.clip(ratio, -LARGEST, LARGEST)
     apart = (times_s[once][:, None] - times_s[chosen]) / REACH_S
     weight = (np.exp(-0.5 * apart**2) + EVERYWHERE) * len(twice) / len(chosen)
+    unsure = _unsure(track, np.append(chosen, once))
+    usual = np.median(unsure)
+    weight = weight * (usual / np.maximum(unsure[: len(chosen)], usual)) ** 2
     correction = (weight @ ratio) / (weight.sum(axis=1) + DOUBT)
     distance, sigma = evidence.distance.copy(), evidence.distance_sigma.copy()
     distance[once] = alone[once] * np.exp(correction) / shape.length_m
     sigma[once] = SIGMA
     return replace(evidence, distance=distance, distance_sigma=sigma)
+
+
+def _unsure(track: HandTrack, rows: NDArray[np.intp]) -> Floats:
+    """``(n,)`` sigma of the distances of these ticks, as a share of them, by what the head saw."""
+    nothing = 1e-6 * np.eye(POSE_SIZE)
+    covariance = np.linalg.inv(track.information[rows] + nothing)[:, POSITION, POSITION]
+    place = track.poses.position[rows]
+    along = np.einsum("ni,nij,nj->n", place, covariance, place)
+    return np.asarray(np.sqrt(along) / np.sum(place**2, axis=1))
 
 
 def distances(poses: HandPoses, shape: HandShape) -> Floats:

@@ -114,7 +114,7 @@ def joined(
         for s, (one, mount) in enumerate(zip(joint, mounts, strict=True))
     ]
     joint = [
-        carried(one, track.poses, shape, times_s=times_s, config=config) if one.views else one
+        carried(one, track, shape, times_s=times_s, config=config) if one.views else one
         for one, track in zip(joint, tracks, strict=True)
     ]
     return Joined(joint, tracks, shape, others, found, asked, wrong, unseen)
