@@ -31,7 +31,7 @@ from slam.wrist.tracking import LOOK_EVERY, Tracker
 WINDOW_S = 8.0
 MOST_HZ = 35.0  # of faster pictures only some are used
 TRY_EVERY_S, TRY_AT_LEAST_S = 0.4, 10.0  # starts that fail are tried again ever later, by
-TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.15  # so much; where the camera has been seen before
+TRY_LATER, TRY_LATER_AGAIN = 1.3, 1.05  # so much; where the camera has been seen before
 LEAST_RUN = 8  # frames that the map was found in or just before; shorter runs do not count
 LEAST_BY_HAND = 0.5  # share of a run's frames with the hand in view that are near it
 
