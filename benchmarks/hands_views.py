@@ -98,7 +98,7 @@ def as_session(take: Path | tuple[str, int, str], scratch: Path) -> SessionFolde
         record(folder, task=task, seed=seed, rig=rig, seconds=SECONDS)
     else:
         folder = take.parent
-    session = ingest(folder, scratch, session_id=folder.name.replace("_", "-"))
+    session = ingest(folder, scratch, session_id="take-" + folder.name.replace("_", "-"))
     Capture().run(session, Capture.config_type(), NO_PROGRESS)
     HANDS_DETECT.run(session, HandsDetectConfig(), NO_PROGRESS)
     return session
