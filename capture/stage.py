@@ -41,7 +41,7 @@ class Capture:
 
     name = "capture"
     room = "capture"
-    version = 3
+    version = 4
     needs: tuple[str, ...] = ()
     config_type: type[Any] = CaptureConfig
 
