@@ -103,7 +103,8 @@ class _Stretch:
         late_s = seconds * self._shutter.parts(views.uv_px) * views.own
         scene.views = replace(views, rays=views.rays - late_s[:, None] * self._motion)
         adjusted = adjust(scene, np.flatnonzero(scene.posed), sigma_px=self._config.pixel_sigma)
-        assert adjusted is not None  # a map has observations
+        if adjusted is None:  # nothing of the stretch fits the map
+            return 0.0, np.inf
         linear = linearised(*adjusted, widths=WIDTHS)
         slope = self._by_readout(scene.thinned(scene.observations(), MOST_LOOKS))
         points = Points.of(linear.jacobian, linear.columns(POINT))
