@@ -22,6 +22,7 @@ MOST_COVARIANCES = 40
 # Observations of one point that are adjusted: gtsam takes a point out with a dense block of all the
 # poses that see it, and after half an hour in one place that is every pillar.
 MOST_LOOKS = 30
+CAUCHY = 3.0  # sigmas at which a corner's error begins to count for less
 
 
 def load_gtsam() -> Any:
@@ -57,12 +58,12 @@ class Projections:
         self._body = body_from_camera or SE3.identity()
 
     def _model(self, level: int) -> Any:
-        """Isotropic noise in steps of 5 %, with a Cauchy kernel of three sigmas."""
+        """Isotropic noise in steps of 5 %, with a Cauchy kernel."""
         if level not in self._noise:
             noise = self._gtsam.noiseModel
             sigma = float(np.exp(level * 0.05)) * self._sigma_px
             self._noise[level] = noise.Robust.Create(
-                noise.mEstimator.Cauchy.Create(3.0), noise.Isotropic.Sigma(2, sigma)
+                noise.mEstimator.Cauchy.Create(CAUCHY), noise.Isotropic.Sigma(2, sigma)
             )
         return self._noise[level]
 
@@ -97,6 +98,16 @@ class Projections:
                 levels, poses, points, body_from_tangent, origins, strict=True
             )
         ]
+
+
+def slope_of_errors(scene: Scene, rows: Ints, moved: Floats, *, sigma_px: float) -> Floats:
+    """``(2n,)`` change of the whitened errors of `Projections` as a parameter grows that moves the
+    observed rays by ``moved`` ``(n,3)``."""
+    views = scene.views.subset(rows)
+    tangent = tangent_rotations(views.rays)[:, :, :2]
+    weight = 1 / np.sqrt(1 + (scene.errors_px(rows) / sigma_px / CAUCHY) ** 2)
+    aside = np.einsum("nij,ni->nj", tangent, moved)
+    return np.asarray((-aside * (weight / (views.rad_per_px * sigma_px))[:, None]).ravel())
 
 
 def _eyes(views: Tracks, rows: Ints) -> Floats:

@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.geometry.arrays import Floats, Ints
 from slam.config import SlamConfig
-from slam.map.bundle import MOST_LOOKS, POINT, WIDTHS, adjust
+from slam.map.bundle import MOST_LOOKS, POINT, WIDTHS, adjust, slope_of_errors
 from slam.map.elimination import Points, linearised
 from slam.map.mapping import SceneMap
 from slam.map.marginal import left_over
 from slam.map.scene import Scene
-from slam.sight.rays import tangent_rotations
 from slam.sight.rolling import Shutter, by_motion, motion
 from slam.sight.tracks import Observed
 
@@ -26,22 +24,18 @@ ROUNDS = 5
 HIDDEN_S = 1e-3  # what its own sigma leaves out: motion told by neighbouring pictures, other lenses
 CLEARLY = 3.0  # sigmas below which a shutter is taken to be global
 LONGEST_S = 0.1  # more is no shutter
-CAUCHY = 3.0  # the kernel of `bundle.Projections`
 
 
 @dataclass(frozen=True)
 class Readout:
-    """Seconds from the first row to the last, negative from the last to the first, with sigma.
-
-    used: whether it was clear enough for the path to be made with it.
-    """
+    """Seconds from the first row to the last, negative from the last to the first, with sigma."""
 
     seconds: float
     sigma_s: float
 
     @property
     def used(self) -> bool:
-        """Clearly not 0, and no longer than a shutter may take."""
+        """Whether the path is made with it: clearly not 0, no longer than a shutter may take."""
         return CLEARLY * self.sigma_s < abs(self.seconds) < LONGEST_S
 
 
@@ -83,7 +77,8 @@ class _Stretch:
         self._scene.points[:], self._scene.known[:] = whole.points, whole.known
         self._scene.drop_outliers(2 * config.outlier_px)
         self._rolled, self._config = self._scene.views, config
-        self._motion, self._shutter = motion(self._rolled, tracks), shutter
+        part = shutter.parts(self._rolled.uv_px) * self._rolled.own
+        self._moved = -part[:, None] * motion(self._rolled, tracks)  # of rays, per second
 
     def readout(self) -> Readout | None:
         """Gauss-Newton, until a step matters no more; None where no corner's motion is known, as at
@@ -99,14 +94,14 @@ class _Stretch:
         return Readout(seconds, float(np.hypot(sigma_s, HIDDEN_S)))
 
     def _step(self, seconds: float) -> tuple[float, float]:
-        scene, views = self._scene, self._rolled
-        late_s = seconds * self._shutter.parts(views.uv_px) * views.own
-        scene.views = replace(views, rays=views.rays - late_s[:, None] * self._motion)
-        adjusted = adjust(scene, np.flatnonzero(scene.posed), sigma_px=self._config.pixel_sigma)
+        scene, sigma_px = self._scene, self._config.pixel_sigma
+        scene.views = replace(self._rolled, rays=self._rolled.rays + seconds * self._moved)
+        adjusted = adjust(scene, np.flatnonzero(scene.posed), sigma_px=sigma_px)
         if adjusted is None:  # nothing of the stretch fits the map
             return 0.0, np.inf
         linear = linearised(*adjusted, widths=WIDTHS)
-        slope = self._by_readout(scene.thinned(scene.observations(), MOST_LOOKS))
+        rows = scene.thinned(scene.observations(), MOST_LOOKS)
+        slope = slope_of_errors(scene, rows, self._moved[rows], sigma_px=sigma_px)
         points = Points.of(linear.jacobian, linear.columns(POINT))
         right = np.zeros((len(linear.residual), 2))
         right[: len(slope), 0], right[:, 1] = slope, linear.residual
@@ -115,12 +110,3 @@ class _Stretch:
         if information <= 0:
             return 0.0, np.inf
         return float(-gradient / information), float(information**-0.5)
-
-    def _by_readout(self, rows: Ints) -> Floats:
-        """``(2n,)`` slope of every whitened corner's ray in the readout."""
-        views, sigma_px = self._scene.views.subset(rows), self._config.pixel_sigma
-        part = self._shutter.parts(views.uv_px) * views.own
-        tangent = tangent_rotations(views.rays)[:, :, :2]
-        moved = np.einsum("nij,ni->nj", tangent, part[:, None] * self._motion[rows])
-        weight = 1 / np.sqrt(1 + (self._scene.errors_px(rows) / sigma_px / CAUCHY) ** 2)
-        return np.asarray((moved * (weight / sigma_px / views.rad_per_px)[:, None]).ravel())

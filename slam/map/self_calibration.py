@@ -19,7 +19,7 @@ from slam.config import SlamConfig
 from slam.imu.imu_clock import fit_clock
 from slam.imu.inertial import ImuData
 from slam.map import growth, visual_inertial
-from slam.map.bundle import MOST_LOOKS, adjust
+from slam.map.bundle import MOST_LOOKS, adjust, slope_of_errors
 from slam.map.mapping import SceneMap
 from slam.map.marginal import Marginal
 from slam.map.metric import make_metric
@@ -28,7 +28,6 @@ from slam.map.recalibrated import moved_camera, refocused
 from slam.map.scene import Scene
 from slam.map.sensor_axes import MOUNTING_SIGMA_RAD
 from slam.map.visual_inertial import STAYING_ERROR
-from slam.sight.rays import tangent_rotations
 from slam.sight.tracks import Observed
 
 ROUNDS = 5
@@ -40,7 +39,6 @@ COARSE_RAD = 0.03  # of a mounting: so far off it is turned first, by what camer
 HIDDEN_FOCAL, HIDDEN_FOCAL_ALONE = 3e-3, 8e-3
 CLEARLY = 3.0  # sigmas by which one of seven figures must be off before it is changed
 FAR_OFF = 3.0  # prior sigmas beyond which it is no refinement any more
-CAUCHY = 3.0  # the kernel of `bundle.Projections`
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,8 +287,5 @@ class Refinement:
             refocused(views, self._camera, self._factor * np.exp(e), before=self._factor).rays
             for e in (little, -little)
         )
-        tangent = tangent_rotations(views.rays)[:, :, :2]
-        moved = np.einsum("nij,ni->nj", tangent, (longer - shorter) / (2 * little))
-        sigma = views.rad_per_px * self._sigma_px
-        weight = 1 / np.sqrt(1 + (scene.errors_px(rows) / self._sigma_px / CAUCHY) ** 2)
-        return np.asarray((-moved * (weight / sigma)[:, None]).ravel())
+        moved = (longer - shorter) / (2 * little)
+        return slope_of_errors(scene, rows, moved, sigma_px=self._sigma_px)

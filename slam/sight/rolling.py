@@ -65,7 +65,7 @@ def _motion(some: Tracks, tracks: Observed) -> Floats:
     wanted = wanted[(wanted >= 0) & (wanted < len(tracks.timestamps_ns))]
     around = tracks.of_frames(wanted)
     mine = np.searchsorted(wanted, frames)[some.frame]
-    before, own, after = (_same(some, around, mine + step) for step in (-1, 0, 1))
+    before, own, after = _same(some, around, mine + np.array([[-1], [0], [1]]))
     before, after = (np.where(row < 0, own, row) for row in (before, after))
     at_ns = around.timestamps_ns[around.frame]
     span_s = (at_ns[after] - at_ns[before])[:, None] * 1e-9
@@ -74,12 +74,13 @@ def _motion(some: Tracks, tracks: Observed) -> Floats:
 
 
 def _same(some: Tracks, around: Tracks, frame: Ints) -> Ints:
-    """Rows in which ``around`` has the same points in these frames of it, soon enough; else -1."""
+    """Rows in which ``around`` has the same points in these frames ``(…,N)`` of it, soon enough;
+    else -1."""
     n_tracks = max(some.n_tracks, around.n_tracks)
     keys = around.frame * n_tracks + around.track
     wanted = frame * n_tracks + some.track
     row = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
     if not len(keys):
-        return np.full(len(wanted), -1)
+        return np.full(wanted.shape, -1)
     away_ns = np.abs(around.timestamps_ns[around.frame[row]] - some.timestamps_ns[some.frame])
     return np.where((keys[row] == wanted) & (away_ns <= NEAR_NS), row, -1)
