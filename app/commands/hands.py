@@ -2,27 +2,42 @@
 
 import argparse
 import json
+import sys
 
 from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
 
 PAGE = Page(
     name="hands",
-    summary="look at a session's hands; keep an operator's hand; measure against data sets",
-    about="Draws the hands of a session over its video, estimates an operator's hand from all "
-    "their sessions, or runs detection and reconstruction on the pictures of a hand data set as "
-    "people have it on disk and measures them against its truth. Needs the extra `hands`.",
+    summary="how hands came out, drawn over the video; an operator's hand; data sets",
+    about="Says how a session's hands came out, draws them over its video, estimates an operator's "
+    "hand from all their sessions, or runs detection and reconstruction on the pictures of a hand "
+    "data set as people have it on disk and measures them against its truth. Needs the extra "
+    "`hands`.",
     examples=(
+        "handoff hands report sessions/desk-0001",
         "handoff hands overlay sessions/desk-0001 --out desk.mp4",
         "handoff hands operator sessions",
         "handoff hands evaluate data/FreiHAND_pub_v2 --limit 500",
     ),
     writes=("nothing, or the video, operators or contact sheet asked for",),
     then=(
+        "handoff hands report --help",
         "handoff hands overlay --help",
         "handoff hands operator --help",
         "handoff hands evaluate --help",
     ),
+)
+REPORT = Page(
+    name="report",
+    summary="how the hands of sessions came out: shares, reasons, errors in the picture, sigmas",
+    about="For each hand: in how many frames it was measured, interpolated or missing and why; how "
+    "far fitted landmarks lie from those in the picture; how steady bones and palms are; speed; "
+    "sigmas; where the size comes from; what other cameras told. hands/report.json and the page of "
+    "`handoff report` hold the same; docs/hands.md says what to make of it.",
+    examples=("handoff hands report sessions/desk-0001", "handoff hands report sessions --json"),
+    writes=("nothing",),
+    then=("handoff hands overlay sessions/desk-0001 --out desk.mp4",),
 )
 OVERLAY = Page(
     name="overlay",
@@ -79,6 +94,11 @@ KINDS = ("hot3d", "freihand", "interhand", "fpha", "handgraph", "keypoints")
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = add_command(commands, PAGE, run=lambda _: _which(parser))
     kinds = parser.add_subparsers(title="what to do", metavar="WHAT")
+    report = add_command(kinds, REPORT, run=run_report)
+    report.add_argument(
+        "sessions", metavar="SESSION", nargs="+", help="sessions whose hands are done, or a folder"
+    )
+    add_json(report)
     _add_overlay(kinds)
     operator = add_command(kinds, OPERATOR, run=run_operator)
     operator.add_argument(
@@ -114,6 +134,32 @@ def _add_overlay(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _which(parser: argparse.ArgumentParser) -> int:
     parser.print_help()
     return 2
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """Read every session's report, put it in words; say which pictures to look at."""
+    from app.hand_figures import hand_figures
+    from app.sessions import sessions_at
+    from core.session.documents import read_document
+    from core.session.layout import HANDS_REPORT
+    from core.session.marks import finished, require_output
+
+    given = sessions_at(arguments.sessions)
+    sessions = [session for session in given if finished(session, HANDS_REPORT)]
+    if not sessions:
+        require_output(given[0], HANDS_REPORT)  # says why not
+    for session in given:
+        if session not in sessions:
+            print(f"{session.url}: left out: its hands are not done", file=sys.stderr)
+    if arguments.json:
+        reports = {session.name: read_document(session, HANDS_REPORT) for session in sessions}
+        print(json.dumps(reports, indent=2))
+        return 0
+    for session in sessions:
+        print(f"{session.name}\n{hand_figures(session).as_text()}")
+        sheets = [path for path in session.ls("hands") if path.endswith(".png")]
+        print("".join(f"  look at {session.place(path)}\n" for path in sheets))
+    return 0
 
 
 def run_overlay(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.evaluate import Evaluation, evaluate, has_truth
 from app.evaluate.figures import Figure
+from app.hand_figures import HandFigures, hand_figures
 from app.report.comparison import joint_bars, trajectory_errors
 from app.report.motion import path_plot, timeline
 from app.report.sheet import Picture, contact_sheet
@@ -62,6 +63,7 @@ class SessionPart:
     shares: list[Share]
     sources: list[tuple[str, str]]
     sheet: list[Picture]
+    hands: HandFigures | None
     path: str | None
     timeline: str
     stages: list[StageResult]
@@ -96,6 +98,7 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         shares=_shares(scene),
         sources=_sources(folder),
         sheet=contact_sheet(scene, progress=progress),
+        hands=hand_figures(folder) if finished(folder, HANDS_REPORT) else None,
         path=path_plot(scene, measured.trajectory if measured else None),
         timeline=timeline(scene),
         stages=stages,

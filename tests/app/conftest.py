@@ -217,8 +217,57 @@ def write_estimates(folder: SessionFolder) -> None:
 def write_hands(folder: SessionFolder, seen: np.ndarray) -> None:
     for table in hands_of(ERROR_M, seen):
         table.write(folder)
-    write_document(folder, HANDS_REPORT, {"scale_source": "measured hand length"})
+    write_document(folder, HANDS_REPORT, hands_report(float(seen.mean())))
     mark(folder, "hands", "hands", outputs=[HANDS, END_EFFECTORS, HANDS_REPORT])
+
+
+def hands_report(measured: float) -> dict[str, object]:
+    """Figures as the stage `hands` writes them."""
+    lost = round(N * (1 - measured))
+    hand = {
+        "measured_share": measured,
+        "interpolated_share": 0.0,
+        "missing_share": 1 - measured,
+        "missing_reasons": {"not seen": lost} if lost else {},
+        "landmarks_in_view_share": 0.995,
+        "landmarks_visible_share": None,
+        "reprojection_px_median": 4.6,
+        "reprojection_px_p95": 15.98,
+        "speed_m_s_median": 0.175,
+        "speed_m_s_p99": 0.463,
+        "calm_jitter_mm": None,
+        "calm_jitter_deg": None,
+        "sigma_lateral_mm_median": 3.3,
+        "sigma_ray_mm_median": 9.2,
+        "aperture_share": 0.05,
+        "aperture_mm_p05_p50_p95": [71.3, None, 89.9],
+        "source_bone_spread": 0.05,
+    }
+    camera = {
+        "located_share": 0.5,
+        "looked_for": {"left": 70, "right": 2},
+        "used": {"left": 24, "right": 0},
+        "rejected": {"contradicts the head camera": 10, "not seen": 38},
+    }
+    return {
+        "source": "mediapipe",
+        "source_rate_hz": None,
+        "scale_source": "measured",
+        "hand_length_mm": 184.6,
+        "hand_length_sigma_mm": 2.0,
+        "ticks": N,
+        "both_hands_share": measured,
+        "detections": 170,
+        "rejected_detections": {"bystander": 3, "duplicate": 4},
+        "relabelled_detections": 1,
+        "operator_sessions": None,
+        "other_cameras": {
+            "left_wrist": camera,
+            "right_wrist": {"unused": "its place is not known"},
+            "hand_length_mm_p10_p50_p90": None,
+        },
+        "hands": dict.fromkeys(SIDES, hand),
+    }
 
 
 def write_truth(folder: SessionFolder) -> None:
