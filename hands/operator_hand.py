@@ -166,8 +166,13 @@ def operator_hand(name: str, sessions: Sequence[SessionFolder]) -> OperatorHand:
     )
 
 
+def hands_done(folder: SessionFolder) -> bool:
+    """Has a session what an estimate needs?"""
+    return folder.exists(DETECTIONS) and folder.exists(HANDS_REPORT)
+
+
 def _evidence(folder: SessionFolder, config: HandsConfig) -> list[Evidence]:
-    if not folder.exists(DETECTIONS) or not folder.exists(HANDS_REPORT):
+    if not hands_done(folder):
         raise BadInputError(f"{folder.url}: its hands are not done; run: handoff run {folder.url}")
     ticks = Ticks.read(folder)
     camera = Calibration.refined(folder).stream("head").camera
@@ -184,10 +189,12 @@ def _length(sessions: Sequence[SessionFolder]) -> HandShape:
     of_best = [shape for shape in told if shape.scale_source == best]
     lengths_mm = 1e3 * np.array([shape.length_m for shape in of_best])
     if best == "measured" and np.ptp(lengths_mm) > MOST_APART_MM:
+        given = [folder for folder, s in zip(sessions, told, strict=True) if s.scale_source == best]
+        least, most = (given[int(at(lengths_mm))] for at in (np.argmin, np.argmax))
         raise BadInputError(
-            f"{sessions[0].url} and others: one operator's hand_length_mm is given as "
-            f"{lengths_mm.min():.0f} and {lengths_mm.max():.0f}; ingest one of them anew with the "
-            "right one, or give two people two names"
+            f"one operator's hand_length_mm is given as {lengths_mm.min():.0f} in {least.url} and "
+            f"{lengths_mm.max():.0f} in {most.url}; ingest one of them anew with the right one, or "
+            "give two people two names"
         )
     sigma_m = np.array([shape.length_sigma_m for shape in of_best])
     mean_mm = np.average(lengths_mm, weights=1.0 / sigma_m**2)

@@ -26,7 +26,7 @@ from hands.config import HandsConfig, HandsDetectConfig
 from hands.cross_check import APART
 from hands.detection.detect import WRIST_STREAMS, detect_streams, detections_table, tick_of_rows
 from hands.detection.model_file import hand_model_digest, hand_model_path
-from hands.located import located_wearer, rate_hz
+from hands.located import NO_ROW, located_wearer, rate_hz
 from hands.model.proportions import HandShape, hand_shape
 from hands.operator_hand import OperatorHand, kept_digest, kept_hand
 from hands.pictures.contact_sheet import ContactSheet, write_view_sheet
@@ -228,7 +228,9 @@ def _warnings(report: dict[str, Any]) -> list[str]:
                 "focal length of the calibration and hand_length_mm, or raise hands.farthest_m"
             )
         elif not figures["measured_share"]:
-            found.append(f"the {side} hand was never seen")
+            why = ", ".join(figures["missing_reasons"])
+            unseen = why in ("", NO_ROW)
+            found.append(f"the {side} hand was never {'seen' if unseen else f'measured: {why}'}")
         apart = figures.get("from_detections_palms_median")
         if apart is not None and apart > APART:
             found.append(

@@ -3,9 +3,13 @@
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
+
+if TYPE_CHECKING:
+    from core.session.storage import SessionFolder
 
 PAGE = Page(
     name="hands",
@@ -148,9 +152,7 @@ def run_report(arguments: argparse.Namespace) -> int:
     sessions = [session for session in given if finished(session, HANDS_REPORT)]
     if not sessions:
         require_output(given[0], HANDS_REPORT)  # says why not
-    for session in given:
-        if session not in sessions:
-            print(f"{session.url}: left out: its hands are not done", file=sys.stderr)
+    _say_left_out(given, sessions, "its hands are not done")
     if arguments.json:
         reports = {session.name: read_document(session, HANDS_REPORT) for session in sessions}
         print(json.dumps(reports, indent=2))
@@ -179,12 +181,25 @@ def run_overlay(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _say_left_out(given: "list[SessionFolder]", kept: "list[SessionFolder]", why: str) -> None:
+    for session in given:
+        if session not in kept:
+            print(f"{session.url}: left out: {why}", file=sys.stderr)
+
+
 def run_operator(arguments: argparse.Namespace) -> int:
     """Group by operator, estimate, keep, say what was found."""
     from app.sessions import Bar, sessions_at
-    from hands.operator_hand import by_operator, operator_hand, operators_of
+    from core.errors import BadInputError
+    from hands.operator_hand import by_operator, hands_done, operator_hand, operators_of
 
-    people, unnamed = by_operator(sessions_at(arguments.sessions))
+    given = sessions_at(arguments.sessions)
+    done = [session for session in given if hands_done(session)] or given
+    _say_left_out(given, done, "its hands are not done")
+    people, unnamed = by_operator(done)
+    _say_left_out(unnamed, [], "nobody named its operator")
+    if not people:
+        raise BadInputError("no session names its operator: handoff ingest … --operator NAME")
     kept = []
     with Bar("hands operator", quiet=arguments.json) as bar:
         bar.total(len(people), "operator")
@@ -199,8 +214,7 @@ def run_operator(arguments: argparse.Namespace) -> int:
         return 0
     for hand, place in kept:
         print(f"{hand.name}: {hand.words()}\n  {place}")
-    if unnamed:
-        print(f"{len(unnamed)} sessions without an operator's name were left out")
+    print("next, so that their sessions use it: handoff run " + " ".join(arguments.sessions))
     return 0
 
 

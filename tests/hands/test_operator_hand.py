@@ -8,8 +8,8 @@ import pytest
 
 from app.cli import main
 from core.errors import BadInputError
-from core.session.info import Operator
-from core.session.layout import HANDS_REPORT, OPERATORS
+from core.session.info import UNNAMED, Operator
+from core.session.layout import HANDS_REPORT, OPERATORS, SESSION_JSON
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from hands.config import HandsConfig
@@ -84,7 +84,9 @@ def test_a_length_measured_once_counts_in_all_sessions(tmp_path, seen):
 
 def test_what_cannot_be_one_person_is_refused(tmp_path, seen, make_session, blank):
     sessions = [seen(tmp_path / f"session-{n}", hand_length_mm=n) for n in (185.0, 200.0)]
-    with pytest.raises(BadInputError, match=r"hand_length_mm is given as 185 and 200"):
+    with pytest.raises(
+        BadInputError, match=r"given as 185 in .*session-185.0 and 200 in .*session-200.0;"
+    ):
         operator_hand("anna", sessions)
     fresh = make_session(tmp_path / "session-x", blank(2))
     with pytest.raises(BadInputError, match=r"session-x: its hands are not done; run: handoff run"):
@@ -118,3 +120,20 @@ def test_the_folder_of_operators_is_no_session(tmp_path, seen, capsys):
     assert "anna: 182 ± 12 mm (prior)" in capsys.readouterr().out
     assert main(["hands", "operator", str(tmp_path / OPERATORS)]) == 1
     assert "no session here" in capsys.readouterr().err
+
+
+def test_sessions_of_nobody_and_unfinished_ones_are_left_out(
+    tmp_path, seen, make_session, blank, capsys
+):
+    seen(tmp_path / "session-0")
+    make_session(tmp_path / "session-x", blank(2))
+    assert main(["hands", "operator", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "session-x: left out: its hands are not done" in said.err
+    assert f"next, so that their sessions use it: handoff run {tmp_path}" in said.out
+    nobody = make_session(tmp_path / "session-y", blank(2))
+    document = json.loads(nobody.read_bytes(SESSION_JSON))
+    document["operator"]["name"] = UNNAMED
+    nobody.write_bytes(SESSION_JSON, json.dumps(document).encode())
+    assert main(["hands", "operator", nobody.url]) == 1
+    assert "no session names its operator" in capsys.readouterr().err
