@@ -37,6 +37,17 @@ def above_zero(text: str) -> float:
     return value
 
 
+def hand_length_mm(text: str) -> float:
+    """Millimetres from the wrist crease to the tip of the middle finger."""
+    value = above_zero(text)
+    if not 100 <= value <= 300:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give millimetres from the wrist crease to the tip of the middle finger "
+            "(100 to 300)"
+        )
+    return value
+
+
 def at_least_one(text: str) -> int:
     """A whole number from 1."""
     if not text.isdigit() or int(text) < 1:

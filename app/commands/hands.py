@@ -5,7 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from app.numbers import at_least_one
+from app.numbers import at_least_one, hand_length_mm
 from app.page import Page, add_command, add_json
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--limit", type=at_least_one, metavar="N", help="so many pictures, evenly spread"
     )
     command.add_argument(
-        "--hand-length-mm", type=float, metavar="MM", help="of the hand, where it is one and known"
+        "--hand-length-mm",
+        type=hand_length_mm,
+        metavar="MM",
+        help="of the hand, where it is one and known",
     )
     command.add_argument("--sheet", metavar="FILE.png", help="draw truth and ours over pictures")
     add_json(command)
@@ -234,6 +237,10 @@ def run(arguments: argparse.Namespace) -> int:
     from hands.model.proportions import hand_shape
     from hands.truth_layouts.layouts import open_layout
 
+    if arguments.sheet and not arguments.sheet.endswith(".png"):
+        raise BadInputError(
+            f"{arguments.sheet}: the sheet is a picture; give a name ending in .png"
+        )
     pictures = open_layout(Path(arguments.folder), layout=arguments.layout, split=arguments.split)
     count = min(arguments.limit or len(pictures), len(pictures))
     chosen = np.linspace(0, len(pictures) - 1, count).round().astype(np.int64)
@@ -241,7 +248,8 @@ def run(arguments: argparse.Namespace) -> int:
         findings = find_hands(pictures, chosen, bar)
     if not findings.rows:
         raise BadInputError(f"{arguments.folder}: no true hand in the {count} pictures looked at")
-    joints = reconstructed(findings.rows, hand_shape(arguments.hand_length_mm))
+    shape = hand_shape(arguments.hand_length_mm)
+    joints = reconstructed(findings.rows, shape)
     errors = hand_errors(findings.rows, joints)
     if arguments.sheet:
         draw_sheet(pictures, findings.rows, joints, path=arguments.sheet)
@@ -256,9 +264,17 @@ def run(arguments: argparse.Namespace) -> int:
         }
         print(json.dumps(document, indent=2))
         return 0
-    print(f"{arguments.folder}: {pictures.name}, {count} of {len(pictures)} pictures\n")
+    size = (
+        "as given" if arguments.hand_length_mm else "a guess: the average; it is in absolute errors"
+    )
+    print(
+        f"{arguments.folder}: {pictures.name}, {count} of {len(pictures)} pictures; "
+        f"hands {1e3 * shape.length_m:.0f} mm long ({size})\n"
+    )
     print(as_text(figures))
     print(_joint_table(per_joint))
+    if arguments.sheet:
+        print(f"\n{arguments.sheet}: truth green, ours orange, missed hands framed in red")
     return 0
 
 

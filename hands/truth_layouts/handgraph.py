@@ -31,6 +31,8 @@ class HandGraph(TruthLayout):
         return (folder / TRUTH).is_file() and (folder / "images").is_dir()
 
     def __init__(self, folder: Path, split: str | None = None) -> None:
+        if split is not None:
+            raise BadInputError(f"{folder}: hand-graph has no parts; leave out --split {split}")
         self._folder = folder
         where = str(folder / TRUTH)
         try:

@@ -1,6 +1,7 @@
 """`handoff hands evaluate`: known errors, hands laid on hands, and the real sets."""
 
 import json
+from contextlib import suppress
 import os
 from dataclasses import replace
 
@@ -148,6 +149,20 @@ def test_freihand_pictures_without_depth(recordings, capsys):
 def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):
     assert main(["hands", "evaluate", str(tmp_path)]) == 1
     assert "no data set whose layout is known" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--hand-length-mm", "0.19"], "'0.19': give millimetres from the wrist crease"),
+        (["--sheet", "sheet.jpg"], "sheet.jpg: the sheet is a picture; give a name ending in .png"),
+        (["--layout", "handgraph", "--split", "test"], "has no parts; leave out --split test"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_any_work(tmp_path, capsys, given, words):
+    with suppress(SystemExit):  # of argparse
+        assert main(["hands", "evaluate", str(tmp_path), *given]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_libraries_are_quiet_and_python_is_not(capfd):
