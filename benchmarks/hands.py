@@ -43,7 +43,6 @@ from hands.model.proportions import HandShape, hand_shape
 from hands.reconstruct import reconstruct_stills
 from hands.stage import HANDS, HANDS_DETECT
 from hands.stills import StillDetector
-from hands.wearer import still_sigmas
 
 Floats = NDArray[np.float64]
 
@@ -151,7 +150,7 @@ def reconstructed(evidence: Evidence, shape: HandShape) -> tuple[Floats, Floats,
     """Joints ``(N,21,3)`` and their landmarks' sigmas ``(N,17)``, each picture by itself."""
     track = reconstruct_stills(evidence, shape, config=HandsConfig())
     joints = np.where(evidence.seen[:, None, None], track.poses.joints(shape) * MIRROR, np.nan)
-    return joints, *still_sigmas(track, shape)
+    return joints, track.sigmas.lateral_m, track.sigmas.ray_m
 
 
 def unproject(px: Floats, intrinsics: Floats) -> Floats:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.cameras import Camera
+from hands.described import WearerHand
 from hands.detection.views import palm_size_px
 from hands.model.evidence import landmark_mixing
 from hands.sources.protocol import SourceHands
-from hands.wearer import WearerHand
 
 Floats = NDArray[np.float64]
 

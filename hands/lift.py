@@ -13,6 +13,7 @@ from hands.sources import SourceHands
 
 Floats = NDArray[np.float64]
 
+BATCH = 2000  # hands that are placed at once
 FORWARD = np.array([0.0, 0.0, 1.0])
 IMAGINED = 5.0  # times as wrong: landmarks beyond the picture's edge
 CUT = 10.0  # how much wronger the rest of a hand is of which all is beyond the edge
@@ -22,10 +23,13 @@ def candidates(hands: SourceHands, camera: Camera) -> Candidates:
     """What the association looks at. Distances are those of an average hand of this size in the
     image.
     """
-    rays, valid = camera.unproject(hands.raw21_px)
-    rays = np.where(valid[..., None], rays, FORWARD)
-    placed = placed_guess(rays, hands.raw21_in_hand, hand_shape(None))
-    distance = np.linalg.norm(placed[:, 0], axis=-1)
+    distance = np.zeros(len(hands))
+    for start in range(0, len(hands), BATCH):
+        part = slice(start, start + BATCH)
+        rays, valid = camera.unproject(hands.raw21_px[part])
+        rays = np.where(valid[..., None], rays, FORWARD)
+        placed = placed_guess(rays, hands.raw21_in_hand[part], hand_shape(None))
+        distance[part] = np.linalg.norm(placed[:, 0], axis=-1)
     found = Candidates(
         row=hands.row,
         left_label=hands.left_label,

@@ -21,11 +21,12 @@ from core.geometry.palm import TEMPLATE_INDICES, fit_palm_template, palm_templat
 from core.geometry.se3 import SE3
 from hands.association import Association
 from hands.config import HandsConfig
+from hands.described import WearerHand
 from hands.model.proportions import HandShape, hand_shape
 from hands.model.visibility import visible_landmarks
 from hands.reconstruct import TOO_FAR
 from hands.sources.protocol import LocatedHands
-from hands.wearer import Wearer, WearerHand
+from hands.wearer import Wearer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

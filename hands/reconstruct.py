@@ -7,6 +7,8 @@ empty.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +21,12 @@ from hands.model.fit import fit_frames, robustified, terms_of
 from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
 from hands.model.temporal import FEWEST_OVER_TIME, Calmness, evidence_equations, track_step
+from hands.model.uncertainty import Sigmas, sigmas_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-WINDOW = 2000  # frames solved at once
+WINDOW = 2000  # ticks that are worked on at once
 OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 200
 START_STEPS = (4, 1)  # of frames by themselves: before and after what misses counts less
@@ -40,16 +43,47 @@ class HandTrack:
     poses: ``(T,)``, meaningless where state is missing.   state: ``(T,)`` measured, interpolated,
     missing.
     reason: ``(T,)`` None or why.   offset: ``(T,)`` median landmark miss of measured frames in
-    palms, NaN elsewhere.   information: ``(T,27,27)`` of the evidence at the solution; zero where
-    not measured.   twice: ``(T,)`` whether a second camera saw the hand too.
+    palms, NaN elsewhere.   sigmas: NaN where state is missing.
     """
 
     poses: HandPoses
     state: NDArray[np.object_]
     reason: NDArray[np.object_]
     offset: Floats
-    information: Floats
-    twice: Bools
+    sigmas: Sigmas
+
+    def rows(self, rows: Any) -> "HandTrack":
+        """The track of some ticks."""
+        return HandTrack(
+            self.poses.rows(rows),
+            self.state[rows],
+            self.reason[rows],
+            self.offset[rows],
+            self.sigmas.rows(rows),
+        )
+
+    @staticmethod
+    def concat(parts: Sequence["HandTrack"]) -> "HandTrack":
+        """Ticks one after the other."""
+        return HandTrack(
+            HandPoses.concat([part.poses for part in parts]),
+            np.concatenate([part.state for part in parts]),
+            np.concatenate([part.reason for part in parts]),
+            np.concatenate([part.offset for part in parts]),
+            Sigmas.concat([part.sigmas for part in parts]),
+        )
+
+
+def windows(count: int) -> list[tuple[slice, slice]]:
+    """``(keep, solve)`` ticks: equal windows of bounded length that overlap where they are
+    solved.
+    """
+    parts = max(1, -(-count // WINDOW))
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [
+        (slice(start, stop), slice(max(0, start - OVERLAP), min(count, stop + OVERLAP)))
+        for start, stop in pairwise(edges)
+    ]
 
 
 def reconstruct(
@@ -60,7 +94,8 @@ def reconstruct(
     config: HandsConfig,
     start: HandPoses | None = None,
 ) -> HandTrack:
-    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises.
+    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises. Long
+    sessions are fitted in `windows`: memory grows by 20 kB a tick.
     start: poses ``(T,)`` of an earlier fit.
     """
     count = len(evidence)
@@ -93,6 +128,7 @@ def reconstruct(
         offset=offset,
         times_s=times_s,
         config=config,
+        over_time=count >= FEWEST_OVER_TIME,
     )
 
 
@@ -106,7 +142,7 @@ def reconstruct_stills(evidence: Evidence, shape: HandShape, *, config: HandsCon
     offset = np.full(len(evidence), np.nan)
     return _track(
         evidence, shape, seen=evidence.seen, poses=poses, reason=reason, offset=offset,
-        times_s=np.arange(len(evidence)) * 1e3, config=config,
+        times_s=np.arange(len(evidence)) * 1e3, config=config, over_time=False,
     )  # fmt: skip
 
 
@@ -186,35 +222,22 @@ def _fit_over_time(
     rotation, position, angles = poses.rotation.copy(), poses.position.copy(), poses.angles.copy()
     offset = np.full(len(seen), np.nan)
     for stretch in stretches(seen, times_s, config.max_gap_s):
-        for keep, solve in windows(stretch):
-            fitted, miss = _fit_window(
-                evidence[solve],
-                shape,
-                seen=seen[solve],
-                poses=poses.rows(solve),
-                times_s=times_s[solve],
-                config=config,
-                rounds=rounds,
-            )
-            inner = slice(keep.start - solve.start, keep.stop - solve.start)
-            rotation[keep], position[keep], angles[keep] = (
-                fitted.rotation[inner], fitted.position[inner], fitted.angles[inner],
-            )  # fmt: skip
-            offset[keep] = miss[inner]
+        fitted, offset[stretch] = _fit_stretch(
+            evidence[stretch],
+            shape,
+            seen=seen[stretch],
+            poses=poses.rows(stretch),
+            times_s=times_s[stretch],
+            config=config,
+            rounds=rounds,
+        )
+        rotation[stretch], position[stretch], angles[stretch] = (
+            fitted.rotation, fitted.position, fitted.angles,
+        )  # fmt: skip
     return HandPoses(rotation, position, angles), offset
 
 
-def windows(stretch: slice) -> list[tuple[slice, slice]]:
-    """``(keep, solve)`` rows: windows of bounded length that overlap where they are solved."""
-    parts = []
-    for start in range(stretch.start, stretch.stop, WINDOW):
-        stop = min(start + WINDOW, stretch.stop)
-        solve = slice(max(stretch.start, start - OVERLAP), min(stretch.stop, stop + OVERLAP))
-        parts.append((slice(start, stop), solve))
-    return parts
-
-
-def _fit_window(
+def _fit_stretch(
     evidence: Evidence,
     shape: HandShape,
     *,
@@ -268,19 +291,26 @@ def _track(
     offset: Floats,
     times_s: Floats,
     config: HandsConfig,
+    over_time: bool,
 ) -> HandTrack:
     state = np.full(len(seen), "missing", dtype=object)
     for stretch in stretches(seen, times_s, config.max_gap_s):
         state[stretch] = "interpolated"
     state[seen] = "measured"
     reason[seen] = None
-    information = np.zeros((len(seen), 27, 27))
-    rows = np.flatnonzero(seen)
-    for start in range(0, len(rows), WINDOW):
-        part = rows[start : start + WINDOW]
-        here = poses.rows(part)
-        terms = terms_of(evidence[part], shape, guess_sigma_m=config.guess_sigma_m)
-        robust = robustified(terms, here, evidence.sigma_rad[part])
-        terms = doubted(robust, here, twice=evidence.twice[part])
-        information[part], _ = evidence_equations(terms, here, seen[part])
-    return HandTrack(poses, state, reason, offset, information, evidence.twice & seen)
+    here = poses.rows(seen)
+    terms = terms_of(evidence[seen], shape, guess_sigma_m=config.guess_sigma_m)
+    robust = robustified(terms, here, evidence.sigma_rad[seen])
+    terms = doubted(robust, here, twice=evidence.twice[seen])
+    information, _ = evidence_equations(terms, here, np.ones(len(here.position), dtype=bool))
+    sigmas = sigmas_of(
+        poses,
+        information,
+        shape,
+        seen=seen,
+        there=state != "missing",
+        times_s=times_s,
+        twice=evidence.twice,
+        over_time=over_time,
+    )
+    return HandTrack(poses, state, reason, offset, sigmas)

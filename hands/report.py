@@ -9,9 +9,10 @@ from core.geometry.cameras import Camera
 from core.geometry.landmarks import FINGERS, INDEX
 from core.geometry.rotations import rotvec_from_matrix
 from hands.cross_check import apart_palms
+from hands.described import WearerHand
 from hands.model.evidence import PARENTS, landmark_mixing
 from hands.sources.protocol import SourceHands
-from hands.wearer import Wearer, WearerHand
+from hands.wearer import Wearer
 
 Floats = NDArray[np.float64]
 CALM_M_S = 0.05  # jitter is told of moments slower than this

@@ -87,7 +87,7 @@ class HandsDetectStage:
 class HandsStage:
     """17 metric landmarks per hand, palm frames, figures and a contact sheet."""
 
-    name, room, version = "hands", "hands", 11
+    name, room, version = "hands", "hands", 12
     needs = ("capture", "hands_detect")
     uses = ("slam",)  # wrist cameras' places, a refined lens; hands in the head frame need neither
     config_type = HandsConfig

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.geometry.landmarks import SIDES
 from core.session.tables import EndEffectors, Hands, Ticks
-from hands.wearer import WearerHand
+from hands.described import WearerHand
 
 
 def hands_table(

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hands.cameras.strapped import fitted_apart
 from hands.config import HandsConfig
 from hands.model.evidence import Evidence
-from hands.model.kinematics import POSE_SIZE, POSITION
 from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
 from hands.reconstruct import HandTrack
@@ -26,6 +25,7 @@ DOUBT = 1.5  # looks' worth of doubt that there is any error at all
 LEAST_FRAMES = 5
 SIGMA = 0.025  # of the logarithm of a corrected distance
 LARGEST = 0.15  # of the logarithm of the ratio
+UNKNOWN = 1e3  # sigma of a distance that the head does not tell
 
 
 def carried(
@@ -56,12 +56,9 @@ def carried(
 
 
 def _unsure(track: HandTrack, rows: NDArray[np.intp]) -> Floats:
-    """``(n,)`` sigma of the distances of these ticks, as a share of them, by what the head saw."""
-    nothing = 1e-6 * np.eye(POSE_SIZE)
-    covariance = np.linalg.inv(track.information[rows] + nothing)[:, POSITION, POSITION]
-    place = track.poses.position[rows]
-    along = np.einsum("ni,nij,nj->n", place, covariance, place)
-    return np.asarray(np.sqrt(along) / np.sum(place**2, axis=1))
+    """``(n,)`` sigma of the logarithm of the distances of these ticks, by what the head saw."""
+    known = track.state[rows] == "measured"
+    return np.where(known, track.sigmas.distance[rows], UNKNOWN)
 
 
 def distances(poses: HandPoses, shape: HandShape) -> Floats:

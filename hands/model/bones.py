@@ -17,6 +17,7 @@ from hands.model.poses import HandPoses
 from hands.model.proportions import BONE_SIGMA, HandShape
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 ROUNDS = 3
 FIRST, AGAIN = 5, 2  # iterations of the poses in the first round and, from there, in later ones
@@ -62,12 +63,13 @@ def own_bones(
 
 def spread_sample(evidence: list[Evidence], frames: int) -> Evidence:
     """Evenly spread seen frames of both hands."""
-    parts = []
-    for hand in evidence:
-        rows = np.flatnonzero(hand.seen)
-        chosen = np.linspace(0, len(rows) - 1, min(frames // 2, len(rows))).round().astype(int)
-        parts.append(hand[rows[chosen]] if len(rows) else hand[rows])
-    return Evidence.concat(parts)
+    return Evidence.concat([hand[spread_rows(hand.seen, frames // 2)] for hand in evidence])
+
+
+def spread_rows(seen: Bools, most: int) -> NDArray[np.intp]:
+    """At most so many rows that are seen, evenly spread."""
+    rows = np.flatnonzero(seen)
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
 
 
 def _bone_equations(terms: Terms, poses: HandPoses, independent: float) -> tuple[Floats, Floats]:

@@ -1,5 +1,6 @@
 """Poses of the articulated hand, 27 numbers each, and how its points move with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,15 @@ class HandPoses:
     def rows(self, rows: Any) -> "HandPoses":
         """Some of the poses."""
         return HandPoses(self.rotation[rows], self.position[rows], self.angles[rows])
+
+    @staticmethod
+    def concat(parts: Sequence["HandPoses"]) -> "HandPoses":
+        """Frames one after the other."""
+        return HandPoses(
+            np.concatenate([part.rotation for part in parts]),
+            np.concatenate([part.position for part in parts]),
+            np.concatenate([part.angles for part in parts]),
+        )
 
     def moved(self, step: Floats) -> "HandPoses":
         """Poses after adding ``(…,N,27)``; rotations turn in their own axes."""

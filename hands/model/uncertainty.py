@@ -5,14 +5,16 @@ really larger by s lies farther by s. Frames without evidence grow with the time
 evidence.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from hands.model.by_finger import whole
-from hands.model.kinematics import ROTATION
+from hands.model.kinematics import POSITION, ROTATION
 from hands.model.poses import HandPoses, joints_and_slopes
 from hands.model.proportions import HandShape
 
@@ -32,16 +34,71 @@ TWICE_FACTOR, TWICE_TURN_FACTOR = 1.0, 1.6
 MEASURED = ("measured", "marker")  # lengths that a second camera's distances do not hang on
 DRIFT_M_S = 0.15  # growth while a hand is not seen
 DRIFT_RAD_S = 0.8
+BATCH = 400  # frames whose slopes are held at once
 
 
 @dataclass(frozen=True, eq=False)
 class Sigmas:
-    """lateral_m, ray_m: ``(T,17)``.   palm_m, palm_rad: ``(T,3)``, head axes and palm axes."""
+    """lateral_m, ray_m: ``(T,17)``.   palm_m, palm_rad: ``(T,3)``, head axes and palm axes.
+    distance: ``(T,)`` of the logarithm of the wrist's distance, by the evidence of the frame alone.
+    """
 
     lateral_m: Floats
     ray_m: Floats
     palm_m: Floats
     palm_rad: Floats
+    distance: Floats
+
+    def rows(self, rows: Any) -> "Sigmas":
+        """Those of some frames."""
+        return Sigmas(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    @staticmethod
+    def concat(parts: Sequence["Sigmas"]) -> "Sigmas":
+        """Frames one after the other."""
+        return Sigmas(
+            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Sigmas))
+        )
+
+
+def sigmas_of(
+    poses: HandPoses,
+    information: Floats,
+    shape: HandShape,
+    *,
+    seen: Bools,
+    there: Bools,
+    times_s: Floats,
+    twice: Bools,
+    over_time: bool,
+) -> Sigmas:
+    """Of T poses, NaN where nothing is ``there`` ``(T,)``. ``information`` ``(N,27,27)`` of the
+    frames ``seen`` ``(T,)``; the others have that of the nearest one, and drift.
+    """
+    evidence, wanted = np.flatnonzero(seen), np.flatnonzero(there)
+    nearest = _nearest(evidence, wanted)
+    blank = [np.full((len(seen), *size), np.nan) for size in ((17,), (17,), (3,), (3,), ())]
+    for start in range(0, len(wanted), BATCH):
+        rows, near = wanted[start : start + BATCH], nearest[start : start + BATCH]
+        found = sigmas(
+            poses.rows(rows),
+            information[near],
+            shape,
+            unseen_s=np.abs(times_s[rows] - times_s[evidence[near]]),
+            twice=twice[evidence[near]],
+            over_time=over_time,
+        )
+        for into, values in zip(blank, vars(found).values(), strict=True):
+            into[rows] = values
+    return Sigmas(*blank)
+
+
+def _nearest(evidence: NDArray[np.intp], wanted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the rising rows of evidence is nearest to each wanted row."""
+    after = np.clip(np.searchsorted(evidence, wanted), 0, len(evidence) - 1)
+    before = np.clip(after - 1, 0, None)
+    closer = np.abs(evidence[before] - wanted) < np.abs(evidence[after] - wanted)
+    return np.where(closer, before, after)
 
 
 def sigmas(
@@ -64,6 +121,8 @@ def sigmas(
     rays = points / distance[..., None]
     along = np.einsum("tki,tkij,tkj->tk", rays, spread, rays)
     across = (np.trace(spread, axis1=-2, axis2=-1) - along) / 2
+    place, of_place = poses.position, covariance[:, POSITION, POSITION]
+    farther = np.einsum("ti,tij,tj->t", place, of_place, place)
     drift = (DRIFT_M_S * unseen_s[:, None]) ** 2
     hangs = ~twice if shape.scale_source in MEASURED else np.ones_like(twice)
     size = (distance * hangs[:, None] * shape.length_sigma_m / shape.length_m) ** 2
@@ -80,6 +139,7 @@ def sigmas(
         palm_rad=np.sqrt(
             np.where(twice, TWICE_TURN_FACTOR, TURN_FACTOR)[:, None] ** 2 * turn + turn_drift
         ),
+        distance=np.sqrt(farther) / np.sum(place**2, axis=1),
     )
 
 

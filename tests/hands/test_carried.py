@@ -8,9 +8,9 @@ import pytest
 from hands.cameras import carried as room
 from hands.cameras.carried import carried, distances
 from hands.config import HandsConfig
-from hands.model.kinematics import POSE_SIZE, POSITION
 from hands.model.poses import HandPoses
 from hands.model.proportions import hand_shape
+from hands.model.uncertainty import Sigmas
 from hands.reconstruct import HandTrack
 
 TICKS, GUESSED = 60, slice(20, 30)
@@ -37,11 +37,12 @@ def test_a_guess_of_the_head_is_not_carried_on(known, monkeypatch):
     poses = HandPoses(np.tile(np.eye(3), (TICKS, 1, 1)), position, angles)
     true = replace(poses, position=position.copy())
     poses.position[GUESSED, 2] += 0.06  # seen too far, half out of the picture
-    information = np.tile(1e4 * np.eye(POSE_SIZE), (TICKS, 1, 1))
+    sigma = np.full(TICKS, 0.025)
     if not known:
-        information[GUESSED, POSITION, POSITION] *= 0.01
+        sigma[GUESSED] *= 10
     states = np.full(TICKS, "measured", object)
-    track = HandTrack(poses, states, states, np.zeros(TICKS), information, np.zeros(TICKS, bool))
+    sigmas = Sigmas(*np.zeros((4, TICKS, 1)), sigma)
+    track = HandTrack(poses, states, states, np.zeros(TICKS), sigmas)
     monkeypatch.setattr(
         room, "fitted_apart", lambda _, start, *__, **___: (_like(start, true), None)
     )

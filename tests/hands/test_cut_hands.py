@@ -8,7 +8,6 @@ from hands.config import HandsConfig
 from hands.lift import candidates, cut_by_the_edge, evidence_of
 from hands.model.proportions import hand_shape
 from hands.reconstruct import reconstruct_stills
-from hands.wearer import still_sigmas
 
 WRISTS = [[0.0, 0.05, 0.5], [0.0, -0.13, 0.5], [0.0, -0.15, 0.5]]  # whole, cut, cut more
 
@@ -39,7 +38,8 @@ def test_landmarks_beyond_the_edge_count_least(evidence):
 
 def test_sigma_grows_with_what_is_cut_off(evidence, length_mm):
     config, shape = HandsConfig(), hand_shape(length_mm)
-    lateral, ray = still_sigmas(reconstruct_stills(evidence[1], shape, config=config), shape)
+    sigmas = reconstruct_stills(evidence[1], shape, config=config).sigmas
+    lateral, ray = sigmas.lateral_m, sigmas.ray_m
     assert (np.diff(lateral.mean(axis=1)) > 0).all()
     assert (np.diff(ray.mean(axis=1)) > 0).all()
     assert ray[2].mean() > 1.5 * ray[0].mean()
