@@ -132,13 +132,21 @@ class Scene:
 
     def states(self, side: str) -> list[str]:
         """Per tick: measured, interpolated or missing."""
-        states = ["missing"] * len(self.ticks)
+        return self._of_hands(side, "state", otherwise="missing")
+
+    def reasons(self, side: str) -> list[str]:
+        """Per tick why the hand is missing; empty where it is not."""
+        return self._of_hands(side, "reason", otherwise="")
+
+    def _of_hands(self, side: str, column: str, *, otherwise: str) -> list[str]:
+        told = [otherwise] * len(self.ticks)
         if self.hands is not None:
             rows = np.flatnonzero(self.hands.side == side)
             place, there = rows_of_ticks(self.ticks, self.hands.tick[rows])
+            values = getattr(self.hands, column)
             for tick, row in zip(place[there], rows[there], strict=True):
-                states[tick] = str(self.hands.state[row])
-        return states
+                told[tick] = str(values[row] or "")
+        return told
 
     def truth_trajectory(self) -> Trajectory | None:
         """The exact trajectory of a synthetic session."""

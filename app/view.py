@@ -27,6 +27,7 @@ from core.session.frames import open_frames
 from core.session.stage import NO_PROGRESS, Progress
 
 COLORS = {"left": (59, 111, 212), "right": (224, 123, 57), "head": (70, 70, 80)}
+PALE = {"left": (157, 183, 234), "right": (240, 189, 156)}  # of hands that are interpolated
 TRUTH_COLOR = (46, 158, 107)
 LOOPBACK = "127.0.0.1"
 WIDEST = 640  # pixels of a picture
@@ -50,6 +51,7 @@ def write_recording(
         _log_still_things(rr, recording, scene)
         _log_motion(rr, recording, scene)
         _log_labels(rr, recording, scene)
+        _log_states(rr, recording, scene)
         _log_truth(rr, recording, scene)
         _log_pictures(rr, recording, scene, rate_hz=rate_hz, progress=progress)
         recording.flush()
@@ -96,13 +98,16 @@ def _blueprint(wrists: list[str]) -> Any:
         origin=f"{HEAD}/camera", contents=[f"{HEAD}/camera/**", f"{HEAD}/hands/**"], name="head"
     )
     labels = rrb.TextLogView(origin="labels", name="labels")
+    seen = rrb.TextLogView(origin="seen", name="hands seen")
     speed = rrb.TimeSeriesView(origin="speed", name="palm speed, m/s")
     world = rrb.Spatial3DView(origin="world", name="world")
     beside = [rrb.Spatial2DView(origin=f"wrist/{name}", name=name) for name in wrists]
     middle = [rrb.Horizontal(*beside)] if beside else []
     aperture = rrb.TimeSeriesView(origin="aperture", name="thumb to index tip, mm")
     shares = [5, *([3] if beside else []), 2, 2, 2]
-    right = rrb.Vertical(camera, *middle, speed, aperture, labels, row_shares=shares)
+    right = rrb.Vertical(
+        camera, *middle, speed, aperture, rrb.Tabs(labels, seen), row_shares=shares
+    )
     return rrb.Blueprint(rrb.Horizontal(world, right, column_shares=[3, 2]), collapse_panels=True)
 
 
@@ -126,7 +131,7 @@ def _log_still_things(rr: Any, recording: Any, scene: Scene) -> None:
         strips = _pieces(poses.translation, known, scene.trajectory.map_id)
         lines = rr.LineStrips3D(strips, colors=[COLORS["head"]], radii=0.002)
         recording.log("world/path/head", lines, static=True)
-    for side in SIDES:
+    for side in SIDES if scene.metric else ():  # palms are in metres
         palms, there = scene.palm_in_head(side)
         track = poses.apply(palms.translation)
         strips = _pieces(track, there & known, None)
@@ -156,7 +161,7 @@ def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
     poses, known = scene.world_from_head
     has_world = bool(known.any())
     sides = {s: (scene.landmarks_in_head(s), *scene.palm_in_head(s)) for s in SIDES}
-    speeds = scene.palm_speeds()
+    speeds, states = scene.palm_speeds(), {s: scene.states(s) for s in SIDES}
     for side, (_, _, there) in sides.items():
         _log_series(rr, recording, f"speed/{side}", seconds=scene.seconds, values=speeds[side])
         opening_mm = 1e3 * scene.aperture_m(side)
@@ -171,7 +176,8 @@ def _log_motion(rr: Any, recording: Any, scene: Scene) -> None:
         elif has_world:  # lost: a scale of 0 hides the head and all below it in the world
             recording.log(HEAD, rr.Transform3D(scale=0.0))
         for side, (landmarks, palms, there) in sides.items():
-            _log_hand(rr, recording, f"{HEAD}/hands/{side}", points=landmarks[tick], side=side)
+            color = COLORS[side] if states[side][tick] == "measured" else PALE[side]
+            _log_hand(rr, recording, f"{HEAD}/hands/{side}", points=landmarks[tick], color=color)
             if there[tick]:
                 recording.log(f"{HEAD}/palm/{side}", _transform(rr, palms[tick]))
 
@@ -181,12 +187,16 @@ def _transform(rr: Any, pose: SE3) -> Any:
 
 
 def _log_hand(
-    rr: Any, recording: Any, path: str, *, points: NDArray[np.float64], side: str
+    rr: Any,
+    recording: Any,
+    path: str,
+    *,
+    points: NDArray[np.float64],
+    color: tuple[int, int, int],
 ) -> None:
     if not np.isfinite(points).all():
         recording.log(path, rr.Clear(recursive=True))
         return
-    color = COLORS.get(side, TRUTH_COLOR)
     bones = [points[[a, b]] for a, b in BONES]
     recording.log(f"{path}/bones", rr.LineStrips3D(bones, colors=[color], radii=0.0025))
     recording.log(f"{path}/joints", rr.Points3D(points, colors=[color], radii=0.004))
@@ -223,6 +233,17 @@ def _log_labels(rr: Any, recording: Any, scene: Scene) -> None:
         recording.log(f"labels/{segments.track[row]}", rr.TextLog(text, level="INFO"))
 
 
+def _log_states(rr: Any, recording: Any, scene: Scene) -> None:
+    """What becomes of each hand, said when it changes."""
+    for side in SIDES:
+        pairs = zip(scene.states(side), scene.reasons(side), strict=True)
+        told = [f"{state}: {why}" if why else state for state, why in pairs]
+        for tick, (before, now) in enumerate(zip(["", *told], told, strict=False)):
+            if now != before:
+                recording.set_time("session", duration=float(scene.seconds[tick]))
+                recording.log(f"seen/{side}", rr.TextLog(f"{side} hand {now}", level="INFO"))
+
+
 def _log_truth(rr: Any, recording: Any, scene: Scene) -> None:
     """The exact path in its own world, and the exact hands in the head frame."""
     trajectory = scene.truth_trajectory()
@@ -235,7 +256,7 @@ def _log_truth(rr: Any, recording: Any, scene: Scene) -> None:
         for tick, second in enumerate(scene.seconds):
             recording.set_time("session", duration=float(second))
             path = f"{HEAD}/truth_{side}"
-            _log_hand(rr, recording, path, points=points[tick], side="truth")
+            _log_hand(rr, recording, path, points=points[tick], color=TRUTH_COLOR)
 
 
 def _log_pictures(

@@ -19,13 +19,9 @@ STATE_COLOR = {"measured": 1.0, "interpolated": 0.4}
 
 def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | None:
     """Top view and height of the head and both palms, beside the truth. None without a path."""
-    poses, known = scene.world_from_head
-    if not known.any():
+    if not scene.world_from_head[1].any():
         return None
-    tracks = {"head": (poses.translation, HEAD)}
-    for side in SIDES:
-        palms, _ = scene.palm_in_head(side)
-        tracks[f"{side} palm"] = (poses.apply(palms.translation), SIDE_COLOR[side])
+    tracks = _tracks(scene)
     if comparison is not None and not (comparison.absolute and len(comparison.seconds)):
         comparison = None
     if comparison is not None:
@@ -52,6 +48,17 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
         height.set(title="height", xlabel="seconds", ylabel=f"z, {unit}")
         top.legend(loc="best")
     return plot.image
+
+
+def _tracks(scene: Scene) -> dict[str, tuple[Floats, str]]:
+    """Paths and their colours. Palms are in metres: in a map without metres they have no place."""
+    poses, _ = scene.world_from_head
+    tracks = {"head": (poses.translation, HEAD)}
+    if scene.metric:
+        for side in SIDES:
+            palms, _ = scene.palm_in_head(side)
+            tracks[f"{side} palm"] = (poses.apply(palms.translation), SIDE_COLOR[side])
+    return tracks
 
 
 def _first_tick(scene: Scene, comparison: TrajectoryComparison) -> int:

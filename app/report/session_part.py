@@ -65,6 +65,7 @@ class SessionPart:
     sheet: list[Picture]
     hands: HandFigures | None
     path: str | None
+    metric: bool
     timeline: str
     stages: list[StageResult]
     figures: list[Figure]
@@ -100,6 +101,7 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         sheet=contact_sheet(scene, progress=progress),
         hands=hand_figures(folder) if finished(folder, HANDS_REPORT) else None,
         path=path_plot(scene, measured.trajectory if measured else None),
+        metric=scene.metric,
         timeline=timeline(scene),
         stages=stages,
         figures=_headlines(measured.figures) if measured else [],
@@ -174,9 +176,7 @@ def _shares(scene: Scene) -> list[Share]:
 
 def _reasons(scene: Scene, side: str) -> str:
     """The commonest reason why a hand is missing."""
-    assert scene.hands is not None
-    rows = (scene.hands.side == side) & (scene.hands.state == "missing")
-    reasons = [str(reason) for reason in scene.hands.reason[rows] if reason]
+    reasons = [reason for reason in scene.reasons(side) if reason]
     return max(set(reasons), key=reasons.count) if reasons else ""
 
 

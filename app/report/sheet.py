@@ -35,6 +35,7 @@ def contact_sheet(
     palms = {side: scene.palm_in_head(side) for side in SIDES}
     exact = scene.truth_landmarks()
     states = {side: scene.states(side) for side in SIDES}
+    reasons = {side: scene.reasons(side) for side in SIDES}
     shown = [points[ticks] for points in (*landmarks.values(), *exact.values())]
     window = window_around(camera, shown)
     thin = max(1, round((window[2] - window[0]) / 420))
@@ -49,7 +50,8 @@ def contact_sheet(
                 if np.isfinite(points[tick]).all():
                     draw_hand(image, camera, points[tick], color=rgb(TRUTH), width=thin)
             for side in SIDES:
-                said.append(f"{side} {states[side][tick]}")
+                why = f" ({reasons[side][tick]})" if reasons[side][tick] else ""
+                said.append(f"{side} {states[side][tick]}{why}")
                 if np.isfinite(landmarks[side][tick]).all():
                     color = rgb(SIDE_COLOR[side])
                     draw_hand(image, camera, landmarks[side][tick], color=color, width=width)

@@ -1,8 +1,8 @@
 """`handoff hands evaluate`: known errors, hands laid on hands, and the real sets."""
 
 import json
-from contextlib import suppress
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np

@@ -10,10 +10,14 @@ import pytest
 from app.cli import main
 from app.report import write_report
 from app.report.errors_table import as_text, rows_of
+from app.report.motion import _tracks
 from app.report.overlay import window_around
 from app.report.training_part import training_part, verdict
+from app.scene import Scene
 from core.errors import BadInputError
 from core.geometry.cameras import pinhole
+from core.session.documents import write_document
+from core.session.layout import SLAM_REPORT
 
 HAND_ROW = re.compile(r"^  (\S.*?)   +(\S.*?)   +(\S.*)$", re.MULTILINE)
 
@@ -73,6 +77,14 @@ def test_hands_that_are_not_done_are_named(session, capsys):
     )
 
 
+def test_palms_have_no_place_in_a_map_without_metres(session, tmp_path):
+    assert set(_tracks(Scene.read(session))) == {"head", "left palm", "right palm"}
+    write_document(session, SLAM_REPORT, {"scale_source": "unknown", "gravity_source": "none"})
+    assert set(_tracks(Scene.read(session))) == {"head"}
+    page = write_report([session], tmp_path / "page.html").read_text("utf-8")
+    assert "so the palms, which are in metres, are left out" in page
+
+
 def test_truth_figures_are_those_of_evaluate(page):
     assert re.search(r"<td>MPJPE</td><td class=\"n\">10.0 mm</td>", page)
     assert re.search(r"<td>found</td><td class=\"n\">90.0 %</td>", page)
@@ -88,7 +100,7 @@ def test_a_session_with_capture_alone_has_a_page(session, tmp_path):
 
 def test_a_session_in_which_no_hand_was_found_has_a_page(handless, tmp_path):
     page = write_report([handless], tmp_path / "page.html").read_text("utf-8")
-    assert page.count("left missing · right missing") >= 9
+    assert page.count("left missing (not seen) · right missing (not seen)") >= 9
     assert re.search(r"<td>MPJPE</td><td class=\"n\">none</td>", page)
 
 

@@ -30,6 +30,7 @@ def test_a_recording_can_be_read_and_holds_every_part(session, tmp_path):
         "/world/map",
         "/labels/left",
         "/speed/right",
+        "/seen/left",
     ):
         assert name in names
 
