@@ -25,10 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from hands_truth import Truth, compared, truth_of
-
+from benchmarks.hands_errors import Truth, compared, truth_of
 from capture.ingest import ingest
 from capture.stage import Capture
 from core.geometry.landmarks import INDEX, SIDES

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.hands_truth import recorded, truth_of
+from benchmarks.hands_errors import truth_of
+from benchmarks.hands_truth import recorded
 from core.geometry.landmarks import SIDES
 from core.session.calibration import Calibration
 from core.session.info import SessionInfo
