@@ -36,7 +36,7 @@ class Slam:
 
     name = "slam"
     room = "slam"
-    version = 8
+    version = 9
     needs: tuple[str, ...] = ("capture", "hands_detect")
     config_type: type[Any] = SlamConfig
 

@@ -1,5 +1,5 @@
-"""Points of the head's map with a piece of the head's picture around each: what a wrist camera can
-look for from anywhere, since the surface's slant says how the piece looks from there.
+"""Points of the head's map with the head's picture around each: what a wrist camera can look for
+from anywhere, since the surface's slant says how a piece of the picture looks from there.
 
 Map points are too few where a hand works, so keyframes give more corners where the map shows that
 they lie on one of its planes: the table, the wall, the paper.
@@ -19,7 +19,6 @@ from core.geometry.se3 import SE3
 from slam.sight.rays import rays_of, tangent_rotations
 from slam.wrist.surfaces import Surfaces
 
-PATCH_PX = 20  # from a patch's centre to its edge, in the head's picture
 STEP = 1e-3  # of the distance: where a projection is differentiated
 MORE_CORNERS, MORE_APART_PX = 500, 9.0
 NEIGHBOURS, NEIGHBOUR_PX = 3, 60.0  # map points around a corner that must share its plane
@@ -27,18 +26,19 @@ NEIGHBOURS, NEIGHBOUR_PX = 3, 60.0  # map points around a corner that must share
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """P points, in the order of the frames whose pictures their patches are from.
+    """P points, in the order of the frames whose pictures show them.
 
     points ``(P,3)`` world.   along ``(P,3,2)``: two unit directions on the surface.   frame
-    ``(P,)``: row of the tick.   patches ``(P,S,S)`` uint8.   head_from_surface ``(P,2,2)``: pixels
-    in the patch per unit along the surface.
+    ``(P,)``: row of the tick.   uv_px ``(P,2)``: in its picture.   head_from_surface ``(P,2,2)``:
+    pixels there per unit along the surface.   pictures: grey, by row of the tick.
     """
 
     points: Floats
     along: Floats
     frame: Ints
-    patches: Any
+    uv_px: Floats
     head_from_surface: Floats
+    pictures: dict[int, Any]
 
     def __len__(self) -> int:
         return len(self.points)
@@ -46,8 +46,9 @@ class Landmarks:
     @classmethod
     def joined(cls, parts: Sequence["Landmarks"]) -> "Landmarks":
         """All of them, at least one part."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+        names = [field.name for field in fields(cls)][:-1]
+        arrays = [np.concatenate([getattr(p, name) for p in parts]) for name in names]
+        return cls(*arrays, {k: grey for part in parts for k, grey in part.pictures.items()})
 
 
 def project(camera: Camera, camera_from_world: SE3, points: Floats) -> tuple[Floats, Bools]:
@@ -107,7 +108,7 @@ def landmarks_in(
     fresh = rows[~without[scene.views.track[rows]]]
     corners = [_of_map(surfaces, fresh), _further(surfaces, camera, picture, around=rows)]
     pose = scene.world_from_camera[picture.keyframe].inverse()
-    parts = [_cut_out(c, picture, camera=camera, camera_from_world=pose) for c in corners]
+    parts = [_as_seen(c, picture, camera=camera, camera_from_world=pose) for c in corners]
     return Landmarks.joined(parts), scene.views.track[fresh]
 
 
@@ -151,18 +152,19 @@ def _further(surfaces: Surfaces, camera: Camera, picture: Picture, *, around: In
     return _Corners(uv[valid], points[valid], normals[valid])
 
 
-def _cut_out(
+def _as_seen(
     corners: _Corners, picture: Picture, *, camera: Camera, camera_from_world: SE3
 ) -> Landmarks:
-    """The corners with their patches; those seen edge-on are left out."""
+    """The corners and how their surfaces lie in the picture; those seen edge-on are left out."""
     along = tangent_rotations(corners.normals)[:, :, :2]
     where = (corners.points, along)
     head_from_surface, valid = pixels_per_surface(camera, camera_from_world, where)
     valid &= np.abs(np.linalg.det(np.where(valid[:, None, None], head_from_surface, 0.0))) > 1e-9
-    side = (2 * PATCH_PX + 1,) * 2
-    cut = [
-        cv2.getRectSubPix(picture.grey, side, c) for c in corners.uv_px[valid].astype(np.float32)
-    ]
-    patches = np.stack(cut) if cut else np.zeros((0, *side), np.uint8)
-    frame = np.full(int(valid.sum()), picture.tick)
-    return Landmarks(corners.points[valid], along[valid], frame, patches, head_from_surface[valid])
+    return Landmarks(
+        corners.points[valid],
+        along[valid],
+        np.full(int(valid.sum()), picture.tick),
+        corners.uv_px[valid],
+        head_from_surface[valid],
+        {picture.tick: picture.grey},
+    )

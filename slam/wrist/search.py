@@ -1,7 +1,7 @@
 """Looks for map points in a wrist camera's picture around where a predicted pose puts them.
 
-Every patch is drawn as it would look from there, surface slant and distance included, and compared
-by normalised correlation: a few milliseconds for a hundred points.
+Every point's surroundings are drawn as they would look from there, surface slant and distance
+included, and compared by normalised correlation: a few milliseconds for a hundred points.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from core.geometry.cameras import Camera
 from core.geometry.se3 import SE3
 from slam.sight.localise import View
 from slam.sight.rays import rays_of
-from slam.wrist.landmarks import PATCH_PX, Landmarks, pixels_per_surface, project
+from slam.wrist.landmarks import Landmarks, pixels_per_surface, project
 
 HALF_PX = 10  # of the patch that is compared
-STRETCH = (0.1, 2.0)  # head pixels per wrist pixel, least and most over directions
+STRETCH = (0.1, 8.0)  # head pixels per wrist pixel, least and most over directions
+FINE = 1.5  # of these at most from one drawn pixel to the next: finer ones are averaged
 LEAST_TEXTURE = 6.0  # grey levels of one standard deviation in a patch
 LEAST_LIKENESS = 0.75
 MOST_POINTS = 200
@@ -101,12 +102,16 @@ def _spread(uv: Floats, size_wh: tuple[int, int], most: int) -> Ints:
 
 def _drawn(landmarks: Landmarks, rows: Ints, warp: Floats) -> Any:
     """``(N,S,S)`` float32 patches as seen from the wrist."""
-    side = (2 * HALF_PX + 1,) * 2
-    moves = np.concatenate([warp, np.zeros((len(rows), 2, 1))], axis=2)
-    moves[:, :, 2] = PATCH_PX - warp.sum(axis=2) * HALF_PX
-    drawn = np.zeros((len(rows), *side), np.float32)
-    for k, (row, move) in enumerate(zip(rows, moves, strict=True)):
-        drawn[k] = cv2.warpAffine(landmarks.patches[row], move, side, **WARP)
+    side = 2 * HALF_PX + 1
+    parts = np.ceil(np.linalg.norm(warp, ord=2, axis=(1, 2)) / FINE).astype(np.int64)
+    moves = np.concatenate([warp / parts[:, None, None], np.zeros((len(rows), 2, 1))], axis=2)
+    middle = (side * parts - 1) / 2
+    moves[:, :, 2] = landmarks.uv_px[rows] - moves[:, :, :2].sum(axis=2) * middle[:, None]
+    drawn = np.zeros((len(rows), side, side), np.float32)
+    for k, (row, move, n) in enumerate(zip(rows.tolist(), moves, parts.tolist(), strict=True)):
+        grey = landmarks.pictures[int(landmarks.frame[row])]
+        fine = cv2.warpAffine(grey, move, (side * n, side * n), **WARP)
+        drawn[k] = fine if n == 1 else cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA)
     return drawn
 
 

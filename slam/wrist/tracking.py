@@ -123,7 +123,7 @@ class Tracker:
         guess_now = guess if near is None else near.camera_from_world
         radii_px = WIDE_RADII_PX if wide else RADII_PX
         found = self._look(frames[1], guess_now, radii_px, wanted=before.row)
-        if found is not None and (near is None or wide or _agree(found.sighting, near.sighting)):
+        if found is not None and (near is None or _agree(found.sighting, near.sighting)):
             return found, True
         carried = carried or self._carried(before, guess, frames)
         return carried or flowed, carried is not None

@@ -126,6 +126,18 @@ def test_a_pose_roughly_known_becomes_exact_and_is_followed(table, around):
         assert turned < 5e-3
 
 
+def test_low_above_the_table_what_lies_far_along_it_is_found(table, around):
+    """Two to three centimetres up the head's pixels are seen up to eight times as close together
+    from front to back as side by side."""
+    eye = (-0.3, -0.05, 0.022)
+    truth = facing(eye, (0.2, 0.0, 0.03))
+    settled = tracker_of(around, [shot(table, WRIST, truth)]).settle(0, truth)
+    assert settled.inliers > 50
+    away, turned = off(settled.world_from_camera, truth)
+    assert away < 2e-3
+    assert turned < 0.01
+
+
 @pytest.mark.parametrize("step", [1, -1])
 def test_out_of_the_maps_view_its_own_corners_carry_it_on_and_a_hand_does_not(table, step):
     """A hand, still in the picture, fills the lower third. Seven frames at one end are known."""
