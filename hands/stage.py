@@ -160,7 +160,9 @@ class HandsStage:
         outputs.append(HANDS_REPORT)
         if sheet:
             progress.note("contact sheet")
-            drawn = drawn_hands(table, palms, ticks=ticks, detections=detections)
+            drawn = drawn_hands(
+                table, palms, ticks=ticks, origin_ns=info.clock_origin, detections=detections
+            )
             with ThreadPoolExecutor() as pool:  # pictures are made outside Python's lock
                 head = pool.submit(sheet.write, drawn, camera=camera)
                 outputs += _view_sheets(folder, drawn, wearer.joined, pool=pool)

@@ -48,8 +48,8 @@ OVERLAY = Page(
     summary="a video of the session with both hands drawn in",
     about="Left blue, right orange, paler where interpolated. A landmark is a disc where it is "
     "seen and a ring where it is inferred; white points are what the detector saw; palm axes are "
-    "x red, y green, z blue; a dotted line is the thumb-finger aperture. State, reason and "
-    "aperture stand at the top. Redacted parts stay redacted. H.264, as browsers play it.",
+    "x red, y green, z blue; a dotted line is the thumb-finger aperture. Time, state, reason "
+    "and aperture stand at the top. Redacted parts stay redacted. H.264, as browsers play it.",
     examples=(
         "handoff hands overlay sessions/desk-0001 --out desk.mp4",
         "handoff hands overlay sessions/desk-0001 --out small.mp4 --width 640",

@@ -1,6 +1,6 @@
 """A grid of frames with both hands drawn, to check a session at a glance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,7 +15,14 @@ from core.session.storage import SessionFolder
 from core.session.tables import Ticks
 from hands.cameras.look_again import Readings
 from hands.cameras.second_views import SecondView
-from hands.pictures.overlays import DrawnHands, Image, crop_to_hands, draw_hands
+from hands.pictures.overlays import (
+    DrawnHands,
+    Image,
+    caption,
+    crop_to_hands,
+    draw_hands,
+    write_caption,
+)
 
 CONTACT_SHEET = "hands/contact_sheet.png"
 VIEW_SHEET = "hands/contact_sheet.{}.png"  # of another stream
@@ -36,11 +43,11 @@ class ContactSheet:
 
     def write(self, drawn: DrawnHands, *, camera: Camera) -> str:
         """Draw the hands and write the sheet; gives its path."""
-        tiles = []
+        pictures = {}
         for row, image in self._pictures.result().items():
             draw_hands(image, drawn, row, camera=camera)
-            tiles.append(crop_to_hands(image, drawn, row, camera=camera))
-        return _write(self._folder, CONTACT_SHEET, tiles)
+            pictures[row] = crop_to_hands(image, drawn, row, camera=camera)
+        return _write(self._folder, CONTACT_SHEET, pictures, drawn=drawn)
 
 
 def _pictures(folder: SessionFolder, ticks: Ticks) -> dict[int, Image]:
@@ -61,13 +68,13 @@ def write_view_sheet(
     if not len(ticks):
         return None
     seen = seen_from(drawn, view, readings)
-    pictures = []
+    pictures = {}
     with open_frames(folder, view.name, redact=True) as frames:
         for row in ticks[sheet_rows(len(ticks), VIEW_PICTURES)].tolist():
             image = frames.read(int(view.picture[row])).image_rgb.copy()
             draw_hands(image, seen, row, camera=view.camera)
-            pictures.append(image)
-    return _write(folder, VIEW_SHEET.format(view.name), pictures)
+            pictures[row] = image
+    return _write(folder, VIEW_SHEET.format(view.name), pictures, drawn=seen)
 
 
 def seen_from(drawn: DrawnHands, view: SecondView, readings: Readings) -> DrawnHands:
@@ -85,11 +92,20 @@ def seen_from(drawn: DrawnHands, view: SecondView, readings: Readings) -> DrawnH
     return replace(drawn, landmarks=points, head_from_palm=palms, found_px=found)
 
 
-def _write(folder: SessionFolder, path: str, pictures: Sequence[Image]) -> str:
+def _write(
+    folder: SessionFolder, path: str, pictures: Mapping[int, Image], *, drawn: DrawnHands
+) -> str:
+    """The pictures of tick rows in a grid, each with its time and what became of both hands."""
     import cv2
 
-    sheet = side_by_side(pictures, columns=COLUMNS, tile_width=TILE_WIDTH)
-    done, png = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    height, width = next(iter(pictures.values())).shape[:2]
+    size = (TILE_WIDTH, max(1, round(height * TILE_WIDTH / width)))
+    tiles = []
+    for row, picture in pictures.items():
+        tile = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        write_caption(tile, caption(drawn, row))
+        tiles.append(tile)
+    done, png = cv2.imencode(".png", np.ascontiguousarray(in_a_grid(tiles)[..., ::-1]))
     if not done:
         raise StorageError(f"{folder.place(path)}: the picture could not be encoded")
     folder.write_bytes(path, png.tobytes())
@@ -101,13 +117,8 @@ def sheet_rows(count: int, pictures: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(pictures, count)).round().astype(np.int64))
 
 
-def side_by_side(images_rgb: Sequence[Image], *, columns: int, tile_width: int) -> Image:
-    """Pictures in a grid, scaled to one width."""
-    import cv2
-
-    height, width = images_rgb[0].shape[:2]
-    size = (tile_width, max(1, round(height * tile_width / width)))
-    tiles = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images_rgb]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
+def in_a_grid(tiles: Sequence[Image]) -> Image:
+    """Pictures of one size in rows of COLUMNS."""
+    tiles = [*tiles, *[np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)]
+    rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles), COLUMNS)]
     return np.vstack(rows)

@@ -11,6 +11,7 @@ from core.errors import BadInputError, StorageError
 from core.geometry.cameras import Camera
 from core.session.calibration import Calibration
 from core.session.frames import open_frames
+from core.session.info import SessionInfo
 from core.session.layout import DETECTIONS, END_EFFECTORS, HANDS
 from core.session.marks import require_output
 from core.session.stage import Progress
@@ -52,7 +53,11 @@ def _finished_hands(folder: SessionFolder, ticks: Ticks) -> DrawnHands:
         require_output(folder, path)
     detections = Detections.read(folder) if folder.exists(DETECTIONS) else None
     return drawn_hands(
-        Hands.read(folder), EndEffectors.read(folder), ticks=ticks, detections=detections
+        Hands.read(folder),
+        EndEffectors.read(folder),
+        ticks=ticks,
+        origin_ns=SessionInfo.read(folder).clock_origin,
+        detections=detections,
     )
 
 

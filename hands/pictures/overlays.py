@@ -31,10 +31,12 @@ DOTS = 7  # of the aperture's line
 class DrawnHands:
     """Both hands over T ticks, left and right, head frame; NaN where missing.
 
-    landmarks: ``(T,2,17,3)``.   visible: ``(T,2,17)``.   head_from_palm: ``(T,2)``.   aperture_m,
-    state, reason: ``(T,2)``.   found_px: tick row -> ``(K,2)`` what a detector saw.
+    seconds: ``(T,)`` on the session's clock.   landmarks: ``(T,2,17,3)``.   visible: ``(T,2,17)``.
+    head_from_palm: ``(T,2)``.   aperture_m, state, reason: ``(T,2)``.   found_px: tick row ->
+    ``(K,2)`` what a detector saw.
     """
 
+    seconds: Floats
     landmarks: Floats
     visible: NDArray[np.bool_]
     head_from_palm: SE3
@@ -45,9 +47,14 @@ class DrawnHands:
 
 
 def drawn_hands(
-    hands: Hands, palms: EndEffectors, *, ticks: Ticks, detections: Detections | None = None
+    hands: Hands,
+    palms: EndEffectors,
+    *,
+    ticks: Ticks,
+    origin_ns: int,
+    detections: Detections | None = None,
 ) -> DrawnHands:
-    """The tables side by side; a tick that a table does not hold is missing."""
+    """The tables side by side; a tick that a table lacks is missing. origin_ns: second 0."""
     count = len(ticks)
     landmarks = np.full((count, 2, 17, 3), np.nan)
     visible = np.zeros((count, 2, 17), dtype=bool)
@@ -72,8 +79,8 @@ def drawn_hands(
             points = detections.raw21_px[k].reshape(21, 2).astype(np.float64)
             before = found.get(int(row[k]))
             found[int(row[k])] = points if before is None else np.vstack([before, points])
-    palm = SE3.from_pose7(pose7)
-    return DrawnHands(landmarks, visible, palm, aperture, state, reason, found)
+    palm, seconds = SE3.from_pose7(pose7), (ticks.timestamp_ns - origin_ns) / 1e9
+    return DrawnHands(seconds, landmarks, visible, palm, aperture, state, reason, found)
 
 
 def _rows_of_side(
@@ -111,8 +118,8 @@ def draw_hands(image_rgb: Image, drawn: DrawnHands, row: int, *, camera: Camera)
 
 
 def caption(drawn: DrawnHands, row: int) -> list[tuple[str, tuple[int, int, int]]]:
-    """A line of text and its colour for each hand: state, reason, aperture."""
-    lines = []
+    """The time and a line for each hand, with its colour: state, reason, aperture."""
+    lines = [(f"{drawn.seconds[row]:.2f} s", WHITE)]
     for side, name in enumerate(SIDES):
         words = f"{name} {drawn.state[row, side]}"
         if drawn.reason[row, side]:

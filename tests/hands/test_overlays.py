@@ -40,7 +40,8 @@ def session(tmp_path, make_session, blank, camera, hand, merge, write_detections
 
 def drawn(folder):
     ticks = Ticks.read(folder)
-    return drawn_hands(Hands.read(folder), EndEffectors.read(folder), ticks=ticks)
+    tables = Hands.read(folder), EndEffectors.read(folder)
+    return drawn_hands(*tables, ticks=ticks, origin_ns=int(ticks.timestamp_ns[0]))
 
 
 def is_coloured(image, colour, at, radius):
@@ -59,8 +60,9 @@ def test_each_hand_is_drawn_where_it_is_and_not_where_it_is_missing(session, cam
             there = name == "left" or right_is_there
             assert is_coloured(image, COLOUR_RGB[name], wrist, 3) == there
     lines = [words for words, _ in caption(hands, 9)]
-    assert lines[0].startswith("left measured")
-    assert lines[1] == "right missing: not seen"
+    assert lines[0] == f"{hands.seconds[9]:.2f} s"
+    assert lines[1].startswith("left measured")
+    assert lines[2] == "right missing: not seen"
 
 
 def test_a_landmark_that_is_only_inferred_is_a_ring(session, camera):
