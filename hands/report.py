@@ -15,6 +15,8 @@ from hands.sources.protocol import SourceHands
 from hands.wearer import Wearer
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
+BATCH = 2000  # hands that are projected at once
 CALM_M_S = 0.05  # jitter is told of moments slower than this
 
 
@@ -65,14 +67,13 @@ def hands_report(
 def _of_hand(hand: WearerHand, camera: Camera, timestamps_ns: NDArray[np.int64]) -> dict[str, Any]:
     missed_px = reprojection_px(hand, camera)
     measured, there = hand.state == "measured", hand.state != "missing"
-    uv_px, valid = camera.project(hand.landmarks[there])
-    inside = valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6))
+    in_view = [_in_view(hand.landmarks[rows], camera) for rows in _batches(there)]
     return {
         "measured_share": _share(measured),
         "interpolated_share": _share(hand.state == "interpolated"),
         "missing_share": _share(~there),
         "missing_reasons": _counts(hand.reason[~there]),
-        "landmarks_in_view_share": _share(inside),
+        "landmarks_in_view_share": _share(np.concatenate(in_view)),
         "landmarks_visible_share": _share(hand.visible[measured]),
         "reprojection_px_median": _rounded(np.median, missed_px, 2),
         "reprojection_px_p95": _rounded(lambda v: np.quantile(v, 0.95), missed_px, 2),
@@ -95,12 +96,25 @@ def _beside_detections(hand: WearerHand, seen: SourceHands, camera: Camera) -> d
     }
 
 
+def _in_view(points: Reals, camera: Camera) -> NDArray[np.bool_]:
+    uv_px, valid = camera.project(points)
+    return np.asarray(valid & camera.in_image(np.where(np.isfinite(uv_px), uv_px, -1e6)))
+
+
 def reprojection_px(hand: WearerHand, camera: Camera) -> Floats:
     """Distances of fitted to detected landmarks in measured ticks, ``(K,)``."""
-    rows = hand.state == "measured"
-    uv_px, _ = camera.project(landmark_mixing() @ hand.joints[rows])
-    distance = np.linalg.norm(uv_px - hand.raw21_px[rows], axis=-1).ravel()
+    apart = []
+    for rows in _batches(hand.state == "measured"):
+        uv_px, _ = camera.project(landmark_mixing() @ hand.joints[rows])
+        apart.append(np.linalg.norm(uv_px - hand.raw21_px[rows], axis=-1).ravel())
+    distance = np.concatenate(apart)
     return np.asarray(distance[np.isfinite(distance)])
+
+
+def _batches(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """The rows of a mask, in parts of bounded length."""
+    rows = np.flatnonzero(mask)
+    return np.array_split(rows, 1 + len(rows) // BATCH)
 
 
 def bone_spread(points: Floats) -> Floats:

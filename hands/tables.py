@@ -64,4 +64,4 @@ def _sides(count: int) -> NDArray[np.object_]:
 
 
 def _f32(values: NDArray[Any]) -> NDArray[np.float32]:
-    return values.astype(np.float32)
+    return values.astype(np.float32, copy=False)
