@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.session.calibration import Calibration
@@ -29,8 +30,8 @@ from hands.detection.model_file import hand_model_digest, hand_model_path
 from hands.located import NO_ROW, located_wearer, rate_hz
 from hands.model.proportions import HandShape, hand_shape
 from hands.operator_hand import OperatorHand, kept_digest, kept_hand
-from hands.pictures.contact_sheet import ContactSheet, write_view_sheet
-from hands.pictures.overlays import DrawnHands, drawn_hands
+from hands.pictures.contact_sheet import ContactSheet, DrawnAt, write_view_sheet
+from hands.pictures.overlays import drawn_hands
 from hands.reconstruct import TOO_FAR
 from hands.report import hands_report
 from hands.sources import LocatedHands
@@ -160,12 +161,12 @@ class HandsStage:
         outputs.append(HANDS_REPORT)
         if sheet:
             progress.note("contact sheet")
-            drawn = drawn_hands(
-                table, palms, ticks=ticks, origin_ns=info.clock_origin, detections=detections
+            drawn_at = partial(
+                drawn_hands, table, palms, origin_ns=info.clock_origin, detections=detections
             )
             with ThreadPoolExecutor() as pool:  # pictures are made outside Python's lock
-                head = pool.submit(sheet.write, drawn, camera=camera)
-                outputs += _view_sheets(folder, drawn, wearer.joined, pool=pool)
+                head = pool.submit(sheet.write, drawn_at, camera=camera)
+                outputs += _view_sheets(folder, drawn_at, ticks, joint=wearer.joined, pool=pool)
                 outputs.append(head.result())
         return StageOutcome(outputs, counts=_counts(report), warnings=_warnings(report))
 
@@ -179,11 +180,16 @@ def _shape(operator: Operator, kept: OperatorHand | None, lain: "BesideMarker | 
 
 
 def _view_sheets(
-    folder: SessionFolder, drawn: DrawnHands, joint: Joined | None, *, pool: Executor
+    folder: SessionFolder, drawn_at: DrawnAt, ticks: Ticks, *, joint: Joined | None, pool: Executor
 ) -> list[str]:
     sheets = [
         pool.submit(
-            write_view_sheet, folder, drawn, view, readings=joint.checked[view.name].readings
+            write_view_sheet,
+            folder,
+            drawn_at,
+            ticks,
+            view=view,
+            readings=joint.checked[view.name].readings,
         )
         for view in (joint.others.views if joint else ())
         if joint

@@ -1,6 +1,6 @@
 """A grid of frames with both hands drawn, to check a session at a glance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -24,6 +24,9 @@ from hands.pictures.overlays import (
     write_caption,
 )
 
+Floats = NDArray[np.float64]
+DrawnAt = Callable[..., DrawnHands]  # of `ticks`
+
 CONTACT_SHEET = "hands/contact_sheet.png"
 VIEW_SHEET = "hands/contact_sheet.{}.png"  # of another stream
 PICTURES, COLUMNS, TILE_WIDTH = 16, 4, 480
@@ -37,71 +40,78 @@ class ContactSheet:
 
     def __init__(self, folder: SessionFolder, ticks: Ticks) -> None:
         self._folder = folder
+        self._ticks = ticks.take(sheet_rows(len(ticks), PICTURES))
         with_thread = ThreadPoolExecutor(1)
-        self._pictures = with_thread.submit(_pictures, folder, ticks)
+        self._pictures = with_thread.submit(_pictures, folder, self._ticks)
         with_thread.shutdown(wait=False)
 
-    def write(self, drawn: DrawnHands, *, camera: Camera) -> str:
+    def write(self, drawn_at: DrawnAt, *, camera: Camera) -> str:
         """Draw the hands and write the sheet; gives its path."""
-        pictures = {}
-        for row, image in self._pictures.result().items():
+        drawn, tiles = drawn_at(ticks=self._ticks), []
+        for row, image in enumerate(self._pictures.result()):
             draw_hands(image, drawn, row, camera=camera)
-            pictures[row] = crop_to_hands(image, drawn, row, camera=camera)
-        return _write(self._folder, CONTACT_SHEET, pictures, drawn=drawn)
+            tiles.append(crop_to_hands(image, drawn, row, camera=camera))
+        return _write(self._folder, CONTACT_SHEET, tiles, drawn=drawn)
 
 
-def _pictures(folder: SessionFolder, ticks: Ticks) -> dict[int, Image]:
-    """Evenly spread tick rows and their pictures."""
-    rows = sheet_rows(len(ticks), PICTURES).tolist()
+def _pictures(folder: SessionFolder, ticks: Ticks) -> list[Image]:
     with open_frames(folder, "head", redact=True) as frames:
-        return {row: frames.near(int(ticks.timestamp_ns[row])).image_rgb.copy() for row in rows}
+        return [frames.near(stamp).image_rgb.copy() for stamp in ticks.timestamp_ns.tolist()]
 
 
 def write_view_sheet(
-    folder: SessionFolder, drawn: DrawnHands, view: SecondView, *, readings: Readings
+    folder: SessionFolder,
+    drawn_at: DrawnAt,
+    ticks: Ticks,
+    *,
+    view: SecondView,
+    readings: Readings,
 ) -> str | None:
     """The fitted hands in another camera's pictures, beside what was read there; gives the path of
     the sheet, None where no hand was read.
     """
     read = np.isfinite(readings.raw21_px).all(axis=(-1, -2)).any(axis=1)
-    ticks = np.flatnonzero(read & view.head_from_camera.finite)
-    if not len(ticks):
+    rows = np.flatnonzero(read & view.head_from_camera.finite)
+    if not len(rows):
         return None
-    seen = seen_from(drawn, view, readings)
-    pictures = {}
+    rows = rows[sheet_rows(len(rows), VIEW_PICTURES)]
+    drawn = seen_from(
+        drawn_at(ticks=ticks.take(rows)), view.head_from_camera[rows], readings.raw21_px[rows]
+    )
+    pictures = []
     with open_frames(folder, view.name, redact=True) as frames:
-        for row in ticks[sheet_rows(len(ticks), VIEW_PICTURES)].tolist():
-            image = frames.read(int(view.picture[row])).image_rgb.copy()
-            draw_hands(image, seen, row, camera=view.camera)
-            pictures[row] = image
-    return _write(folder, VIEW_SHEET.format(view.name), pictures, drawn=seen)
+        for row, picture in enumerate(view.picture[rows].tolist()):
+            image = frames.read(picture).image_rgb.copy()
+            draw_hands(image, drawn, row, camera=view.camera)
+            pictures.append(image)
+    return _write(folder, VIEW_SHEET.format(view.name), pictures, drawn=drawn)
 
 
-def seen_from(drawn: DrawnHands, view: SecondView, readings: Readings) -> DrawnHands:
-    """The hands in another camera's frame, with what was read in its pictures."""
+def seen_from(drawn: DrawnHands, head_from_camera: SE3, read_px: Floats) -> DrawnHands:
+    """The hands in another camera's frame, with what was read in its pictures ``(T,2,21,2)``."""
     count = len(drawn.landmarks)
-    pose = view.head_from_camera.inverse()
+    pose = head_from_camera.inverse()
     points = pose.apply(drawn.landmarks.reshape(count, 34, 3)).reshape(drawn.landmarks.shape)
     both = SE3(
         np.repeat(pose.rotation[:, None], 2, axis=1),
         np.repeat(pose.translation[:, None], 2, axis=1),
     )
-    read = np.isfinite(readings.raw21_px).all(axis=(-1, -2))
-    found = {row: readings.raw21_px[row][read[row]].reshape(-1, 2) for row in range(count)}
+    read = np.isfinite(read_px).all(axis=(-1, -2))
+    found = {row: read_px[row][read[row]].reshape(-1, 2) for row in range(count)}
     palms = both @ drawn.head_from_palm
     return replace(drawn, landmarks=points, head_from_palm=palms, found_px=found)
 
 
 def _write(
-    folder: SessionFolder, path: str, pictures: Mapping[int, Image], *, drawn: DrawnHands
+    folder: SessionFolder, path: str, pictures: Sequence[Image], *, drawn: DrawnHands
 ) -> str:
-    """The pictures of tick rows in a grid, each with its time and what became of both hands."""
+    """A picture of every tick drawn in a grid, with its time and what became of both hands."""
     import cv2
 
-    height, width = next(iter(pictures.values())).shape[:2]
+    height, width = pictures[0].shape[:2]
     size = (TILE_WIDTH, max(1, round(height * TILE_WIDTH / width)))
     tiles = []
-    for row, picture in pictures.items():
+    for row, picture in enumerate(pictures):
         tile = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         write_caption(tile, caption(drawn, row))
         tiles.append(tile)

@@ -74,11 +74,9 @@ def drawn_hands(
     found: dict[int, Floats] = {}
     if detections is not None:
         head = np.array([stream == "head" for stream in detections.stream], dtype=bool)
-        row = np.searchsorted(ticks.tick, detections.tick)
-        for k in np.flatnonzero(head & (row < count)):
+        for row, k in zip(*_rows_at(ticks, detections, head), strict=True):
             points = detections.raw21_px[k].reshape(21, 2).astype(np.float64)
-            before = found.get(int(row[k]))
-            found[int(row[k])] = points if before is None else np.vstack([before, points])
+            found[row] = np.vstack([found[row], points]) if row in found else points
     palm, seconds = SE3.from_pose7(pose7), (ticks.timestamp_ns - origin_ns) / 1e9
     return DrawnHands(seconds, landmarks, visible, palm, aperture, state, reason, found)
 
@@ -87,7 +85,14 @@ def _rows_of_side(
     ticks: Ticks, table: Hands | EndEffectors, side: str
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Tick rows of the table's rows of one side, and those rows."""
-    mine = np.flatnonzero(np.array([s == side for s in table.side], dtype=bool))
+    return _rows_at(ticks, table, np.array([s == side for s in table.side], dtype=bool))
+
+
+def _rows_at(
+    ticks: Ticks, table: Hands | EndEffectors | Detections, mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Tick rows of those of the table's rows in the mask that lie at one, and those rows."""
+    mine = np.flatnonzero(mask)
     row = np.searchsorted(ticks.tick, table.tick[mine])
     known = (row < len(ticks)) & (ticks.tick[np.minimum(row, len(ticks) - 1)] == table.tick[mine])
     return row[known], mine[known]
