@@ -206,10 +206,12 @@ def _told(folder: SessionFolder) -> HandShape:
     given = SessionInfo.read(folder).operator.hand_length_mm
     if given is not None:
         return hand_shape(given)
-    report = read_document(folder, HANDS_REPORT)
-    source, sigma_mm = report["scale_source"], report["hand_length_sigma_mm"]
-    if source not in SURE or sigma_mm is None:
+    report = Keys(folder.place(HANDS_REPORT), read_document(folder, HANDS_REPORT))
+    source = report.text("scale_source")
+    if source not in SURE or "hand_length_sigma_mm" not in report:  # a device that says none
         return hand_shape(None)
     return replace(
-        hand_shape(report["hand_length_mm"]), length_sigma_m=sigma_mm / 1e3, scale_source=source
+        hand_shape(_positive(report, "hand_length_mm", least=100.0)),
+        length_sigma_m=_positive(report, "hand_length_sigma_mm") / 1e3,
+        scale_source=source,
     )

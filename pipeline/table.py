@@ -49,10 +49,13 @@ def _duration(seconds: float) -> str:
 def _remarks(results: Sequence[SessionResult]) -> list[str]:
     lines = []
     for result in results:
+        told = {"failed", "stale"}
+        if not any(stage.state == "failed" for stage in result.stages):
+            told.add("blocked")  # after a failure its cell says enough
         for stage in result.stages:
             where = f"{result.session}: {stage.stage}"
             follows = stage.state == "stale" and stage.message.startswith(AFTER)  # its cell says so
-            if stage.message and stage.state in {"failed", "stale"} and not follows:
+            if stage.message and stage.state in told and not follows:
                 lines.append(f"{where} {WORDS[stage.state]}: {stage.message}")
             if stage.details:
                 lines.append(f"{where} traceback: {stage.details}")

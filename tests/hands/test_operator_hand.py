@@ -93,6 +93,13 @@ def test_what_cannot_be_one_person_is_refused(tmp_path, seen, make_session, blan
         operator_hand("anna", [fresh])
 
 
+def test_a_report_of_another_kind_is_named(tmp_path, seen):
+    folder = seen(tmp_path / "session-0")
+    folder.write_bytes(HANDS_REPORT, b"{}")
+    with pytest.raises(BadInputError, match=r"hands/report.json: 'scale_source' is missing"):
+        operator_hand("anna", [folder])
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -142,7 +142,7 @@ def test_until_and_only(make_session, toys):
     folder.write_bytes("raw/numbers.txt", b"9")
     blocked = run_one(folder, toys, only=["total"])
     assert states(blocked) == {"total": "blocked"}
-    assert "needs square, which is not up to date: run it first" in blocked.stages[0].message
+    assert "total blocked: needs square, which is not up to date: run it first" in table([blocked])
     with pytest.raises(BadInputError, match="no stage 'slum'; the stages are: double, square"):
         run_one(folder, toys, until="slum")
     with pytest.raises(BadInputError, match="a config names stage 'slum'"):
