@@ -47,6 +47,7 @@ def hand_figures(folder: SessionFolder) -> HandFigures:
             *_SHARES,
             *((f"missing: {why}", _reason(why, report["ticks"])) for why in whys),
             *_REST,
+            *(_LOCATED if "from_detections_palms_median" in left else ()),
         ]
         rows = [(name, figure(left), figure(right)) for name, figure in shown]
         return HandFigures(_about(report), [("", *SIDES), *rows])
@@ -63,6 +64,7 @@ def _about(report: dict[str, Any]) -> list[str]:
     return [
         f"hands from {report['source']}" + (f" at {rate:g} Hz" if rate else ""),
         _size(report) + (f"; bones from {len(known)} sessions of this operator" if known else ""),
+        *_beside_marker(report.get("beside_marker")),
         f"both hands in {_percent(report['both_hands_share'])} of {report['ticks']} frames; of "
         f"{report['detections']} detections {sum(rejected.values())} left out{_counts(rejected)}, "
         f"{report['relabelled_detections']} given the other side",
@@ -75,6 +77,13 @@ def _size(report: dict[str, Any]) -> str:
     within = "" if sigma_mm is None else f" ± {sigma_mm:.0f}"
     said = SOURCES.get(source, f"as {source} has it")
     return f"hand length {report['hand_length_mm']:.0f}{within} mm, {said}"
+
+
+def _beside_marker(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    length_mm, sigma_mm = found["length_mm"], found["sigma_mm"]
+    return [f"beside a marker {length_mm:.0f} ± {sigma_mm:.0f} mm, of {found['pictures']} pictures"]
 
 
 def _camera(found: dict[str, Any]) -> str:
@@ -139,3 +148,7 @@ _REST: _Rows = (
     ("thumb to index tip, mm: 5 · 50 · 95 %",
      lambda hand: _joined(hand["aperture_mm_p05_p50_p95"])),
 )  # fmt: skip
+_LOCATED: _Rows = (  # of sources that place their hands themselves
+    ("seen in the pictures, too", _share("detected_share")),
+    ("apart from those, in palm lengths: median", _values("from_detections_palms_median")),
+)

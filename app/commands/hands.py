@@ -217,7 +217,8 @@ def run_operator(arguments: argparse.Namespace) -> int:
         return 0
     for hand, place in kept:
         print(f"{hand.name}: {hand.words()}\n  {place}")
-    print("next, so that their sessions use it: handoff run " + " ".join(arguments.sessions))
+    folders = {place.rsplit("/", 2)[0] for _, place in kept}
+    print("next, so that their sessions use it: handoff run " + " ".join(sorted(folders)))
     return 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.cli import main
+from app.hand_figures import hand_figures
 from app.report import write_report
 from app.report.errors_table import as_text, rows_of
 from app.report.motion import _tracks
@@ -17,7 +18,7 @@ from app.scene import Scene
 from core.errors import BadInputError
 from core.geometry.cameras import pinhole
 from core.session.documents import write_document
-from core.session.layout import SLAM_REPORT
+from core.session.layout import HANDS_REPORT, SLAM_REPORT
 
 HAND_ROW = re.compile(r"^  (\S.*?)   +(\S.*?)   +(\S.*)$", re.MULTILINE)
 
@@ -67,6 +68,26 @@ def test_hands_are_told_in_numbers(session, page, capsys):
     assert rows["palm jitter while calm: mm · °"] == ["none", "none"]
     assert rows["thumb to index tip, mm: 5 · 50 · 95 %"] == ["71.3 · none · 89.9"] * 2
     assert re.search(r"reprojection, px: median · 95 %</td><td class=\"n\">4.6 · 15.98</td>", page)
+
+
+def test_what_only_some_sources_tell_is_told_of_them(session):
+    report = json.loads(session.read_bytes(HANDS_REPORT))
+    assert "beside a marker" not in hand_figures(session).as_text()
+    for hand in report["hands"].values():
+        hand |= {"detected_share": 0.8, "from_detections_palms_median": 0.25}
+    marker = {"length_mm": 187.2, "sigma_mm": 2.1, "pictures": 14}
+    report |= {"source_rate_hz": 10.0, "scale_source": "aria_mps", "hand_length_sigma_mm": None}
+    write_document(session, HANDS_REPORT, {**report, "beside_marker": marker})
+    said = hand_figures(session)
+    assert said.about[:3] == [
+        "hands from mediapipe at 10 Hz",
+        "hand length 185 mm, as aria_mps has it",
+        "beside a marker 187 ± 2 mm, of 14 pictures",
+    ]
+    assert said.rows[-1] == ("apart from those, in palm lengths: median", "0.25", "0.25")
+    write_document(session, HANDS_REPORT, {"hands": report["hands"]})
+    with pytest.raises(BadInputError, match=r"hands/report.json: has no 'ticks'; run: handoff run"):
+        hand_figures(session)
 
 
 def test_hands_that_are_not_done_are_named(session, capsys):
