@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.errors import StorageError
+from core.errors import BadInputError, StorageError
+from core.session.layout import RAW, SESSION_JSON
 
 
 @contextmanager
@@ -13,7 +14,9 @@ def whole_file(path: Path, *, option: str) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed to it at the end, removed after an error.
 
     An OSError inside becomes a StorageError of one line that names the file and the option.
+    Raises BadInputError for a place among raw recordings.
     """
+    refuse_raw(path, option=option)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,3 +29,13 @@ def whole_file(path: Path, *, option: str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def refuse_raw(path: Path, *, option: str) -> None:
+    """Nothing is written among a session's raw recordings."""
+    for folder in path.resolve().parents:
+        if folder.name == RAW and (folder.parent / SESSION_JSON).exists():
+            raise BadInputError(
+                f"{path}: lies among the raw recordings of a session, which nothing changes; "
+                f"choose another {option}"
+            )

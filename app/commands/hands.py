@@ -172,9 +172,11 @@ def run_overlay(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from app.sessions import Bar, session_at
+    from app.whole_file import refuse_raw
     from hands.pictures.overlay_video import write_overlay_video
 
     session, path = session_at(arguments.session), Path(arguments.out)
+    refuse_raw(path, option="--out")
     with Bar("hands overlay", quiet=arguments.json) as bar:
         frames = write_overlay_video(session, path, width=arguments.width, progress=bar)
     if arguments.json:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluate.hand_pictures import TruthRow
-from core.errors import StorageError
+from app.whole_file import whole_file
 from hands.model.evidence import PARENTS
 from hands.truth_layouts.picture import TruePicture
 
@@ -32,11 +32,8 @@ def draw_sheet(
     lines = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles), COLUMNS)]
     done, data = cv2.imencode(".png", np.vstack(lines)[..., ::-1])
     assert done
-    try:
-        with Path(path).open("wb") as file:
-            file.write(data.tobytes())
-    except OSError as error:
-        raise StorageError(f"{path}: cannot write: {error.strerror}; check the folder") from error
+    with whole_file(Path(path), option="--sheet") as partial:
+        partial.write_bytes(data.tobytes())
 
 
 def _tile(image_rgb: Image, row: TruthRow, joints: Floats) -> Image:

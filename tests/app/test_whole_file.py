@@ -55,3 +55,17 @@ def test_what_rerun_says_of_the_disk_is_one_line(session, tmp_path, capsys, monk
     assert main(["view", session.url, "--save", str(path)]) == 1
     assert f"handoff: {path}: cannot write: No space left" in capsys.readouterr().err
     assert list(tmp_path.glob("*.rrd")) == []
+
+
+def test_raw_recordings_are_never_written_over(session, capsys):
+    path = f"{session.url}/raw/head.mp4"
+    before = session.sha256("raw/head.mp4")
+    for words in (
+        ["hands", "overlay", session.url, "--out", path],
+        ["report", session.url, "--out", path],
+        ["evaluate", session.url, "--html", f"{session.url}/hands/../raw/errors.html"],
+    ):
+        assert main(words) == 1
+        assert "lies among the raw recordings of a session" in capsys.readouterr().err
+    assert session.sha256("raw/head.mp4") == before
+    assert session.ls("raw") == ["raw/head.mp4", "raw/labels.csv"]
