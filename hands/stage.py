@@ -49,7 +49,7 @@ FAR_SHARE = 0.2  # of the frames; more speak of a wrong calibration rather than 
 class HandsDetectStage:
     """Boxes and 21 points of every hand in every head image."""
 
-    name, room, version = "hands_detect", "hands", 5
+    name, room, version = "hands_detect", "hands", 6
     needs = ("capture",)
     config_type = HandsDetectConfig
 

@@ -45,6 +45,11 @@ class Crop:
         cut = cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=border)
         return np.asarray(cut, dtype=np.uint8)
 
+    def mirrored(self, width_px: int) -> "Crop":
+        """The same in the mirror image of the picture."""
+        centre = np.array([width_px - 1 - self.centre_px[0], self.centre_px[1]])
+        return Crop(centre, self.side_px, -self.angle)
+
     def in_picture(self, points: Floats) -> Floats:
         """Points of the crop ``(...,2)``, 0 and 1 its outer edges, as pixels of the picture."""
         return (points - 0.5) @ self.turn.T * self.side_px + self.centre_px

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hands.config import HandsDetectConfig
 from hands.detection.crops import Crop, crop_of_hand
 from hands.detection.followed import Followed
-from hands.detection.looks import Look, as_it_is, skin_coloured
+from hands.detection.looks import Look, as_it_is, may_be_skin, other, skin_coloured
 from hands.detection.networks import HAND_PX, HandNetworks
 from hands.detection.own_hand import SURE, is_own, places
 from hands.detection.palms import everywhere_views, find_palms
@@ -33,7 +33,8 @@ LONG_MISSING = 30  # frames without one of two hands, after which another look i
 PLAINLY = 0.8  # presence of a hand above which the picture needs no other look
 FAINT = 0.6  # of the palm network's usual score, that counts in another look
 HELD = 0.5  # presence below which a hand that is followed in another look counts as lost
-BARE = 30  # more sure sightings as it is than in the other look: things, not gloves, need that
+BARE = 30  # more sightings of bare hands than of gloves, or fewer: that is what the wearer has
+MIRRORED_EVERY = 4  # frames between looks for a gloved hand where the other one is in the mirror
 OTHERWISE = 0.75  # presence of a hand, at least, that is seen only in another look
 
 
@@ -64,7 +65,7 @@ class HandDetector:
             self._take_up(hand)
         self._count += 1
         for hand in (*hands, *new):
-            self._bare += (hand.presence >= PLAINLY) if hand.look is as_it_is else -1
+            self._bare += self._bareness(hand, image_rgb)
         return [*hands, *new]
 
     def onward(self, one: Followed, image_rgb: Image) -> Followed | None:
@@ -73,8 +74,7 @@ class HandDetector:
         hand = self.read(image_rgb, one.expected, look, least=GLIMPSE)
         if hand is not None and hand.presence >= self._sure(look):
             return one.seen(hand)
-        look = skin_coloured if look is as_it_is else as_it_is
-        again = self.read(image_rgb, one.expected, look, least=OTHERWISE)
+        again = self.read(image_rgb, one.expected, other(look), least=OTHERWISE)
         if again is not None:
             return one.seen(again)
         if hand is None:
@@ -125,6 +125,17 @@ class HandDetector:
         self._numbers += 1
         self.followed.append(Followed.new(self._numbers, hand))
 
+    def _bareness(self, hand: FoundHand, image_rgb: Image) -> int:
+        """What a hand tells of whether the wearer's are bare: 1, 0 or -1."""
+        if hand.look is not as_it_is:
+            return -1
+        return int(hand.presence >= PLAINLY) * (1 if may_be_skin(image_rgb, hand.raw21_px) else -1)
+
+    @property
+    def _usual(self) -> Look:
+        """How this wearer's hands are looked for."""
+        return skin_coloured if self._bare < -BARE else as_it_is
+
     def _sure(self, look: Look) -> float:
         """Presence from which on a hand is there."""
         least = self._config.min_tracking_confidence
@@ -139,8 +150,8 @@ class HandDetector:
         if self._starts and not found:
             for view in everywhere:
                 found += self._found_in(image_rgb, view, look=skin_coloured, known=found)
-        if self._worn:
-            found += distinct(self._own_hand(image_rgb, [*known, *found]), [*known, *found])
+        tried = self._own_hand if self._worn else self._mirrored
+        found += distinct(tried(image_rgb, [*known, *found]), [*known, *found])
         whole = whole_hands([*known, *found])
         return [hand for hand in found if hand in whole]
 
@@ -176,6 +187,16 @@ class HandDetector:
         tried = self._refined(image_rgb, crop)
         sure = tried is not None and tried.presence >= SURE and is_own(tried, image_wh)
         return [tried] if tried is not None and sure else []
+
+    def _mirrored(self, image_rgb: Image, known: list[FoundHand]) -> list[FoundHand]:
+        """The other gloved hand, where the known one is in the mirror: the palm network does not
+        know palms of gloves, the landmark network does once it is shown where.
+        """
+        if len(known) != 1 or self._usual is as_it_is or self._count % MIRRORED_EVERY:
+            return []
+        crop = crop_of_hand(known[0].raw21_px).mirrored(image_rgb.shape[1])
+        hand = self._refined(image_rgb, crop, self._usual)
+        return [hand] if hand is not None else []
 
     def _refined(self, image_rgb: Image, crop: Crop, look: Look = as_it_is) -> FoundHand | None:
         """Read twice: a palm's crop is coarser than the hand's own. As it is, if that will do."""
@@ -215,12 +236,13 @@ class HandDetector:
         if seen >= WEARERS_HANDS or not config.search_every:
             self._missing = 0
             return [*views, (whole, as_it_is)] if self._count % config.probe_every == 0 else views
+        usual = self._usual
         if self._count % config.search_every == 0:
-            views.append((self._next_view(everywhere, as_it_is), as_it_is))
+            views.append((self._next_view(everywhere, usual), usual))
         self._missing += 1
         every = config.search_every * (1 + seen)  # a hand that is read leaves less time for this
         if self._missing > LONG_MISSING and (self._count + 1) % every == 0:
-            views.append((self._next_view(everywhere, skin_coloured), skin_coloured))
+            views.append((self._next_view(everywhere, other(usual)), other(usual)))
         return views
 
     def _next_view(self, everywhere: Sequence[Crop], look: Look) -> Crop:

@@ -6,9 +6,9 @@ import pytest
 from core.session.frames import open_video
 from hands.config import HandsDetectConfig
 from hands.detection import detector as detector_module
-from hands.detection.detector import HandDetector
+from hands.detection.detector import BARE, MIRRORED_EVERY, HandDetector
 from hands.detection.hindsight import hands_with_hindsight
-from hands.detection.looks import as_it_is, lit, skin_coloured
+from hands.detection.looks import as_it_is, lit, may_be_skin, skin_coloured
 from hands.detection.model_file import hand_model_path
 from hands.detection.views import same_hand
 
@@ -64,6 +64,25 @@ def test_a_wearer_of_bare_hands_has_no_gloves(recordings):
         detector.detect(np.zeros_like(picture))
     for _ in range(8):
         assert skin_coloured not in {hand.look for hand in detector.detect(gloves)}
+
+
+def test_gloves_are_told_from_bare_hands_by_their_colour(picture):
+    bare, gloves = hands_of(picture), in_gloves(picture)
+    assert all(may_be_skin(picture, hand.raw21_px) for hand in bare)
+    assert not any(may_be_skin(gloves, hand.raw21_px) for hand in bare)
+
+
+def test_the_second_glove_is_looked_for_where_the_first_is_in_the_mirror(picture, monkeypatch):
+    """The palm network knows no palms of gloves; here it finds none at all."""
+    half = in_gloves(picture)[:, 480:]
+    gloves = np.ascontiguousarray(np.hstack([half[:, ::-1], half]))
+    detector = HandDetector(hand_model_path(), HandsDetectConfig())
+    for _ in range(BARE):
+        assert len(detector.detect(gloves)) == 2
+    monkeypatch.setattr(detector_module, "find_palms", lambda *_, **__: [])
+    lost = detector.followed.pop().hand
+    found = [hand for _ in range(MIRRORED_EVERY) for hand in detector.detect(gloves)]
+    assert any(same_hand(hand, lost) for hand in found)
 
 
 def test_hands_in_a_twelfth_of_the_light_are_found(recordings):
