@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from shlex import join
 from typing import TYPE_CHECKING
 
 from app.numbers import at_least_one, hand_length_mm
@@ -220,7 +221,7 @@ def run_operator(arguments: argparse.Namespace) -> int:
     for hand, place in kept:
         print(f"{hand.name}: {hand.words()}\n  {place}")
     folders = {place.rsplit("/", 2)[0] for _, place in kept}
-    print("next, so that their sessions use it: handoff run " + " ".join(sorted(folders)))
+    print("next, so that their sessions use it: handoff run " + join(sorted(folders)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from shlex import quote
 
 from app.numbers import at_least_one
 from app.page import Page, add_command, add_json
@@ -65,4 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         quiet=arguments.json,
     )
     print(json.dumps(to_document(results), indent=2) if arguments.json else table(results))
-    return 1 if any(result.failed for result in results) else 0
+    failed = any(result.failed for result in results)
+    news = any(stage.state == "done" for result in results for stage in result.stages)
+    if news and not failed and not arguments.json:
+        print(f"\nnext: handoff report {quote(arguments.sessions[0])}")
+    return 1 if failed else 0

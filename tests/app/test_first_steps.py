@@ -62,6 +62,13 @@ def test_the_way_of_one_video(ingested, tmp_path, capsys):
     assert SESSION in page.read_text("utf-8")
 
 
+def test_what_was_done_is_to_be_looked_at_and_a_second_run_has_nothing(ingested, capsys):
+    assert main(["run", str(ingested), "--until", "capture"]) == 0
+    assert capsys.readouterr().out.endswith(f"\n\nnext: handoff report {ingested}\n")
+    assert main(["run", str(ingested), "--until", "capture"]) == 0
+    assert "next:" not in capsys.readouterr().out
+
+
 def test_a_setting_changes_what_is_current(ingested, capsys):
     words = ["run", str(ingested), "--until", "capture", "--json"]
     assert main(words) == 0
