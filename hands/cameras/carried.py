@@ -25,6 +25,7 @@ DOUBT = 1.5  # looks' worth of doubt that there is any error at all
 LEAST_FRAMES = 5
 SIGMA = 0.025  # of the logarithm of a corrected distance
 LARGEST = 0.15  # of the logarithm of the ratio
+BATCH = 2000  # frames that are corrected at once
 UNKNOWN = 1e3  # sigma of a distance that the head does not tell
 
 
@@ -43,14 +44,15 @@ def carried(
     alone = distances(track.poses, shape)
     ratio = np.log(distances(both, shape) / alone[chosen])
     ratio = np.clip(ratio, -LARGEST, LARGEST)
-    apart = (times_s[once][:, None] - times_s[chosen]) / REACH_S
-    weight = (np.exp(-0.5 * apart**2) + EVERYWHERE) * len(twice) / len(chosen)
     unsure = _unsure(track, np.append(chosen, once))
     usual = np.median(unsure)
-    weight = weight * (usual / np.maximum(unsure[: len(chosen)], usual)) ** 2
-    correction = (weight @ ratio) / (weight.sum(axis=1) + DOUBT)
+    trust = (usual / np.maximum(unsure[: len(chosen)], usual)) ** 2 * len(twice) / len(chosen)
     distance, sigma = evidence.distance.copy(), evidence.distance_sigma.copy()
-    distance[once] = alone[once] * np.exp(correction) / shape.length_m
+    for rows in np.array_split(once, 1 + len(once) // BATCH):
+        apart = (times_s[rows][:, None] - times_s[chosen]) / REACH_S
+        weight = (np.exp(-0.5 * apart**2) + EVERYWHERE) * trust
+        correction = (weight @ ratio) / (weight.sum(axis=1) + DOUBT)
+        distance[rows] = alone[rows] * np.exp(correction) / shape.length_m
     sigma[once] = SIGMA
     return replace(evidence, distance=distance, distance_sigma=sigma)
 

@@ -33,6 +33,7 @@ Image = NDArray[np.uint8]
 
 IN_VIEW = 0.5  # of a hand's landmarks, else it is not looked for
 CUT_SCALE = 0.8  # of the square around a hand that the picture's edge cuts
+BATCH = 2000  # ticks whose hands are projected at once
 PARTS = 2  # of the recording, read beside each other: part of the result
 LEAST, SURE = 0.5, 0.75  # presence above which an answer counts, and above which it is the last
 
@@ -90,9 +91,15 @@ def look_into(folder: SessionFolder, model: str | None, progress: Progress) -> L
     """A look into a session's pictures for hands ``(T,2,21,3)`` in the head, NaN where unknown."""
 
     def look(view: SecondView, joints_in_head: Floats) -> Readings:
-        expected = expected_px(view, joints_in_head)
-        wanted = np.isfinite(expected).all(axis=(-1, -2)) & (view.picture >= 0)[:, None]
-        px, points = np.full(expected.shape, np.nan), np.full(joints_in_head.shape, np.nan)
+        expected = np.full((*joints_in_head.shape[:-1], 2), np.nan)
+        known = np.isfinite(joints_in_head).all(axis=(-1, -2)).any(axis=1)
+        there = np.flatnonzero(known & view.head_from_camera.finite & (view.picture >= 0))
+        for rows in np.array_split(there, 1 + len(there) // BATCH):
+            here = replace(view, head_from_camera=view.head_from_camera[rows])
+            expected[rows] = expected_px(here, joints_in_head[rows])
+        wanted = np.isfinite(expected).all(axis=(-1, -2))
+        px = np.full(expected.shape, np.nan, dtype=np.float32)
+        points = np.full(joints_in_head.shape, np.nan, dtype=np.float32)
         one_at_a_time = Lock()
 
         def read(ticks: NDArray[np.int64]) -> None:
