@@ -43,7 +43,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--jobs", type=at_least_one, metavar="N", help="sessions at a time (one per core)"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="STAGE.KEY=VALUE", help="change a setting"
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.KEY=VALUE",
+        help="change a setting; a wrong KEY lists them",
     )
     add_json(parser)
 
