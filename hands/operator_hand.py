@@ -21,7 +21,7 @@ from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
 from core.session.tables import Ticks
 from hands.config import HandsConfig
-from hands.model.bones import own_bones
+from hands.model.bones import FEWEST_FRAMES, own_bones
 from hands.model.evidence import Evidence
 from hands.model.proportions import HandShape, hand_shape, scaled_shape
 from hands.sources.registry import source_named
@@ -150,10 +150,16 @@ def by_operator(
 
 def operator_hand(name: str, sessions: Sequence[SessionFolder]) -> OperatorHand:
     """Estimate one operator's hand from sessions whose hands are done. Raises BadInputError where
-    they are not, or where lengths contradict each other.
+    they are not, where lengths contradict each other, or where hands were hardly ever seen.
     """
     config = HandsConfig()
     evidence = [one for folder in sessions for one in _evidence(folder, config)]
+    seen = sum(int(one.seen.sum()) for one in evidence)
+    if seen < FEWEST_FRAMES:
+        raise BadInputError(
+            f"{sessions[0].url}: {seen} hands of {name} in {len(sessions)} sessions; their bones "
+            f"need {FEWEST_FRAMES}"
+        )
     shape = own_bones(
         evidence,
         _length(sessions),

@@ -206,23 +206,29 @@ def run_operator(arguments: argparse.Namespace) -> int:
     _say_left_out(unnamed, [], "nobody named its operator")
     if not people:
         raise BadInputError("no session names its operator: handoff ingest … --operator NAME")
-    kept = []
+    kept, failed = [], []
     with Bar("hands operator", quiet=arguments.json) as bar:
         bar.total(len(people), "operator")
         for (name, _), sessions in people.items():
             bar.note(name)
-            hand = operator_hand(name, sessions)
+            bar.advance()
+            try:
+                hand = operator_hand(name, sessions)
+            except BadInputError as error:  # of one person; the others are kept
+                failed.append(f"handoff: {error}")
+                continue
             operators = operators_of(sessions[0])
             kept.append((hand, operators.place(hand.write(operators))))
-            bar.advance()
+    print("\n".join(failed), end="\n" if failed else "", file=sys.stderr)
     if arguments.json:
         print(json.dumps([{"file": place, **hand.document()} for hand, place in kept], indent=2))
-        return 0
+        return 1 if failed else 0
     for hand, place in kept:
         print(f"{hand.name}: {hand.words()}\n  {place}")
-    folders = {place.rsplit("/", 2)[0] for _, place in kept}
-    print("next, so that their sessions use it: handoff run " + join(sorted(folders)))
-    return 0
+    if kept:
+        folders = {place.rsplit("/", 2)[0] for _, place in kept}
+        print("next, so that their sessions use it: handoff run " + join(sorted(folders)))
+    return 1 if failed else 0
 
 
 def run(arguments: argparse.Namespace) -> int:

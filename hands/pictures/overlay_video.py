@@ -95,7 +95,8 @@ def write_overlay_video(
             count = _encode(file, first, images)
         partial.replace(path)
     except OSError as error:  # PyAV's errors are OSErrors
-        raise StorageError(f"{path}: cannot write: {error.strerror}; check the folder") from error
+        why = f"{path}: cannot write: {error.strerror}"
+        raise StorageError(f"{why}; free some space or choose another folder") from error
     finally:
         partial.unlink(missing_ok=True)
     return count

@@ -12,6 +12,7 @@ from core.session.info import UNNAMED, Operator
 from core.session.layout import HANDS_REPORT, OPERATORS, SESSION_JSON
 from core.session.stage import NO_PROGRESS
 from core.session.storage import SessionFolder
+from core.session.tables import Detections
 from hands.config import HandsConfig
 from hands.model.proportions import hand_shape
 from hands.operator_hand import OperatorHand, kept_hand, operator_hand
@@ -91,6 +92,23 @@ def test_what_cannot_be_one_person_is_refused(tmp_path, seen, make_session, blan
     fresh = make_session(tmp_path / "session-x", blank(2))
     with pytest.raises(BadInputError, match=r"session-x: its hands are not done; run: handoff run"):
         operator_hand("anna", [fresh])
+
+
+def test_one_persons_trouble_keeps_nobody_elses_hand_back(
+    tmp_path, seen, make_session, blank, camera, capsys
+):
+    seen(tmp_path / "session-0")
+    other = make_session(tmp_path / "session-1", blank(2, camera.size_wh), camera=camera)
+    document = json.loads(other.read_bytes(SESSION_JSON))
+    document["operator"]["name"] = "bob"
+    other.write_bytes(SESSION_JSON, json.dumps(document).encode())
+    Detections.empty().write(other)
+    HANDS.run(other, CONFIG, NO_PROGRESS)
+    assert main(["hands", "operator", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "0 hands of bob in 1 sessions; their bones need" in said.err
+    assert "anna: 182 ± 12 mm (prior)" in said.out
+    assert [path.name for path in (tmp_path / OPERATORS).iterdir()] == ["anna.json"]
 
 
 def test_a_report_of_another_kind_is_named(tmp_path, seen):
