@@ -7,7 +7,6 @@ empty.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,6 @@ from hands.model.uncertainty import Sigmas, sigmas_of
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-WINDOW = 2000  # ticks that are worked on at once
-OVERLAP = 60  # solved beside each window and thrown away
 FIT_BATCH = 200
 START_STEPS = (4, 1)  # of frames by themselves: before and after what misses counts less
 STILL_STEPS = (5, 3, 3, 3, 3)
@@ -74,18 +71,6 @@ class HandTrack:
         )
 
 
-def windows(count: int) -> list[tuple[slice, slice]]:
-    """``(keep, solve)`` ticks: equal windows of bounded length that overlap where they are
-    solved.
-    """
-    parts = max(1, -(-count // WINDOW))
-    edges = [count * part // parts for part in range(parts + 1)]
-    return [
-        (slice(start, stop), slice(max(0, start - OVERLAP), min(count, stop + OVERLAP)))
-        for start, stop in pairwise(edges)
-    ]
-
-
 def reconstruct(
     evidence: Evidence,
     shape: HandShape,
@@ -94,8 +79,8 @@ def reconstruct(
     config: HandsConfig,
     start: HandPoses | None = None,
 ) -> HandTrack:
-    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises. Long
-    sessions are fitted in `windows`: memory grows by 20 kB a tick.
+    """Fit one side. ``evidence`` has a row for every tick; ``times_s`` ``(T,)`` rises. Memory
+    grows by 20 kB a tick: long sessions are fitted in parts (`hands.wearer`).
     start: poses ``(T,)`` of an earlier fit.
     """
     count = len(evidence)
@@ -201,10 +186,8 @@ def _fit_apart(
             robust = robustified(terms, fitted, evidence.sigma_rad[part])
             fitted, _ = fit_frames(robust, fitted, iterations=again)
         rotation[part], position[part], angles[part] = (
-            fitted.rotation,
-            fitted.position,
-            fitted.angles,
-        )
+            fitted.rotation, fitted.position, fitted.angles,
+        )  # fmt: skip
     return HandPoses(rotation, position, angles)
 
 

@@ -6,6 +6,7 @@ Time is worked through in windows, so that memory grows by what is kept of a tic
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,14 @@ from hands.model.evidence import Evidence
 from hands.model.lifter import lifted
 from hands.model.poses import HandPoses
 from hands.model.proportions import HandShape
-from hands.reconstruct import HandTrack, reconstruct, windows
+from hands.reconstruct import HandTrack, reconstruct
 from hands.sources import SourceHands
 
 Floats = NDArray[np.float64]
 Told = Callable[[Any], list[Evidence]]  # what is known of the left and right hand at some ticks
+
+WINDOW = 2000  # ticks that are worked on at once
+OVERLAP = 60  # solved beside each window and thrown away
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,18 @@ def _fitted_over_session(
         [Evidence.concat(list(side)) for side in zip(*evidence, strict=True)],
         [HandTrack.concat(side) for side in zip(*tracks, strict=True)],
     )
+
+
+def windows(count: int) -> list[tuple[slice, slice]]:
+    """``(keep, solve)`` ticks: equal windows of bounded length that overlap where they are
+    solved.
+    """
+    parts = max(1, -(-count // WINDOW))
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [
+        (slice(start, stop), slice(max(0, start - OVERLAP), min(count, stop + OVERLAP)))
+        for start, stop in pairwise(edges)
+    ]
 
 
 def _inside(keep: slice, solve: slice) -> slice:

@@ -9,7 +9,7 @@ import pytest
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from core.geometry.metrics import rotation_error_deg
 from core.geometry.palm import palm_frame
-from hands import reconstruct
+from hands import wearer as room
 from hands.association import associate
 from hands.config import HandsConfig
 from hands.lift import candidates, evidence_of
@@ -252,8 +252,8 @@ def test_a_frame_that_another_camera_tells_of_is_not_doubted(hand, camera, rng, 
 def test_long_sessions_are_fitted_in_windows(camera, hand, length_mm, monkeypatch):
     source = hand(position=sweep(90, hz=0.3)).seen_by(camera)
     whole, _ = solved(source, camera, ticks=90, length_mm=length_mm)
-    monkeypatch.setattr(reconstruct, "WINDOW", 30)
-    monkeypatch.setattr(reconstruct, "OVERLAP", 15)
+    monkeypatch.setattr(room, "WINDOW", 30)
+    monkeypatch.setattr(room, "OVERLAP", 15)
     cut, _ = solved(source, camera, ticks=90, length_mm=length_mm)
     apart = np.linalg.norm(cut["right"].landmarks - whole["right"].landmarks, axis=-1)
     assert apart.max() < 0.001
@@ -261,8 +261,8 @@ def test_long_sessions_are_fitted_in_windows(camera, hand, length_mm, monkeypatc
 
 
 def test_memory_grows_by_what_is_kept_of_a_tick(camera, hand, length_mm, monkeypatch):
-    monkeypatch.setattr(reconstruct, "WINDOW", 20)
-    monkeypatch.setattr(reconstruct, "OVERLAP", 2)
+    monkeypatch.setattr(room, "WINDOW", 20)
+    monkeypatch.setattr(room, "OVERLAP", 2)
     config = HandsConfig(lifter=False, bone_frames=20)
 
     def peak(ticks):
