@@ -12,6 +12,7 @@ from app.report.comparison import joint_bars, trajectory_errors
 from app.report.motion import path_plot, timeline
 from app.report.sheet import Picture, contact_sheet
 from app.scene import Scene
+from core.errors import BadInputError
 from core.geometry.landmarks import SIDES
 from core.session.documents import read_document
 from core.session.layout import HANDS_REPORT, QUALITY, SLAM_REPORT
@@ -99,7 +100,7 @@ def session_part(folder: SessionFolder, progress: Progress = NO_PROGRESS) -> Ses
         shares=_shares(scene),
         sources=_sources(folder),
         sheet=contact_sheet(scene, progress=progress),
-        hands=hand_figures(folder) if finished(folder, HANDS_REPORT) else None,
+        hands=_hands(folder),
         path=path_plot(scene, measured.trajectory if measured else None),
         metric=scene.metric,
         timeline=timeline(scene),
@@ -189,6 +190,16 @@ def _sources(folder: SessionFolder) -> list[tuple[str, str]]:
             keys = [key for key in ("scale_source", "gravity_source") if key in report]
             pairs += [(f"{room}: {key.partition('_')[0]}", str(report[key])) for key in keys]
     return pairs
+
+
+def _hands(folder: SessionFolder) -> HandFigures | None:
+    """What the hands' report says; of one that an older version made, that it is."""
+    if not finished(folder, HANDS_REPORT):
+        return None
+    try:
+        return hand_figures(folder)
+    except BadInputError as error:
+        return HandFigures([str(error)], [])
 
 
 def _truth_plots(measured: Evaluation | None) -> list[str]:

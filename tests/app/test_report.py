@@ -19,6 +19,7 @@ from core.errors import BadInputError
 from core.geometry.cameras import pinhole
 from core.session.documents import write_document
 from core.session.layout import HANDS_REPORT, SLAM_REPORT
+from core.session.marks import Mark, hashes_of, write_mark
 
 HAND_ROW = re.compile(r"^  (\S.*?)   +(\S.*?)   +(\S.*)$", re.MULTILINE)
 
@@ -70,7 +71,7 @@ def test_hands_are_told_in_numbers(session, page, capsys):
     assert re.search(r"reprojection, px: median · 95 %</td><td class=\"n\">4.6 · 15.98</td>", page)
 
 
-def test_what_only_some_sources_tell_is_told_of_them(session):
+def test_what_only_some_sources_tell_is_told_of_them(session, tmp_path):
     report = json.loads(session.read_bytes(HANDS_REPORT))
     assert "beside a marker" not in hand_figures(session).as_text()
     for hand in report["hands"].values():
@@ -88,6 +89,9 @@ def test_what_only_some_sources_tell_is_told_of_them(session):
     write_document(session, HANDS_REPORT, {"hands": report["hands"]})
     with pytest.raises(BadInputError, match=r"hands/report.json: has no 'ticks'; run: handoff run"):
         hand_figures(session)
+    write_mark(session, "hands", Mark("hands", 1, {}, {}, hashes_of(session, [HANDS_REPORT])))
+    page = write_report([session], tmp_path / "page.html").read_text("utf-8")
+    assert "has no &#39;ticks&#39;; run: handoff run" in page
 
 
 def test_hands_that_are_not_done_are_named(session, capsys):
