@@ -40,9 +40,7 @@ def find_palms(
     """Palms in a view of the picture ``(H,W,3)``, of score ``least`` or more, the surest first."""
     import cv2
 
-    finer = 1 if look is as_it_is else 2  # gloves are found the better, the cleaner they are shrunk
-    cut = view.cut(image, size=finer * PALM_PX, border=cv2.BORDER_CONSTANT)
-    picture = look(cv2.resize(cut, (PALM_PX, PALM_PX), interpolation=cv2.INTER_AREA))
+    picture = look(view.cut(image, size=PALM_PX, border=cv2.BORDER_CONSTANT))
     raw, logits = networks.palms(picture)
     score = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
     rows = np.flatnonzero(score >= least)
