@@ -23,6 +23,7 @@ from slam.wrist.search import MOST_POINTS, search
 from slam.wrist.sighting import Sighting, sighting_of
 
 LEAST_INLIERS, LEAST_SHARE = 30, 0.55  # agreeing points, and their share of those found
+START_POINTS = 320  # looked for where nothing is known of what is in view
 WELL_SEEN, ENOUGH_POINTS = 60, 120  # agreed the last time: then so many are looked for
 OUTLIER_PX, SIGMA_PX = 4.0, 1.5
 START_RADII_PX, WIDE_RADII_PX, RADII_PX = (24, 12, 6), (20, 10, 6), (7,)
@@ -143,6 +144,7 @@ class Tracker:
         away = np.abs(self._landmark_ns - self._times_ns[frame])
         away[wanted] = -1
         rows = np.argsort(away, kind="stable")
+        most = MOST_POINTS if len(wanted) else START_POINTS
         known = None
         for radius in radii_px:
             found = search(
@@ -152,7 +154,7 @@ class Tracker:
                 camera=self._camera,
                 camera_from_world=guess,
                 radius_px=radius,
-                most=MOST_POINTS if len(wanted) < WELL_SEEN else ENOUGH_POINTS,
+                most=most if len(wanted) < WELL_SEEN else ENOUGH_POINTS,
             )
             if len(found.row) < LEAST_INLIERS:
                 return None
