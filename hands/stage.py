@@ -251,13 +251,14 @@ def _warnings(report: dict[str, Any]) -> list[str]:
     if undecided > FAR_SHARE * report["ticks"]:
         found.append(
             f"in {undecided} of {report['ticks']} frames another person's hands are as likely the "
-            "operator's: whose were kept is chance; keep others out of the picture"
+            "operator's: whose were kept is chance; keep others out of the picture, and turn one "
+            "that is upside down (rotate in rig.toml)"
         )
     elif strangers > FAR_SHARE * report["ticks"]:
         found.append(
             f"{strangers} of {report['detections']} detections were taken for other people's "
             "hands, too far or from the far side: if they are the operator's, check the focal "
-            "length of the calibration and hand_length_mm"
+            "length of the calibration, hand_length_mm and that the picture is upright"
         )
     return found
 
