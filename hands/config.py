@@ -66,6 +66,7 @@ class HandsConfig:
         0.25  # reject frames whose landmarks miss the fit by this part of a palm
     )
     most_sigma_m: float = 0.15  # a palm known no better, along any axis, is left out
+    most_sigma_deg: float = 60.0  # nor one that may be turned so far about any of its axes
     farthest_m: float = 1.0  # a wearer's own hand cannot be farther from the head camera
     kept_hand: bool = True  # use what `handoff hands operator` found of this person, where it did
     bone_frames: int = 200  # frames from which the operator's bone lengths are estimated
@@ -81,7 +82,7 @@ class HandsConfig:
         _positive(
             self, "max_gap_s", "min_stretch_s", "landmark_sigma", "farthest_m",
             "finger_guess_sigma_m", "palm_guess_sigma_m", "outlier_offset", "bone_frames",
-            "most_sigma_m", "acceleration_m_s2", "angular_acceleration_rad_s2",
+            "most_sigma_m", "most_sigma_deg", "acceleration_m_s2", "angular_acceleration_rad_s2",
             "joint_acceleration_rad_s2",
         )  # fmt: skip
         _fractions(self, "source_min_confidence")

@@ -101,7 +101,8 @@ def described(
     result, pictured = {}, {}
     for s, side in enumerate(SIDES):
         hand = _described(side, evidence[s], tracks[s], shape=shape, px=px[:, s])
-        result[side] = known_well(hand, most_sigma_m=config.most_sigma_m)
+        most_rad = np.radians(config.most_sigma_deg)
+        result[side] = known_well(hand, most_m=config.most_sigma_m, most_rad=most_rad)
         pictured[side] = _pictured(side, tracks[s], evidence[s].read, shape=shape)
     return _with_visibility(result, pictured, camera)
 
@@ -136,11 +137,11 @@ def _described(
     )
 
 
-def known_well(hand: WearerHand, *, most_sigma_m: float) -> WearerHand:
-    """The same hand without the rows whose palm is known no better than ``most_sigma_m`` along any
-    axis: somewhere in that direction is no pose.
+def known_well(hand: WearerHand, *, most_m: float, most_rad: float) -> WearerHand:
+    """The same hand without the rows whose palm is known no better than this along or about any
+    axis: somewhere in that direction, turned somehow, is no pose.
     """
-    lost = (hand.palm_sigma_m > most_sigma_m).any(axis=1)
+    lost = (hand.palm_sigma_m > most_m).any(axis=1) | (hand.palm_sigma_rad > most_rad).any(axis=1)
     if not lost.any():
         return hand
     columns = {name: getattr(hand, name) for name in BY_ROW}

@@ -15,7 +15,7 @@ from hands.cameras.second_views import WRISTS, SecondView
 from hands.cameras.several_views import Checked, checked, tick_evidence
 from hands.cameras.size_from_straps import length_from_straps
 from hands.cameras.size_from_views import length_from_views, seen_twice
-from hands.cameras.strapped import held_alone, overruled, unseen_by_head
+from hands.cameras.strapped import hardly_read, held_alone, overruled, unseen_by_head
 from hands.config import HandsConfig
 from hands.model.bones import own_bones
 from hands.model.evidence import MIRROR, Evidence
@@ -36,7 +36,7 @@ class Joined:
     """evidence: left and right, with the views.   tracks: the head's, to start from.   shape: at
     the length that the views tell, where nobody measured it.   others: the cameras.   checked: by
     view's name.   asked_m: ``(K,)`` hand lengths that single frames ask for.   overruled: ``(T,2)``
-    where the head's hand cannot be the one that carries the camera.
+    where the head's hand cannot be the one that carries the camera, or the head hardly reads it.
     """
 
     evidence: list[Evidence]
@@ -139,6 +139,7 @@ def _checked_on_cameras(
             more = overruled(evidence[s], tracks[s].poses, mount=mount) if mount else None
             if mount is None or more is None:
                 continue
+            more |= hardly_read(evidence[s]) & mount.seen
             wrong[:, s] |= more
             if last:
                 unseen[:, s] = unseen_by_head(

@@ -33,6 +33,7 @@ LEAST_SIGMA_M, LEAST_SIGMA_RAD = 0.003, 0.035  # no strap is tighter
 ASIDE_M = 0.06  # farther across the view from where the camera holds it, a hand is another
 HEAD_RAD, IMPOSSIBLE = 0.2, 4.0  # error of the head's turn; sigmas at which a hand is misread
 MOST_OVERRULED = 0.4  # of the frames
+HARDLY = 3.0  # times the usual sigma of landmarks
 CONFIRMED_S = 10.0  # so long after the head saw it there a camera is believed to be on the hand
 ROUNDS = 10
 DOF = 3.0  # of the tails of single frames
@@ -146,6 +147,15 @@ def overruled(evidence: Evidence, poses: HandPoses, *, mount: MountEvidence) -> 
     both = evidence.read & mount.seen
     wrong &= both
     return wrong if wrong.sum() <= MOST_OVERRULED * both.sum() else None
+
+
+def hardly_read(evidence: Evidence) -> Bools:
+    """Where ``(T,)`` the head reads the hand so much worse than usually that the camera which the
+    hand carries knows it better: hands cut by the picture's edge look turned.
+    """
+    sigma = np.median(evidence.sigma_rad, axis=1)
+    usual = np.median(sigma[evidence.read]) if evidence.read.any() else np.inf
+    return np.asarray(evidence.read & (sigma > HARDLY * usual))
 
 
 def unseen_by_head(

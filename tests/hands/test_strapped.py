@@ -11,6 +11,7 @@ from hands.cameras.strapped import (
     Sightings,
     common_place,
     common_turn,
+    hardly_read,
     held_alone,
     overruled,
     unseen_by_head,
@@ -125,6 +126,15 @@ def test_what_cannot_be_this_hand_is_overruled(carried, length_mm):
     np.testing.assert_allclose(right.rotation[wrong], poses.rotation[wrong], atol=1e-9)
     loose = replace(mount, wrist=mount.wrist + np.array([0.15, 0.15, 0.0]))
     assert overruled(evidence, read, mount=loose) is None  # rather the camera is not on this hand
+
+
+def test_hands_that_the_head_reads_far_worse_than_others_are_hardly_read(carried):
+    _, evidence = carried
+    sigma, seen = evidence.sigma_rad.copy(), np.ones(COUNT, dtype=bool)
+    sigma[2], sigma[4], sigma[6, :5], seen[8] = 0.05, 0.02, 0.5, False
+    found = hardly_read(replace(evidence, sigma_rad=sigma, seen=seen))
+    assert np.flatnonzero(found).tolist() == [2]
+    assert not hardly_read(replace(evidence, seen=np.zeros(COUNT, dtype=bool))).any()
 
 
 def test_a_camera_that_was_not_seen_on_the_hand_for_long_has_no_hand(carried):

@@ -237,6 +237,18 @@ def test_a_palm_that_may_be_anywhere_is_missing(camera, hand, length_mm):
     np.testing.assert_array_equal(right.landmarks[~lost], plain["right"].landmarks[~lost])
 
 
+def test_a_palm_that_may_be_turned_anyhow_is_missing(camera, hand, length_mm):
+    ticks = 30
+    source = hand(position=sweep(ticks)).seen_by(camera)
+    plain, _ = solved(source, camera, ticks=ticks, length_mm=length_mm)
+    sigma = np.degrees(plain["right"].palm_sigma_rad.max(axis=1))
+    config = HandsConfig(lifter=False, most_sigma_deg=float(np.median(sigma)))
+    right = solved(source, camera, ticks=ticks, length_mm=length_mm, config=config)[0]["right"]
+    lost = right.reason == "too uncertain"
+    np.testing.assert_array_equal(lost, sigma > config.most_sigma_deg)
+    assert 0 < lost.sum() < ticks
+
+
 def test_a_frame_that_another_camera_tells_of_is_not_doubted(hand, camera, rng, length_mm):
     known = hand(position=np.tile([0.0, 0.05, 0.5], (4, 1)))
     found = candidates(known.seen_by(camera, noise_px=2.0, rng=rng), camera)
