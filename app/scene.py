@@ -90,6 +90,15 @@ class Scene:
         """Per tick ``(T,)``: the pose (NaN where unknown) and whether it is known and tracked."""
         return poses_at(self.ticks, self.trajectory)
 
+    @cached_property
+    def map_id(self) -> NDArray[np.int32]:
+        """Per tick ``(T,)`` the map that its pose is in, -1 for none: no two share a world."""
+        known, numbers = self.world_from_head[1], np.full(len(self.ticks), -1, dtype=np.int32)
+        if self.trajectory is not None:
+            place, there = rows_of_ticks(self.ticks, self.trajectory.tick)
+            numbers[place[there]] = self.trajectory.map_id[there]
+        return np.where(known, numbers, -1).astype(np.int32)
+
     def landmarks_in_head(self, side: str) -> Floats:
         """``(T,17,3)``, NaN where the hand is missing."""
         return landmarks_at(self.ticks, self.hands, side)

@@ -9,6 +9,7 @@ from app.evaluate.trajectory import TrajectoryComparison
 from app.report.pictures import FAINT, HEAD, INK, LEFT, RIGHT, SIDE_COLOR, TRUTH, Plot
 from app.scene import Scene, rows_of_ticks
 from core.geometry.landmarks import LANDMARKS, SIDES
+from core.geometry.se3 import SE3
 from core.session.tables import Segments
 
 Floats = NDArray[np.float64]
@@ -43,7 +44,10 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
                 height.plot(seconds, exact[:, 2], **dashed, **given)
         first = next(iter(np.flatnonzero(np.isfinite(tracks["head"][0][:, 0]))), 0)
         top.plot(*tracks["head"][0][first, :2], "o", color=HEAD, ms=6, label="head, start")
-        top.set(title="from above", xlabel=f"x, {unit}", ylabel=f"y, {unit}")
+        maps = len(np.unique(scene.map_id[scene.map_id >= 0]))
+        apart = maps > 1 and comparison is None
+        title = "from above" + (f": {maps} maps, each in a world of its own" if apart else "")
+        top.set(title=title, xlabel=f"x, {unit}", ylabel=f"y, {unit}")
         top.set_aspect("equal", adjustable="datalim")
         height.set(title="height", xlabel="seconds", ylabel=f"z, {unit}")
         top.legend(loc="best")
@@ -51,8 +55,14 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
 
 
 def _tracks(scene: Scene) -> dict[str, tuple[Floats, str]]:
-    """Paths and their colours. Palms are in metres: in a map without metres they have no place."""
+    """Paths and their colours, interrupted where another map begins. Palms are in metres: in a map
+    without metres they have no place.
+    """
     poses, _ = scene.world_from_head
+    known = np.flatnonzero(scene.map_id >= 0)
+    place = poses.translation.copy()
+    place[known[1:][np.diff(scene.map_id[known]) != 0]] = np.nan
+    poses = SE3(poses.rotation, place)
     tracks = {"head": (poses.translation, HEAD)}
     if scene.metric:
         for side in SIDES:

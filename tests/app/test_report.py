@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,16 @@ def test_hands_that_are_not_done_are_named(session, capsys):
     assert "hands/report.json: no finished stage made this file; run: handoff run" in (
         capsys.readouterr().err
     )
+
+
+def test_paths_of_two_maps_are_not_joined(session):
+    scene = Scene.read(session)
+    second = np.arange(len(scene.trajectory)) >= 50
+    parts = replace(scene.trajectory, map_id=second.astype(np.int32))
+    places = [_tracks(one)["head"][0] for one in (scene, replace(scene, trajectory=parts))]
+    known = [np.isfinite(place).all(axis=1) for place in places]
+    assert np.flatnonzero(known[0] & ~known[1]).tolist() == [np.flatnonzero(known[0][50:])[0] + 50]
+    np.testing.assert_array_equal(places[0][known[1]], places[1][known[1]])
 
 
 def test_palms_have_no_place_in_a_map_without_metres(session, tmp_path):
