@@ -16,8 +16,9 @@ from core.errors import BadInputError
 from core.geometry.landmarks import SIDES
 from core.geometry.se3 import SE3
 from core.session.calibration import Calibration
+from core.session.documents import read_document
 from core.session.info import SessionInfo
-from core.session.layout import CALIBRATION, TRUTH, under
+from core.session.layout import CALIBRATION, SLAM_REPORT, TRUTH, under
 from core.session.marks import finished
 from core.session.storage import SessionFolder
 from core.session.table import Table
@@ -125,6 +126,12 @@ class Scene:
     def metric(self) -> bool:
         """Is the head's path in metres and mostly known?"""
         return self.trajectory is not None and metric_trajectory(self.folder) is not None
+
+    @property
+    def upright(self) -> bool:
+        """Is it known which way is up in the head's world?"""
+        report = read_document(self.folder, SLAM_REPORT) if self.folder.exists(SLAM_REPORT) else {}
+        return str(report.get("gravity_source", "none")) != "none"
 
     def palm_speeds(self) -> dict[str, Floats]:
         """Side -> speed ``(T,)`` in m/s: in the world, or in the head frame where not `metric`."""

@@ -44,14 +44,21 @@ def path_plot(scene: Scene, comparison: TrajectoryComparison | None) -> str | No
                 height.plot(seconds, exact[:, 2], **dashed, **given)
         first = next(iter(np.flatnonzero(np.isfinite(tracks["head"][0][:, 0]))), 0)
         top.plot(*tracks["head"][0][first, :2], "o", color=HEAD, ms=6, label="head, start")
-        maps = len(np.unique(scene.map_id[scene.map_id >= 0]))
-        apart = maps > 1 and comparison is None
-        title = "from above" + (f": {maps} maps, each in a world of its own" if apart else "")
-        top.set(title=title, xlabel=f"x, {unit}", ylabel=f"y, {unit}")
+        above, up = ("from above", "height") if comparison is not None else _titles(scene)
+        top.set(title=above, xlabel=f"x, {unit}", ylabel=f"y, {unit}")
         top.set_aspect("equal", adjustable="datalim")
-        height.set(title="height", xlabel="seconds", ylabel=f"z, {unit}")
+        height.set(title=up, xlabel="seconds", ylabel=f"z, {unit}")
         top.legend(loc="best")
     return plot.image
+
+
+def _titles(scene: Scene) -> tuple[str, str]:
+    """Of both plots, where the path stands in a world of its own."""
+    above, up = (
+        ("from above", "height") if scene.upright else ("x and y, up unknown", "z, up unknown")
+    )
+    maps = len(np.unique(scene.map_id[scene.map_id >= 0]))
+    return above + (f"; {maps} maps that share no place" if maps > 1 else ""), up
 
 
 def _tracks(scene: Scene) -> dict[str, tuple[Floats, str]]:

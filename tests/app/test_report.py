@@ -12,7 +12,7 @@ from app.cli import main
 from app.hand_figures import hand_figures
 from app.report import write_report
 from app.report.errors_table import as_text, rows_of
-from app.report.motion import _tracks
+from app.report.motion import _titles, _tracks
 from app.report.overlay import window_around
 from app.report.training_part import training_part, verdict
 from app.scene import Scene
@@ -111,6 +111,11 @@ def test_paths_of_two_maps_are_not_joined(session):
     known = [np.isfinite(place).all(axis=1) for place in places]
     assert np.flatnonzero(known[0] & ~known[1]).tolist() == [np.flatnonzero(known[0][50:])[0] + 50]
     np.testing.assert_array_equal(places[0][known[1]], places[1][known[1]])
+    write_document(session, SLAM_REPORT, {"scale_source": "imu", "gravity_source": "imu"})
+    assert _titles(scene) == ("from above", "height")
+    write_document(session, SLAM_REPORT, {"scale_source": "unknown", "gravity_source": "none"})
+    apart = "x and y, up unknown; 2 maps that share no place"
+    assert _titles(replace(scene, trajectory=parts)) == (apart, "z, up unknown")
 
 
 def test_palms_have_no_place_in_a_map_without_metres(session, tmp_path):
