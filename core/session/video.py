@@ -168,6 +168,8 @@ def _why(path: Path, error: Exception) -> str:
         start = file.read(12)
     if not start:
         return "the file is empty; copy it from the camera again"
+    if start.startswith(b"VisionRe"):
+        return "a VRS recording; write its camera as a video into a rig folder (docs/rig-folder.md)"
     if start[4:8] == b"ftyp":
         return (
             "cut off, for the index that cameras write last is missing; copy it from the camera "

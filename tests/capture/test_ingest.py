@@ -361,6 +361,12 @@ def test_a_video_cut_off_before_its_index_is_refused(rig_folder, tmp_path):
     assert "copy it from the camera again" in message
 
 
+def test_a_vrs_recording_is_told_from_a_damaged_video(tmp_path):
+    (tmp_path / "glasses.vrs").write_bytes(b"VisionRe" + bytes(100))
+    message = refusal(tmp_path / "glasses.vrs", tmp_path, focal_px=70)
+    assert "a VRS recording; write its camera as a video into a rig folder" in message
+
+
 def test_a_video_with_fewer_pictures_than_its_index_is_refused(rig_folder, tmp_path, video):
     source = rig_folder(imu=False, wrist=False)
     video(source / "head.mp4", options={"movflags": "faststart"})
