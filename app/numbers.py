@@ -39,12 +39,11 @@ def above_zero(text: str) -> float:
 
 def hand_length_mm(text: str) -> float:
     """Millimetres from the wrist crease to the tip of the middle finger."""
+    from core.session.info import cure_of_hand_length  # loads numpy
+
     value = above_zero(text)
-    if not 100 <= value <= 300:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: give millimetres from the wrist crease to the tip of the middle finger "
-            "(100 to 300)"
-        )
+    if cure := cure_of_hand_length(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: {cure}")
     return value
 
 

@@ -7,13 +7,13 @@ empty.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec, rotvec_from_matrix
 from hands.config import HandsConfig
+from hands.model.by_frame import ByFrame
 from hands.model.doubt import doubted, misses
 from hands.model.evidence import Evidence
 from hands.model.fit import fit_frames, robustified, terms_of
@@ -34,7 +34,7 @@ NOT_A_HAND_OF_THE_WEARER = (TOO_FAR, TOO_BRIEF)
 
 
 @dataclass(frozen=True, eq=False)
-class HandTrack:
+class HandTrack(ByFrame):
     """T ticks of one hand, as a right hand (see `hands.model.evidence`).
 
     poses: ``(T,)``, meaningless where state is missing.   state: ``(T,)`` measured, interpolated,
@@ -48,27 +48,6 @@ class HandTrack:
     reason: NDArray[np.object_]
     offset: Floats
     sigmas: Sigmas
-
-    def rows(self, rows: Any) -> "HandTrack":
-        """The track of some ticks."""
-        return HandTrack(
-            self.poses.rows(rows),
-            self.state[rows],
-            self.reason[rows],
-            self.offset[rows],
-            self.sigmas.rows(rows),
-        )
-
-    @staticmethod
-    def concat(parts: Sequence["HandTrack"]) -> "HandTrack":
-        """Ticks one after the other."""
-        return HandTrack(
-            HandPoses.concat([part.poses for part in parts]),
-            np.concatenate([part.state for part in parts]),
-            np.concatenate([part.reason for part in parts]),
-            np.concatenate([part.offset for part in parts]),
-            Sigmas.concat([part.sigmas for part in parts]),
-        )
 
 
 def reconstruct(

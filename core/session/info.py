@@ -15,6 +15,13 @@ UNNAMED = "unnamed"  # an operator whom nobody named: not one person
 STREAM_KINDS = ("video", "depth", "imu", "labels", "rig", "other")
 
 
+def cure_of_hand_length(length_mm: float) -> str:
+    """What to give instead of a length that no hand has; "" for one that hands have."""
+    if 100.0 <= length_mm <= 300.0:
+        return ""
+    return "give millimetres from the wrist crease to the tip of the middle finger (100 to 300)"
+
+
 @dataclass(frozen=True)
 class Operator:
     """name: a pseudonym.   hand_length_mm: wrist crease to tip of the middle finger, where
@@ -61,11 +68,8 @@ class SessionInfo:
                 f"session id {self.id!r}: use 8 to 64 of the characters a-z, 0-9 and '-'"
             )
         length = self.operator.hand_length_mm
-        if length is not None and not 100.0 <= length <= 300.0:
-            raise BadInputError(
-                f"session {self.id}: hand_length_mm is {length}; give millimetres from the wrist "
-                "crease to the tip of the middle finger (100 to 300)"
-            )
+        if length is not None and (cure := cure_of_hand_length(length)):
+            raise BadInputError(f"session {self.id}: hand_length_mm is {length}; {cure}")
         names = [stream.name for stream in self.streams]
         for stream in self.streams:
             if names.count(stream.name) > 1:

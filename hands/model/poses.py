@@ -1,14 +1,13 @@
 """Poses of the articulated hand, 27 numbers each, and how its points move with them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.rotations import matrix_from_rotvec
 from hands.model import kinematics as kin
+from hands.model.by_frame import ByFrame
 from hands.model.evidence import MCP_BEYOND, landmark_mixing
 from hands.model.proportions import HandShape
 
@@ -16,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class HandPoses:
+class HandPoses(ByFrame):
     """N fitted hands.   rotation: ``(N,3,3)`` camera_from_palm.   position: ``(N,3)`` wrist.
     angles: ``(N,21)``.
     """
@@ -28,19 +27,6 @@ class HandPoses:
     def joints(self, shape: HandShape) -> Floats:
         """The 21 joint centres in the camera, ``(N,21,3)``."""
         return kin.place(kin.joints_in_palm(self.angles, shape), self.rotation, self.position)
-
-    def rows(self, rows: Any) -> "HandPoses":
-        """Some of the poses."""
-        return HandPoses(self.rotation[rows], self.position[rows], self.angles[rows])
-
-    @staticmethod
-    def concat(parts: Sequence["HandPoses"]) -> "HandPoses":
-        """Frames one after the other."""
-        return HandPoses(
-            np.concatenate([part.rotation for part in parts]),
-            np.concatenate([part.position for part in parts]),
-            np.concatenate([part.angles for part in parts]),
-        )
 
     def moved(self, step: Floats) -> "HandPoses":
         """Poses after adding ``(…,N,27)``; rotations turn in their own axes."""

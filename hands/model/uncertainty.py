@@ -5,15 +5,14 @@ really larger by s lies farther by s. Frames without evidence grow with the time
 evidence.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geometry.landmarks import landmarks17_from_mediapipe21
 from hands.model.by_finger import whole
+from hands.model.by_frame import ByFrame
 from hands.model.kinematics import POSITION, ROTATION
 from hands.model.poses import HandPoses, joints_and_slopes
 from hands.model.proportions import HandShape
@@ -38,7 +37,7 @@ BATCH = 400  # frames whose slopes are held at once
 
 
 @dataclass(frozen=True, eq=False)
-class Sigmas:
+class Sigmas(ByFrame):
     """lateral_m, ray_m: ``(T,17)``.   palm_m, palm_rad: ``(T,3)``, head axes and palm axes.
     distance: ``(T,)`` of the logarithm of the wrist's distance, by the evidence of the frame alone.
     """
@@ -48,17 +47,6 @@ class Sigmas:
     palm_m: Floats
     palm_rad: Floats
     distance: Floats
-
-    def rows(self, rows: Any) -> "Sigmas":
-        """Those of some frames."""
-        return Sigmas(*(getattr(self, one.name)[rows] for one in fields(self)))
-
-    @staticmethod
-    def concat(parts: Sequence["Sigmas"]) -> "Sigmas":
-        """Frames one after the other."""
-        return Sigmas(
-            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Sigmas))
-        )
 
 
 def sigmas_of(
